@@ -1,0 +1,89 @@
+"""fastnn: the course's neural network, trained by compiled per-example loops.
+
+Letters, the same everywhere:
+
+    m  examples                      X  (m, n) inputs, one example a row
+    n  inputs                        y  (m,) class indices 0..K-1
+    K  classes                       s  layer sizes (n, hidden..., K), in code `sizes`
+    L  weight layers, len(s) - 1     P  number of parameters
+
+weights  a tuple of L matrices; weights[l] is (s[l+1], s[l] + 1), and its column 0 multiplies
+         the constant 1 (the bias, never regularised)
+theta    all weights as one flat vector, each matrix raveled in C order, first layer first
+cost     the mean over examples of the summed cross-entropy of K sigmoid outputs, plus
+         lmbda/(2m) times the sum of squared weights without the biases
+
+A gradient is called `d` + the name of what it belongs to. Importing this package loads neither
+numba nor scipy; a name is loaded when it is first used.
+"""
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "init_weights": "network",
+    "pack": "network",
+    "unpack": "network",
+    "forward": "objective",
+    "cost_and_gradient": "objective",
+    "Objective": "objective",
+    "load_digits": "data",
+    "read_data": "data",
+    "read_weights": "data",
+    "Model": "model",
+    "load": "model",
+    "train": "train",
+    "numerical_gradient": "check",
+    "check_gradient": "check",
+}
+__all__ = [
+    "Model",
+    "Objective",
+    "check_gradient",
+    "cost_and_gradient",
+    "forward",
+    "init_weights",
+    "load",
+    "load_digits",
+    "numerical_gradient",
+    "pack",
+    "read_data",
+    "read_weights",
+    "train",
+    "unpack",
+]
+
+if TYPE_CHECKING:
+    from .check import check_gradient, numerical_gradient
+    from .data import load_digits, read_data, read_weights
+    from .model import Model, load
+    from .network import init_weights, pack, unpack
+    from .objective import Objective, cost_and_gradient, forward
+    from .train import train
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
+    value = getattr(import_module(f"fastnn.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    def __setattr__(self, name: str, value: Any) -> None:
+        """`import fastnn.train` ends by binding that module here: bind its function instead."""
+        if name in _HOME and isinstance(value, ModuleType):
+            value = getattr(value, name)
+        super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,205 @@
+"""The command line: `fastnn` or `python -m fastnn`."""
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from . import __version__
+from .validation import Array
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for a failed gradient check, 2 for bad input."""
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.run(options)
+    except (ValueError, TypeError, OSError, ImportError) as error:
+        print(f"fastnn {options.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"fastnn {options.command}: interrupted, nothing was saved", file=sys.stderr)
+        return 130
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    data = argparse.ArgumentParser(add_help=False)
+    data.add_argument(
+        "--data", metavar="FILE", help=".mat or .npz with X and y, or .csv, label last (default: the shipped digits)"
+    )
+    start = argparse.ArgumentParser(add_help=False)
+    start.add_argument(
+        "--weights",
+        metavar="FILE",
+        help="where to start: .mat with Theta1, Theta2, ... or a saved model (default: random)",
+    )
+    start.add_argument("--hidden", type=_hidden, default=(25,), metavar="SIZES", help="as 25 or 64,32 (default: 25)")
+    start.add_argument("--lmbda", type=float, default=1.0, help="regularisation (default: 1)")
+    start.add_argument("--seed", type=int, default=0, help="of the random weights (default: 0)")
+
+    parser = argparse.ArgumentParser(
+        prog="fastnn", description="The course's neural network on handwritten digits, trained by compiled loops."
+    )
+    parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+
+    train = commands.add_parser("train", parents=[data, start], help="train a network and save it")
+    train.add_argument("--maxiter", type=int, default=50, help="limit on iterations (default: 50)")
+    train.add_argument("--solver", default="cg", help="cg, conjugate gradients (default), or l-bfgs")
+    train.add_argument(
+        "--out",
+        type=Path,
+        default=Path("fastnn-model.npz"),
+        metavar="FILE",
+        help="default: %(default)s; .mat works too",
+    )
+    train.set_defaults(run=_train)
+
+    predict = commands.add_parser("predict", parents=[data], help="print the label a saved model gives each example")
+    predict.add_argument("model", metavar="MODEL", help="a model that fastnn train saved")
+    predict.set_defaults(run=_predict)
+
+    check = commands.add_parser(
+        "check",
+        parents=[data, start],
+        help="check the gradient against differences of the cost; exit status 1 if it fails",
+    )
+    check.add_argument(
+        "--examples", type=int, default=100, metavar="M", help="on M examples, evenly spaced (default: 100)"
+    )
+    check.set_defaults(run=_check)
+
+    show = commands.add_parser("show", parents=[data], help="draw 100 examples, or a model's hidden units, as a PNG")
+    show.add_argument("--model", metavar="MODEL", help="draw the hidden units of this saved model")
+    show.add_argument("--seed", type=int, default=0, help="which 100 examples (default: 0)")
+    show.add_argument("--order", default="F", help="pixels by column, F (default, as in the digits), or by row, C")
+    show.add_argument("--out", type=Path, metavar="FILE", help="default: digits.png or hidden-units.png")
+    show.set_defaults(run=_show)
+
+    info = commands.add_parser("info", help="versions, cores, vector width, threading layer, cache folder")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _train(options: argparse.Namespace) -> int:
+    from . import data
+    from .train import train
+
+    out = options.out
+    if out.suffix not in (".npz", ".mat"):
+        raise ValueError(f"--out is {str(out)!r}; a name that ends in .npz or .mat is wanted")
+    if not out.absolute().parent.is_dir():
+        raise ValueError(f"--out is {str(out)!r}, in a folder that does not exist")
+    X, y = _examples(options)
+    model = train(
+        X,
+        y,
+        options.hidden,
+        options.lmbda,
+        solver=options.solver,
+        maxiter=options.maxiter,
+        seed=options.seed,
+        weights=data.read_weights(options.weights) if options.weights else None,
+        progress=None,
+    )
+    model.save(out)
+    outcome = model.outcome
+    print(f"network      {'-'.join(map(str, model.sizes))}, lmbda {model.lmbda:g}, on {len(X):,} examples")
+    print(f"cost         {outcome.cost:.6f}")
+    print(f"accuracy     {100 * model.score(X, y):.2f} %")
+    print(f"iterations   {outcome.iterations}")
+    print(f"evaluations  {outcome.evaluations}")
+    print(f"seconds      {outcome.seconds:.2f}")
+    print(f"ended        {outcome.message}")
+    print(f"saved        {out}")
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from . import data
+    from .model import load
+
+    model = load(options.model)
+    y: Array | None
+    if options.data:
+        X, y = data.read_examples(options.data, model.sizes[0])
+    else:
+        X, y = data.load_digits()
+    for label in model.predict(X):
+        print(label)
+    if y is not None:
+        print(f"accuracy {100 * model.score(X, y):.2f} % of {len(X):,} examples", file=sys.stderr)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from . import data, network, validation
+    from .check import check_gradient
+
+    X, y = _examples(options)
+    m = min(validation.positive(options.examples, "--examples"), len(X))
+    classes, indices = np.unique(y, return_inverse=True)
+    some = np.arange(m) * len(X) // m
+    if options.weights:
+        weights = validation.weights(data.read_weights(options.weights), X.shape[1], len(classes))
+    else:
+        weights = network.init_weights((X.shape[1], *options.hidden, len(classes)), options.seed)
+    report = check_gradient(weights, X[some], indices[some], options.lmbda, progress=None)
+    print(report)
+    return 0 if report.passed else 1
+
+
+def _show(options: argparse.Namespace) -> int:
+    from . import plot, validation
+    from .model import load
+
+    if options.model:
+        images = load(options.model).weights[0][:, 1:]
+        out = options.out or Path("hidden-units.png")
+    else:
+        X, _ = _examples(options)
+        some = validation.seed(options.seed).permutation(len(X))[:100]
+        images = X[some]
+        out = options.out or Path("digits.png")
+    plot.save_images(images, out, order=options.order)
+    print(f"saved {out}")
+    return 0
+
+
+def _info(options: argparse.Namespace) -> int:
+    import numba
+
+    from .kernels import jit, tiles
+
+    print(f"fastnn           {__version__}")
+    print(f"python           {platform.python_version()} on {platform.system()} {platform.machine()}")
+    for package in ("numpy", "scipy", "numba", "llvmlite"):
+        print(f"{package:<16} {version(package)}")
+    print(f"cores            {os.cpu_count()}, of which numba uses {numba.get_num_threads()}")
+    print(f"vector width     {64 * tiles.SHAPE.lanes} bits: {tiles.SHAPE.lanes} float64")
+    print(f"threading layer  {jit.threading_layer()}")
+    print(f"cache folder     {jit.cache_folder() or 'none: FASTNN_CACHE is 0'}")
+    return 0
+
+
+def _examples(options: argparse.Namespace) -> tuple[Array, Array]:
+    from . import data
+
+    return data.read_data(options.data) if options.data else data.load_digits()
+
+
+def _hidden(text: str) -> tuple[int, ...]:
+    """25 or 64,32."""
+    try:
+        sizes = tuple(int(size) for size in text.split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}; positive integers with commas between them, as 64,32, are wanted")
+    return sizes

@@ -1,0 +1,123 @@
+"""How kernels are compiled, cached and launched: decided here, once.
+
+`inner` compiles the example and block storeys, `batch` the one that is called from outside.
+"""
+
+import hashlib
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import llvmlite.binding
+import numba
+
+# Sums may be reordered (without that no reduction vectorises) and a*b + c fused. Never "nnan"
+# or "ninf": a NaN has to reach the caller.
+FAST = {"contract", "reassoc", "nsz", "arcp"}
+
+# Where an order of operations is part of the algorithm (range reduction, compensation).
+EXACT = {"contract"}
+
+
+def inner(fastmath: set[str] = FAST) -> Callable[[Callable], Any]:
+    """Compile a function that only other kernels call."""
+    return numba.njit(fastmath=fastmath, error_model="numpy", nogil=True)
+
+
+def batch(function: Callable) -> Callable:
+    """Compile the outer storey of a kernel: its `prange` runs on all of numba's threads.
+
+    Numba's portable threading layer aborts the process when two Python threads launch at once,
+    and a forked child cannot use its parent's threads. So launches take turns, and a process
+    forked after the first launch runs the same function, to the same bits, on one thread.
+    """
+    options = {"fastmath": FAST, "error_model": "numpy", "nogil": True}
+    parallel = _cached(numba.njit(parallel=True, **options)(function))
+    serial = numba.njit(**options)(function)
+
+    @wraps(function)
+    def launch(*arguments: Any) -> Any:
+        global _launching_process
+        with _turn:
+            _launching_process = _launching_process or os.getpid()
+            return (parallel if _launching_process == os.getpid() else serial)(*arguments)
+
+    return launch
+
+
+_turn = threading.Lock()
+_launching_process: int | None = None
+
+
+def _new_turn() -> None:
+    """A fork may copy the lock while another thread holds it: the child starts with its own."""
+    global _turn
+    _turn = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_new_turn)
+
+
+def threading_layer() -> str:
+    """The threading layer that numba uses; it is known once a parallel kernel has run."""
+    _launch_nothing(1)
+    return str(numba.threading_layer())
+
+
+def cache_folder() -> Path | None:
+    """Where compiled kernels are kept: None if `FASTNN_CACHE` is 0.
+
+    `FASTNN_CACHE` = 0 | 1 | a folder; 1, the default, is the user's cache folder. The name of
+    the inner folder is made of everything that the machine code depends on, all kernel sources
+    among it: numba itself does not notice an edit in a file other than the kernel's own.
+    """
+    setting = os.environ.get("FASTNN_CACHE", "1")
+    if setting == "0":
+        return None
+    if setting != "1":
+        root = Path(setting)
+    else:
+        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnn"
+    what = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        what.update(source.read_bytes())
+    cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
+    features = numba.config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
+    what.update(f"{numba.__version__} {llvmlite.__version__} {cpu} {features}".encode())
+    return root / what.hexdigest()[:16]
+
+
+def _cached(dispatcher: Any) -> Any:
+    """Turn the disk cache on for a kernel, or leave it off where no folder can be written."""
+    global _warned
+    before = numba.config.CACHE_DIR
+    try:
+        folder = cache_folder()
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            numba.config.CACHE_DIR = str(folder)
+            dispatcher.enable_caching()
+    except (OSError, RuntimeError) as error:
+        if not _warned:
+            warnings.warn(f"kernels are compiled anew in every process: {error}", RuntimeWarning, stacklevel=4)
+        _warned = True
+    finally:
+        numba.config.CACHE_DIR = before
+    return dispatcher
+
+
+_warned = False
+
+
+@batch
+def _launch_nothing(n):
+    total = 0
+    for i in numba.prange(n):
+        total += i
+    return total

@@ -1,0 +1,142 @@
+"""The machine: vector width, tile shapes, and the two micro-kernels that fill its registers.
+
+A tile is a small matrix of sums that stay in vector registers while one loop feeds them. All
+large products of the fused engine are made of two, one for each way a sum can lie:
+
+    dot_tile    C[r, v]  = bias[v] + sum_k A[r, k] B[v, k]      along the rows of A and B
+    outer_tile  C[r, :] (+)= sum_p A[p, r] B[p, :]              down the columns of A and B
+
+They are emitted as LLVM vector code: from a loop, LLVM keeps such a block of sums in registers
+only by luck. A matrix is a flat array with an offset and a row stride, so that weights inside
+theta, rows of X and buffers are all the same to them. Every shape runs on every target; the
+table only says which one fills the registers of which.
+"""
+
+from typing import NamedTuple
+
+import llvmlite.binding
+import numba
+from numba import types
+from numba.extending import intrinsic
+
+from .vectors import INDEX, Vectors, called, choose, counted
+
+
+class Shape(NamedTuple):
+    lanes: int  # doubles in a vector
+    dot_rows: int  # dot_tile: dot_rows * dot_columns sums, each one vector
+    dot_columns: int
+    outer_rows: int  # outer_tile: outer_rows * outer_vectors sums, each one vector
+    outer_vectors: int
+
+
+# By CPU feature, widest first. The sums leave registers for one row of B and one value of A.
+SHAPES = {
+    "avx512f": Shape(lanes=8, dot_rows=5, dot_columns=5, outer_rows=8, outer_vectors=3),  # 32 registers
+    "avx2": Shape(lanes=4, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3),  # 16 registers
+    "": Shape(lanes=2, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3),
+}
+
+
+def _host_shape() -> Shape:
+    """The first entry of the table that is among the features numba compiles for."""
+    features = numba.config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
+    present = {feature.removeprefix("+") for feature in features.split(",") if feature.startswith("+")}
+    return next(shape for name, shape in SHAPES.items() if not name or name in present)
+
+
+SHAPE = _host_shape()
+
+
+def _dot_tile(builder, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
+    vec = Vectors(builder, SHAPE.lanes)
+    left_over = builder.srem(length, INDEX(vec.lanes))
+    whole = builder.sub(length, left_over)
+
+    def tile(R, V):
+        a_row = [vec.at(A, a, builder.mul(INDEX(r), lda)) for r in range(R)]
+        b_row = [vec.at(B, b, builder.mul(INDEX(v), ldb)) for v in range(V)]
+        c_row = [vec.at(C, c, builder.mul(INDEX(r), ldc)) for r in range(R)]
+        sums = vec.sums(R * V)
+
+        def step(k, mask=None):
+            right = [vec.load(vec.at(b_row[v], k), mask) for v in range(V)]
+            for r in range(R):
+                left = vec.load(vec.at(a_row[r], k), mask)
+                for v in range(V):
+                    vec.add_product(sums[r * V + v], left, right[v])
+
+        with counted(builder, whole, vec.lanes) as k:
+            step(k)
+        with builder.if_then(builder.icmp_signed(">", left_over, INDEX(0))):
+            step(whole, vec.first_lanes(left_over))
+
+        bias = [builder.load(vec.at(b_row[v], INDEX(-1))) for v in range(V)]
+        totals = vec.lane_sums([builder.load(slot) for slot in sums])
+        for r in range(R):
+            for v in range(V):
+                builder.store(builder.fadd(bias[v], totals[r * V + v]), vec.at(c_row[r], INDEX(v)))
+
+    choose(builder, rows, SHAPE.dot_rows, lambda R: choose(builder, columns, SHAPE.dot_columns, lambda V: tile(R, V)))
+
+
+@intrinsic
+def dot_tile(typing_context, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
+    """C[r, v] = B[v, -1] + sum_k A[r, k] B[v, k]   for r < rows, v < columns, k < length.
+
+    With B a weight matrix from its second column on, B[v, -1] is the bias of unit v, and C the
+    pre-activations of `rows` examples. The lanes of a vector are consecutive k. At most
+    SHAPE.dot_rows x SHAPE.dot_columns sums.
+    """
+    return types.void(rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc), called(_dot_tile)
+
+
+def _outer_tile(builder, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc):
+    vec = Vectors(builder, SHAPE.lanes)
+    adds = builder.icmp_signed("!=", keep, INDEX(0))
+    vectors = builder.sdiv(builder.add(columns, INDEX(vec.lanes - 1)), INDEX(vec.lanes))
+
+    def tile(R, V):
+        """All vectors are full but the last, which holds what is left."""
+        left_over = builder.sub(columns, INDEX((V - 1) * vec.lanes))
+        with builder.if_else(builder.icmp_signed("==", left_over, INDEX(vec.lanes))) as (full, partial):
+            with full:
+                body(R, V, [None] * V)
+            with partial:
+                body(R, V, [None] * (V - 1) + [vec.first_lanes(left_over)])
+
+    def body(R, V, masks):
+        a_row = [vec.at(A, a, builder.mul(INDEX(r), row_step)) for r in range(R)]
+        c_row = [vec.at(C, c, builder.mul(INDEX(r), ldc)) for r in range(R)]
+        column = [INDEX(v * vec.lanes) for v in range(V)]
+        sums = vec.sums(R * V)
+
+        with counted(builder, length) as p:
+            b_row = vec.at(B, b, builder.mul(p, ldb))
+            right = [vec.load(vec.at(b_row, column[v]), masks[v]) for v in range(V)]
+            for r in range(R):
+                left = vec.splat(builder.load(vec.at(a_row[r], builder.mul(p, step))))
+                for v in range(V):
+                    vec.add_product(sums[r * V + v], left, right[v])
+
+        totals = [builder.load(slot) for slot in sums]
+        for r in range(R):
+            for v in range(V):
+                where = vec.at(c_row[r], column[v])
+                before = builder.select(adds, vec.load(where, masks[v]), vec.type(None))
+                vec.store(builder.fadd(before, totals[r * V + v]), where, masks[v])
+
+    choose(
+        builder, rows, SHAPE.outer_rows, lambda R: choose(builder, vectors, SHAPE.outer_vectors, lambda V: tile(R, V))
+    )
+
+
+@intrinsic
+def outer_tile(typing_context, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc):
+    """C[r, v] = keep * C[r, v] + sum_p A[r*row_step + p*step] B[p, v]   for r < rows, v < columns, p < length.
+
+    `keep` is 1 or 0: add to C or overwrite it (whatever it held, NaN included). The lanes of a
+    vector are consecutive v. At most SHAPE.outer_rows x SHAPE.outer_vectors * SHAPE.lanes sums.
+    """
+    signature = types.void(rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc)
+    return signature, called(_outer_tile)

@@ -1,0 +1,112 @@
+"""Layer sizes, flat parameters and weight matrices, and the ways from one to another."""
+
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import validation
+from .validation import Array
+
+Weights = tuple[Array, ...]
+
+
+def sizes_of(weights: Weights) -> tuple[int, ...]:
+    """The layer sizes (n, hidden..., K) of a network with these weights."""
+    return (weights[0].shape[1] - 1, *(matrix.shape[0] for matrix in weights))
+
+
+def shapes(sizes: tuple[int, ...]) -> list[tuple[int, int]]:
+    """The shape of every weight matrix."""
+    return [(above, below + 1) for below, above in pairwise(sizes)]
+
+
+def parameter_count(sizes: tuple[int, ...]) -> int:
+    """P."""
+    return sum(rows * columns for rows, columns in shapes(sizes))
+
+
+def matrices(theta: Array, sizes: tuple[int, ...]) -> Weights:
+    """The weight matrices inside theta: views, not copies."""
+    ends = np.cumsum([rows * columns for rows, columns in shapes(sizes)])
+    return tuple(part.reshape(shape) for part, shape in zip(np.split(theta, ends[:-1]), shapes(sizes), strict=True))
+
+
+def decay(sizes: tuple[int, ...], lmbda: float) -> Array:
+    """What multiplies each parameter's square in the cost's m-fold, halved: lmbda, and 0 for a bias."""
+    factors = np.full(parameter_count(sizes), lmbda)
+    for matrix in matrices(factors, sizes):
+        matrix[:, 0] = 0.0
+    return factors
+
+
+def init_weights(sizes: Any, seed: Any = 0, epsilon: float | None = None) -> Weights:
+    """Random weights to start from: uniform(-epsilon, epsilon), which breaks the units' symmetry.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Layer sizes (n, hidden..., K).
+    seed : int, None or numpy.random.Generator
+        The same integer gives the same weights.
+    epsilon : float, optional
+        Half the width. Default: sqrt(6)/sqrt(fan_in + fan_out) for each layer (Glorot and
+        Bengio, 2010, eq. 16), the course's 0.12 for 400-25.
+
+    Returns
+    -------
+    tuple of L float64 arrays
+        weights[l] has shape (sizes[l+1], sizes[l] + 1).
+    """
+    sizes = validation.sizes(sizes)
+    generator = validation.seed(seed)
+    if epsilon is not None:
+        epsilon = validation.real(epsilon, "epsilon", above=0.0)
+    weights = []
+    for rows, columns in shapes(sizes):
+        width = epsilon if epsilon is not None else np.sqrt(6.0) / np.sqrt(rows + columns - 1)
+        weights.append(generator.uniform(-width, width, (rows, columns)))
+    return tuple(weights)
+
+
+def pack(weights: Any, order: Literal["C", "F"] = "C") -> Array:
+    """All weights as one flat float64 vector, a copy.
+
+    Parameters
+    ----------
+    weights : tuple of L arrays
+        Matrices, first layer first.
+    order : {"C", "F"}
+        How each is raveled: "C" row by row, as everywhere in fastnn; "F" column by column, the
+        course's Octave `[Theta1(:); Theta2(:)]`.
+
+    Returns
+    -------
+    float64 array (P,)
+    """
+    validation.choice(order, ("C", "F"), "order")
+    return np.concatenate([matrix.ravel(order=order) for matrix in validation.weights(weights)])
+
+
+def unpack(theta: ArrayLike, sizes: Any, order: Literal["C", "F"] = "C") -> Weights:
+    """The weight matrices in a flat vector, as copies; the inverse of `pack`.
+
+    Parameters
+    ----------
+    theta : array (P,)
+    sizes : sequence of int
+        Layer sizes (n, hidden..., K).
+    order : {"C", "F"}
+        How each matrix was raveled.
+
+    Returns
+    -------
+    tuple of L float64 arrays
+    """
+    sizes = validation.sizes(sizes)
+    validation.choice(order, ("C", "F"), "order")
+    theta = validation.theta(theta, parameter_count(sizes))
+    ends = np.cumsum([rows * columns for rows, columns in shapes(sizes)])
+    parts = zip(np.split(theta, ends[:-1]), shapes(sizes), strict=True)
+    return tuple(part.reshape(shape, order=order).copy(order="C") for part, shape in parts)

@@ -1,0 +1,180 @@
+"""The only room that raises on bad input.
+
+Each function takes what a user passed as the argument `name`, and returns it in the form that
+the rest of the package works with, or raises ValueError or TypeError with one sentence: the
+argument, what came, what is wanted. Nothing passed in is changed.
+"""
+
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def _numbers(value: Any, name: str) -> Array:
+    """`value` as a float64 array in C order; finite."""
+    if hasattr(value, "toarray"):
+        raise TypeError(f"{name} is sparse ({type(value).__name__}); a dense array is wanted: {name}.toarray()")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} has rows of different lengths; a rectangular array is wanted") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
+    array = np.ascontiguousarray(array, dtype=np.float64) if array.ndim else array.astype(np.float64)
+    if not np.isfinite(array).all():
+        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise ValueError(f"{name} holds {array[place]} at index {place}; finite numbers are wanted")
+    return array
+
+
+def inputs(X: ArrayLike, n: int | None = None, name: str = "X") -> Array:
+    """X (m, n), m and n at least 1."""
+    array = _numbers(X, name)
+    if array.ndim != 2 or 0 in array.shape:
+        raise ValueError(f"{name} has shape {array.shape}; (m, n), one example a row, is wanted, m and n at least 1")
+    if n is not None and array.shape[1] != n:
+        raise ValueError(f"{name} has {array.shape[1]} columns; the network has {n} inputs")
+    return array
+
+
+def class_indices(y: ArrayLike, m: int, K: int) -> Array:
+    """y (m,) int64, every entry in 0..K-1."""
+    array = np.asarray(y)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"y has dtype {array.dtype}; integer class indices are wanted")
+    _one_per_example(array, m)
+    if array.min() < 0 or array.max() >= K:
+        wrong = array[(array < 0) | (array >= K)][0]
+        raise ValueError(f"y holds {wrong}; class indices 0..{K - 1} are wanted, one for each of the {K} outputs")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def labels(y: ArrayLike, m: int) -> Array:
+    """y (m,), labels of any one kind: numbers, strings or booleans."""
+    array = np.asarray(y)
+    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
+        array = array.astype(str)
+    if array.dtype.kind not in "biufU":
+        raise TypeError(f"y has dtype {array.dtype}; labels that are numbers, strings or booleans are wanted")
+    _one_per_example(array, m)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"y holds {array[~np.isfinite(array)][0]}; a label for every example is wanted")
+    return array
+
+
+def _one_per_example(y: Array, m: int) -> None:
+    if y.ndim != 1:
+        hint = "; y.ravel() has it" if y.ndim == 2 and 1 in y.shape else ""
+        raise ValueError(f"y has shape {y.shape}; (m,), one label for each example, is wanted{hint}")
+    if len(y) != m:
+        raise ValueError(f"y has {len(y)} labels; X has {m} examples, and one label for each is wanted")
+
+
+def weights(value: Any, n: int | None = None, K: int | None = None, name: str = "weights") -> tuple[Array, ...]:
+    """A tuple of matrices, each with one column more than the one before has rows."""
+    if not isinstance(value, (tuple, list)) or not value:
+        raise TypeError(f"{name} is {_described(value)}; a tuple of matrices, one for each layer, is wanted")
+    matrices = tuple(_numbers(matrix, f"{name}[{l}]") for l, matrix in enumerate(value))
+    for l, matrix in enumerate(matrices):
+        if matrix.ndim != 2 or matrix.shape[0] < 1 or matrix.shape[1] < 2:
+            raise ValueError(
+                f"{name}[{l}] has shape {matrix.shape}; (units, 1 + inputs) is wanted, column 0 the biases"
+            )
+        if l and matrix.shape[1] != matrices[l - 1].shape[0] + 1:
+            raise ValueError(
+                f"{name}[{l}] has {matrix.shape[1]} columns; "
+                f"{matrices[l - 1].shape[0] + 1} are wanted, one more than {name}[{l - 1}] has rows"
+            )
+    if n is not None and matrices[0].shape[1] != n + 1:
+        raise ValueError(f"{name}[0] has {matrices[0].shape[1]} columns; {n + 1} are wanted for the {n} columns of X")
+    if K is not None and matrices[-1].shape[0] != K:
+        raise ValueError(f"{name}[{len(matrices) - 1}] has {matrices[-1].shape[0]} rows; {K} are wanted, one per class")
+    return matrices
+
+
+def like_weights(value: Any, like: tuple[Array, ...], name: str) -> tuple[Array, ...]:
+    """A tuple of matrices of the same shapes as `like`."""
+    matrices = weights(value, name=name)
+    got, want = [matrix.shape for matrix in matrices], [matrix.shape for matrix in like]
+    if got != want:
+        raise ValueError(f"{name} has shapes {got}; {want}, those of the weights, are wanted")
+    return matrices
+
+
+def sizes(value: Any, name: str = "sizes") -> tuple[int, ...]:
+    """Layer sizes (n, hidden..., K): at least two positive integers."""
+    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str) or len(value) < 2:
+        raise TypeError(f"{name} is {_described(value)}; layer sizes (n, hidden..., K) are wanted")
+    return tuple(positive(size, f"{name}[{i}]") for i, size in enumerate(value))
+
+
+def hidden(value: Any) -> tuple[int, ...]:
+    """The sizes of the hidden layers: a positive integer or a sequence of them, empty for none."""
+    if isinstance(value, Integral):
+        return (positive(value, "hidden"),)
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"hidden is {_described(value)}; an integer or a tuple of integers is wanted")
+    return tuple(positive(size, f"hidden[{i}]") for i, size in enumerate(value))
+
+
+def theta(value: ArrayLike, P: int, name: str = "theta") -> Array:
+    """A flat vector of P parameters."""
+    array = _numbers(value, name)
+    if array.shape != (P,):
+        raise ValueError(f"{name} has shape {array.shape}; ({P},) is wanted, one entry for each parameter")
+    return array
+
+
+def positive(value: Any, name: str) -> int:
+    """An integer, at least 1."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(f"{name} is {_described(value)}; a positive integer is wanted")
+    if value < 1:
+        raise ValueError(f"{name} is {value}; a positive integer is wanted")
+    return int(value)
+
+
+def real(value: Any, name: str, *, above: float = -math.inf, minimum: float = -math.inf) -> float:
+    """A finite number, greater than `above` and at least `minimum`."""
+    want = "a finite number"
+    want += f" greater than {above:g}" if above > -math.inf else ""
+    want += f" of at least {minimum:g}" if minimum > -math.inf else ""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"{name} is {_described(value)}; {want} is wanted")
+    number = float(value)
+    if not (math.isfinite(number) and number > above and number >= minimum):
+        raise ValueError(f"{name} is {value}; {want} is wanted")
+    return number
+
+
+def choice(value: Any, choices: Sequence[str], name: str) -> str:
+    """One of a few words."""
+    if not isinstance(value, str) or value not in choices:
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"{name} is {_described(value)}; one of {', '.join(map(repr, choices))} is wanted")
+    return value
+
+
+def seed(value: Any) -> np.random.Generator:
+    """A random generator: of a seed, of the system's entropy (None), or one that the user brings."""
+    if isinstance(value, np.random.Generator):
+        return value
+    if value is None:
+        return np.random.default_rng()
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(f"seed is {_described(value)}; an integer, None or a numpy Generator is wanted")
+    if value < 0:
+        raise ValueError(f"seed is {value}; an integer of at least 0 is wanted")
+    return np.random.default_rng(int(value))
+
+
+def _described(value: Any) -> str:
+    """`value` in a few words: what it is if it is short, else its type."""
+    text = repr(value)
+    return text if len(text) <= 40 and "\n" not in text else f"a {type(value).__name__}"

@@ -1,0 +1,71 @@
+"""What several tests need: the digits, the course's own weights, random networks."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import network
+
+ROOT = Path(__file__).resolve().parent.parent
+COURSE = ROOT.parent / "shared" / "data"
+ENGINES = ("numpy", "loop", "fused")
+
+
+class Problem(NamedTuple):
+    """A network with data."""
+
+    sizes: tuple
+    weights: tuple
+    X: np.ndarray
+    y: np.ndarray
+
+    def kernel_arguments(self, lmbda):
+        """As kernels take them: theta, sizes, X, y, decay."""
+        layers = np.array(self.sizes, dtype=np.int64)
+        return network.pack(self.weights), layers, self.X, self.y, network.decay(self.sizes, lmbda)
+
+
+def random_problem(sizes, m, seed=0, scale=1.0):
+    rng = np.random.default_rng([seed, m, *sizes])
+    weights = tuple(scale * rng.standard_normal(shape) / np.sqrt(shape[1]) for shape in network.shapes(sizes))
+    return Problem(sizes, weights, rng.standard_normal((m, sizes[0])), rng.integers(0, sizes[-1], m))
+
+
+def sines(rows, columns):
+    """The course's debugInitializeWeights: sin(1), sin(2), ... down the columns, over 10."""
+    return np.sin(np.arange(1, rows * columns + 1)).reshape(rows, columns, order="F") / 10
+
+
+def debug_problem():
+    """The course's checkNNGradients: 3-5-3, five examples."""
+    weights = (sines(5, 4), sines(3, 6))
+    return Problem((3, 5, 3), weights, sines(5, 3), np.arange(1, 6) % 3)
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """X and the digits 0..9."""
+    X, y = fastnn.load_digits()
+    X.setflags(write=False)
+    y.setflags(write=False)
+    return X, y
+
+
+@pytest.fixture(scope="session")
+def course():
+    """The course's weights, and the digits' class indices in its order of units."""
+    path = COURSE / "ex4weights.mat"
+    if not path.exists():
+        pytest.skip("the course's ex4weights.mat is not beside the repository; it has no licence to ship it")
+    _, y = fastnn.load_digits()
+    return fastnn.read_weights(path), (y - 1) % 10
+
+
+@pytest.fixture(scope="session")
+def oracle(course):
+    """The course's own activations of all 5,000 examples."""
+    with np.load(COURSE / "ex4_activations.npz", allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}

@@ -1,0 +1,142 @@
+"""The command line, as a person meets it."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn.cli import main
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    y = np.repeat([3, 5], 20)
+    X = np.where(y == 3, 1.0, -1.0)[:, None] + 0.3 * rng.standard_normal((40, 4))
+    np.savez("data.npz", X=X, y=y)
+    np.savetxt("unlabelled.csv", X, delimiter=",")
+    return tmp_path
+
+
+def test_main_job(here, capsys):
+    assert main(["train"]) == 0
+    out = capsys.readouterr().out
+    for line in ("network      400-25-10, lmbda 1, on 5,000 examples", "cost  ", "accuracy  ", "iterations   50"):
+        assert line in out
+    for line in ("evaluations  ", "seconds  ", "ended        stopped at the limit", "saved        fastnn-model.npz"):
+        assert line in out
+    model = fastnn.load("fastnn-model.npz")
+    assert f"accuracy     {100 * model.score(*fastnn.load_digits()):.2f} %" in out
+    assert f"cost         {model.outcome.cost:.6f}" in out
+
+
+def test_train_options(here, capsys):
+    options = "--data data.npz --hidden 3,2 --lmbda 0.1 --maxiter 7 --solver l-bfgs --seed 4 --out my.mat"
+    assert main(["train", *options.split()]) == 0
+    assert "4-3-2-2, lmbda 0.1, on 40 examples" in capsys.readouterr().out
+    model = fastnn.load("my.mat")
+    want = fastnn.train(*fastnn.read_data("data.npz"), (3, 2), 0.1, maxiter=7, solver="l-bfgs", seed=4)
+    assert np.array_equal(fastnn.pack(model.weights), fastnn.pack(want.weights))
+    assert model.classes.tolist() == [3, 5]
+    assert main(["train", "--data", "data.npz", "--weights", "my.mat", "--lmbda", "0.1", "--maxiter", "1"]) == 0
+    assert fastnn.load("fastnn-model.npz").history.cost[0] == model.outcome.cost
+
+
+def test_predict(here, capsys):
+    main(["train", "--data", "data.npz", "--hidden", "3", "--out", "m.npz"])
+    capsys.readouterr()
+    assert main(["predict", "m.npz", "--data", "data.npz"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.split() == ["3"] * 20 + ["5"] * 20
+    assert shown.err == "accuracy 100.00 % of 40 examples\n"
+    assert main(["predict", "m.npz", "--data", "unlabelled.csv"]) == 0
+    again = capsys.readouterr()
+    assert again.out == shown.out
+    assert again.err == ""
+
+
+def test_check(here, capsys):
+    assert main(["check", "--data", "data.npz", "--hidden", "3"]) == 0
+    assert "gradient check passed: 23 parameters on 40 examples" in capsys.readouterr().out
+    main(["train", "--data", "data.npz", "--hidden", "3", "--maxiter", "2"])
+    assert main(["check", "--data", "data.npz", "--weights", "fastnn-model.npz", "--examples", "7"]) == 0
+    assert "on 7 examples" in capsys.readouterr().out
+
+
+def test_failed_check_is_status_1(here, capsys, monkeypatch):
+    from fastnn import check
+
+    right = check.cost_and_gradient
+    monkeypatch.setattr(check, "cost_and_gradient", lambda *a, **k: (0.0, [1.001 * dW for dW in right(*a, **k)[1]]))
+    assert main(["check", "--data", "data.npz", "--hidden", "3"]) == 1
+    assert "FAILED" in capsys.readouterr().out
+
+
+def test_show(here, capsys):
+    assert main(["show", "--data", "data.npz"]) == 0
+    main(["train", "--data", "data.npz", "--hidden", "3"])
+    assert main(["show", "--model", "fastnn-model.npz", "--order", "C", "--out", "units.png"]) == 0
+    for name in ("digits.png", "units.png"):
+        assert (here / name).read_bytes().startswith(b"\x89PNG")
+        assert f"saved {name}" in capsys.readouterr().out or name == "units.png"
+
+
+def test_info(capsys):
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    for word in ("fastnn", "numba", "cores", "vector width", "threading layer", "cache folder"):
+        assert word in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("train --data missing.mat", "fastnn train: [Errno 2] No such file or directory: 'missing.mat'"),
+        ("train --data missing.csv", "No such file or directory: 'missing.csv'"),
+        ("train --out model.pkl", "--out is 'model.pkl'; a name that ends in .npz or .mat is wanted"),
+        ("train --out no/model.npz", "--out is 'no/model.npz', in a folder that does not exist"),
+        ("train --data data.npz --lmbda -1", "lmbda is -1.0"),
+        ("train --data data.npz --maxiter 0", "maxiter is 0"),
+        ("train --data data.npz --solver adam", "solver is 'adam'; one of 'cg', 'l-bfgs' is wanted"),
+        ("train --data data.npz --seed -1", "seed is -1"),
+        ("predict data.npz", "arrays Theta1, Theta2, ... are wanted"),
+        ("check --examples 0", "--examples is 0"),
+        ("show --order X --data data.npz", "order is 'X'"),
+        ("show --out a.svg", "path is 'a.svg'"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(here, capsys, arguments, message):
+    before = sorted(file.name for file in here.iterdir())
+    assert main(arguments.split()) == 2
+    shown = capsys.readouterr()
+    assert message in shown.err
+    assert shown.err.count("\n") == 1
+    assert shown.out == ""
+    assert sorted(file.name for file in here.iterdir()) == before
+
+
+@pytest.mark.parametrize("arguments", ["", "fly", "train --hidden 0", "train --hidden a,b", "predict"])
+def test_unusable_options(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments.split())
+    assert ended.value.code == 2
+    assert "usage: fastnn" in capsys.readouterr().err
+
+
+def test_interrupt(here, capsys, monkeypatch):
+    import fastnn.model
+
+    def interrupted(*arguments, **keywords):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fastnn.model.Model, "save", interrupted)
+    assert main(["train", "--data", "data.npz", "--maxiter", "1"]) == 130
+    assert "interrupted, nothing was saved" in capsys.readouterr().err
+
+
+def test_as_a_module():
+    run = subprocess.run([sys.executable, "-m", "fastnn", "--version"], capture_output=True, text=True, check=True)
+    assert run.stdout == f"fastnn {fastnn.__version__}\n"

@@ -1,0 +1,227 @@
+"""The three engines are one: against each other, by hand, and against 50-digit arithmetic."""
+
+import mpmath
+import numba
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import fastnn
+from fastnn import network, reference
+from fastnn.kernels import fused, loop
+
+from .conftest import ENGINES, Problem, random_problem
+
+COMPILED = {"loop": loop, "fused": fused}
+B = fused.BLOCK
+
+# Sizes and m at the edges of tiles, vectors and blocks.
+CATALOGUE = [
+    ((1, 1, 1), 1),
+    ((1, 2), 3),
+    ((400, 25, 10), 50),
+    ((400, 25, 10), 2 * B + 1),
+    ((5, 3, 2), B - 1),
+    ((5, 3, 2), B),
+    ((5, 3, 2), B + 1),
+    ((16 * B, 2, 2), 2),
+    ((7, 11, 13, 2), 17 * B + 3),
+    ((12, 4, 5, 6, 3), 2 * B),
+    ((13, 5, 4, 7, 3, 5), 101),
+    ((28, 64, 2), 300),
+    ((3, 100, 26), 31),
+]
+
+
+def evaluate(module, problem, lmbda):
+    """Cost and flat gradient by an engine's kernel, with guards around what it may write."""
+    arguments = problem.kernel_arguments(lmbda)
+    P = len(arguments[0])
+    guarded = np.full(P + 16, np.nan)
+    cost = module.cost_and_gradient(*arguments, guarded[8:-8])
+    assert np.isnan(guarded[:8]).all()
+    assert np.isnan(guarded[-8:]).all()
+    return cost, guarded[8:-8]
+
+
+def assert_same(got, want):
+    """Rounding alone: a cost is a mean of terms each right to some units in the last place."""
+    assert abs(got[0] - want[0]) <= 1e-14 * abs(want[0])
+    assert np.linalg.norm(got[1] - want[1]) <= 1e-13 * np.linalg.norm(want[1])
+
+
+@pytest.mark.parametrize("engine", COMPILED)
+@pytest.mark.parametrize(("sizes", "m"), CATALOGUE, ids=str)
+def test_catalogue(engine, sizes, m):
+    problem = random_problem(sizes, m)
+    assert_same(evaluate(COMPILED[engine], problem, 0.7), evaluate(reference, problem, 0.7))
+
+
+@pytest.mark.parametrize("engine", COMPILED)
+@pytest.mark.parametrize(("sizes", "m"), CATALOGUE, ids=str)
+def test_catalogue_forward(engine, sizes, m):
+    problem = random_problem(sizes, m)
+    theta, layers, X, _, _ = problem.kernel_arguments(0.0)
+    guarded = np.full((m + 2, sizes[-1]), np.nan)
+    COMPILED[engine].forward(theta, layers, X, guarded[1:-1])
+    want = np.empty((m, sizes[-1]))
+    reference.forward(theta, layers, X, want)
+    assert np.isnan(guarded[[0, -1]]).all()
+    assert np.abs(guarded[1:-1] - want).max() <= 1e-14
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    hidden=st.lists(st.integers(1, 40), min_size=1, max_size=4),
+    n=st.integers(1, 70),
+    K=st.integers(1, 12),
+    m=st.integers(1, 200),
+    lmbda=st.sampled_from([0.0, 1e-3, 1.0, 10.0]),
+    seed=st.integers(0, 1000),
+)
+def test_random_networks(hidden, n, K, m, lmbda, seed):
+    problem = random_problem((n, *hidden, K), m, seed)
+    want = evaluate(reference, problem, lmbda)
+    for module in COMPILED.values():
+        assert_same(evaluate(module, problem, lmbda), want)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_by_hand(engine):
+    """Two inputs, one hidden unit, two classes, one example: every number on paper.
+
+    x = (1, 2); hidden z = 0 + 2*1 - 1*2 = 0, a = 1/2, slope 1/4. Outputs z = (log 3 - 1 + 2 a,
+    log 3 - 4 a + 2) = (log 3, log 3), h = (3/4, 3/4). Class 1: targets (0, 1), so the loss is
+    -log(1/4) - log(3/4), the deltas (3/4, -1/4); the hidden one is
+    (3/4 * 2 - 1/4 * (-4)) / 4 = 5/8. lmbda 2 adds (4 + 1 + 4 + 16) to the cost.
+    """
+    log3 = np.log(3.0)
+    weights = (np.array([[0.0, 2.0, -1.0]]), np.array([[log3 - 1.0, 2.0], [log3 + 2.0, -4.0]]))
+    cost, gradient = fastnn.cost_and_gradient(weights, [[1.0, 2.0]], [1], lmbda=2.0, engine=engine)
+    assert cost == pytest.approx(np.log(4.0) + np.log(4.0 / 3.0) + 25.0, rel=1e-15)
+    want_0 = [[5 / 8, 5 / 8 + 2 * 2, 5 / 4 - 2 * 1]]
+    want_1 = [[3 / 4, 3 / 8 + 2 * 2], [-1 / 4, -1 / 8 - 2 * 4]]
+    np.testing.assert_allclose(gradient[0], want_0, rtol=1e-14)
+    np.testing.assert_allclose(gradient[1], want_1, rtol=1e-14)
+
+
+def in_50_digits(problem, lmbda):
+    """Cost and gradient by the textbook's formulas, too precise for their cancellations to matter."""
+    mp = mpmath.mp.clone()
+    mp.dps = 50
+    layers = [[[mp.mpf(float(w)) for w in row] for row in matrix] for matrix in problem.weights]
+    gradient = [[[mp.mpf(0)] * len(row) for row in matrix] for matrix in layers]
+    m, cost = len(problem.X), mp.mpf(0)
+    for x, target in zip(problem.X, problem.y, strict=True):
+        activations = [[mp.mpf(float(value)) for value in x]]
+        for matrix in layers:
+            z = [row[0] + mp.fdot(row[1:], activations[-1]) for row in matrix]
+            activations.append([1 / (1 + mp.exp(-value)) for value in z])
+        h = activations[-1]
+        cost -= sum(mp.log(value) if k == target else mp.log(1 - value) for k, value in enumerate(h))
+        delta = [value - (k == target) for k, value in enumerate(h)]
+        for l in range(len(layers) - 1, -1, -1):
+            for j, d in enumerate(delta):
+                gradient[l][j][0] += d
+                for k, a in enumerate(activations[l]):
+                    gradient[l][j][k + 1] += d * a
+            delta = [
+                a * (1 - a) * sum(d * row[k + 1] for d, row in zip(delta, layers[l], strict=True))
+                for k, a in enumerate(activations[l])
+            ]
+    lmbda = mp.mpf(lmbda)
+    for matrix, rows in zip(layers, gradient, strict=True):
+        for row, drow in zip(matrix, rows, strict=True):
+            cost += lmbda / 2 * sum(w * w for w in row[1:])
+            drow[1:] = [dw + lmbda * w for w, dw in zip(row[1:], drow[1:], strict=True)]
+    flat = [dw / m for rows in gradient for drow in rows for dw in drow]
+    return float(cost / m), np.array([float(dw) for dw in flat])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("sizes", "m"), [((3, 2), 40), ((9, 5, 3), 70), ((4, 6, 5, 2), 20), ((5, 4, 3, 3, 4, 2), 9)], ids=str
+)
+def test_against_50_digits(engine, sizes, m):
+    problem = random_problem(sizes, m, scale=2.0)
+    arguments = problem.kernel_arguments(0.5)
+    dtheta = np.empty_like(arguments[0])
+    module = COMPILED.get(engine, reference)
+    assert_same((module.cost_and_gradient(*arguments, dtheta), dtheta), in_50_digits(problem, 0.5))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("z", [36.8, 100.0, 700.0, 1e5])
+def test_sure_outputs(engine, z):
+    """Where log(1 - h) is log(0): the wrong class costs z, the right one exp(-z)."""
+    weights = (np.array([[z, 0.0], [-z, 0.0]]),)
+    wrong, gradient = fastnn.cost_and_gradient(weights, [[0.0]], [1], engine=engine)
+    assert wrong == pytest.approx(2.0 * z, rel=1e-15)
+    np.testing.assert_allclose(gradient[0], [[1.0, 0.0], [-1.0, 0.0]])
+    right, gradient = fastnn.cost_and_gradient(weights, [[0.0]], [0], engine=engine)
+    assert right == pytest.approx(2.0 * np.exp(-z), rel=1e-13)
+    np.testing.assert_allclose(gradient[0], [[-np.exp(-z), 0.0], [np.exp(-z), 0.0]], rtol=1e-13)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_nan_reaches_the_caller(engine):
+    problem = random_problem((6, 5, 3), 150)
+    theta, *rest = problem.kernel_arguments(0.0)
+    theta[8] = np.nan
+    dtheta = np.empty_like(theta)
+    module = COMPILED.get(engine, reference)
+    with np.errstate(invalid="ignore"):
+        cost = module.cost_and_gradient(theta, *rest, dtheta)
+    assert np.isnan(cost)
+    assert np.isnan(dtheta).any()
+
+
+@pytest.mark.parametrize("engine", COMPILED)
+def test_same_bits_for_any_number_of_threads(engine, digits):
+    X, y = digits
+    problem = Problem((400, 25, 10), fastnn.init_weights((400, 25, 10)), X, y)
+    before = numba.get_num_threads()
+    results = []
+    try:
+        for threads in (1, before, before):
+            numba.set_num_threads(threads)
+            results.append(evaluate(COMPILED[engine], problem, 1.0))
+    finally:
+        numba.set_num_threads(before)
+    for cost, gradient in results[1:]:
+        assert cost == results[0][0]
+        assert np.array_equal(gradient, results[0][1])
+
+
+def test_assertion_notices_one_wrong_entry():
+    """What `assert_same` is for: one weight's gradient off by 1e-6 of itself, in 10,285."""
+    problem = random_problem((400, 25, 10), 100)
+    cost, gradient = evaluate(reference, problem, 1.0)
+    wrong = gradient.copy()
+    wrong[np.abs(gradient).argmax()] *= 1.0 + 1e-6
+    with pytest.raises(AssertionError):
+        assert_same((cost, wrong), (cost, gradient))
+    with pytest.raises(AssertionError):
+        assert_same((cost, gradient * np.nan), (cost, gradient))
+
+
+def test_inputs_are_left_alone():
+    problem = random_problem((6, 5, 3), 150)
+    arguments = problem.kernel_arguments(0.3)
+    before = [np.copy(argument) for argument in arguments]
+    for module in (reference, *COMPILED.values()):
+        module.cost_and_gradient(*arguments, np.empty_like(arguments[0]))
+        module.forward(*arguments[:3], np.empty((150, 3)))
+    for got, want in zip(arguments, before, strict=True):
+        assert np.array_equal(got, want)
+
+
+def test_no_hidden_layer_is_logistic_regression():
+    problem = random_problem((4, 3), 20)
+    h = fastnn.forward(problem.weights, problem.X)
+    want = np.column_stack([np.ones(20), problem.X])
+    want = (h - np.eye(3)[problem.y]).T @ want / 20
+    _, (got,) = fastnn.cost_and_gradient(problem.weights, problem.X, problem.y)
+    np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-15)
+    assert network.parameter_count(problem.sizes) == 15

@@ -1,0 +1,69 @@
+"""The micro-kernels, at every size up to one more than a tile, with guards around the output."""
+
+import itertools
+
+import numba
+import numpy as np
+import pytest
+
+from fastnn.kernels.tiles import SHAPE, SHAPES, dot_tile, outer_tile
+
+
+@numba.njit
+def run_dot(rows, columns, A, lda, B, ldb, length, C, c, ldc):
+    dot_tile(rows, columns, A, 1, lda, B, 1, ldb, length, C, c, ldc)
+
+
+@numba.njit
+def run_outer(rows, columns, A, row_step, step, B, ldb, length, keep, C, c, ldc):
+    outer_tile(rows, columns, A, 0, row_step, step, B, 1, ldb, length, keep, C, c, ldc)
+
+
+def matrix(rng, rows, columns, ld):
+    """A flat array with one element before the matrix, and a view of the matrix in it."""
+    flat = rng.standard_normal(1 + rows * ld)
+    return flat, np.lib.stride_tricks.as_strided(flat[1:], (rows, columns), (8 * ld, 8))
+
+
+@pytest.mark.parametrize("length", [1, SHAPE.lanes - 1, SHAPE.lanes, SHAPE.lanes + 1, 3 * SHAPE.lanes + 1])
+def test_dot_tile(length):
+    rng = np.random.default_rng(length)
+    for rows, columns in itertools.product(range(1, SHAPE.dot_rows + 1), range(1, SHAPE.dot_columns + 1)):
+        lda, ldb, ldc = length + 2, length + 1, columns + 3
+        A, left = matrix(rng, rows, length, lda)
+        B, right = matrix(rng, columns, length, ldb)
+        C = np.full(rows * ldc, np.nan)
+        run_dot(rows, columns, A, lda, B, ldb, length, C, 0, ldc)
+        bias = B[:-1:ldb]
+        got = C.reshape(rows, ldc)
+        np.testing.assert_allclose(got[:, :columns], left @ right.T + bias, rtol=0, atol=length * 1e-15)
+        assert np.isnan(got[:, columns:]).all()
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+@pytest.mark.parametrize("length", [0, 1, 7])
+def test_outer_tile(length, keep):
+    rng = np.random.default_rng(length)
+    for rows, columns in itertools.product(
+        range(1, SHAPE.outer_rows + 1), range(1, SHAPE.outer_vectors * SHAPE.lanes + 1)
+    ):
+        ldb, ldc = columns + 2, columns + 3
+        A = rng.standard_normal(rows * length)
+        B, right = matrix(rng, length, columns, ldb)
+        before = rng.standard_normal((rows, ldc))
+        C = before.copy()
+        C[:, columns:] = np.nan
+        if not keep:
+            C[:, :columns] = np.nan
+        run_outer(rows, columns, A, 1, rows, B, ldb, length, keep, C.reshape(-1), 0, ldc)
+        want = A.reshape(length, rows).T @ right + keep * before[:, :columns]
+        np.testing.assert_allclose(C[:, :columns], want, rtol=0, atol=(length + 1) * 2e-15)
+        assert np.isnan(C[:, columns:]).all()
+
+
+def test_sums_fit_the_registers():
+    """One register for each sum, for a row of vectors of B, and one for A."""
+    for name, registers in (("avx512f", 32), ("avx2", 16), ("", 16)):
+        shape = SHAPES[name]
+        assert shape.outer_rows * shape.outer_vectors + shape.outer_vectors + 1 <= registers
+        assert shape.dot_rows * shape.dot_columns + shape.dot_columns + 1 <= registers

@@ -1,0 +1,292 @@
+"""Bad input to every public function: one sentence with the argument, what came, what is wanted."""
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn.plot import save_images
+
+X = np.random.default_rng(0).standard_normal((6, 3))
+Y = np.array([0, 1, 0, 1, 1, 0])
+W = fastnn.init_weights((3, 4, 2))
+THETA = fastnn.pack(W)
+SIZES = (3, 4, 2)
+
+
+def with_hole(array, value):
+    holed = np.array(array, dtype=np.float64)
+    holed[1, 2] = value
+    return holed
+
+
+BAD_X = [
+    (X[0], ValueError, r"X has shape \(3,\)"),
+    (X[:0], ValueError, r"X has shape \(0, 3\)"),
+    (X[None], ValueError, r"X has shape \(1, 6, 3\)"),
+    (with_hole(X, np.nan), ValueError, r"X holds nan at index \(1, 2\)"),
+    (with_hole(X, np.inf), ValueError, r"X holds inf at index \(1, 2\)"),
+    (X.astype(complex), TypeError, "X has dtype complex128"),
+    (X.astype(str), TypeError, "X has dtype <U"),
+    (X.astype(object), TypeError, "X has dtype object"),
+    ([[1.0, 2.0], [3.0]], ValueError, "X has rows of different lengths"),
+    (None, TypeError, "X has dtype object"),
+    ("digits.csv", TypeError, "X has dtype <U"),
+]
+BAD_COLUMNS = [(X[:, :2], ValueError, "X has 2 columns; the network has 3 inputs")]
+BAD_Y = [
+    (Y[:5], ValueError, "y has 5 labels; X has 6 examples"),
+    (Y[:, None], ValueError, r"y has shape \(6, 1\).*ravel"),
+    (0, ValueError, r"y has shape \(\)"),
+]
+BAD_INDICES = [
+    (Y.astype(float), TypeError, "y has dtype float64; integer class indices"),
+    (Y == 0, TypeError, "y has dtype bool; integer class indices"),
+    (Y + 1, ValueError, r"y holds 2; class indices 0..1 are wanted"),
+    (Y - 1, ValueError, r"y holds -1; class indices 0..1 are wanted"),
+    (Y + 2**40, ValueError, "y holds 1099511627776"),
+    (Y.astype(np.uint64) + np.uint64(2**63), ValueError, "y holds 9223372036854775808"),
+    (None, TypeError, "y has dtype object"),
+]
+BAD_LABELS = [
+    (np.zeros(6), ValueError, "y holds one label only"),
+    (np.array([0, 1, np.nan, 0, 1, 1]), ValueError, "y holds nan"),
+    ([None] * 6, TypeError, "y has dtype object"),
+    (Y * 1j, TypeError, "y has dtype complex128"),
+]
+BAD_LMBDA = [
+    (-1.0, ValueError, "lmbda is -1.0; a finite number of at least 0 is wanted"),
+    (np.nan, ValueError, "lmbda is nan"),
+    (np.inf, ValueError, "lmbda is inf"),
+    ("1", TypeError, "lmbda is '1'"),
+    (True, TypeError, "lmbda is True"),
+    (None, TypeError, "lmbda is None"),
+]
+BAD_WEIGHTS = [
+    (THETA, TypeError, "weights is a ndarray; a tuple of matrices"),
+    ((), TypeError, r"weights is \(\)"),
+    (None, TypeError, "weights is None"),
+    ((W[0], W[0]), ValueError, r"weights\[1\] has 4 columns; 5 are wanted"),
+    ((W[0][0], W[1]), ValueError, r"weights\[0\] has shape \(4,\)"),
+    ((W[0] * np.nan, W[1]), ValueError, r"weights\[0\] holds nan"),
+    ((W[0][:, :1], W[1]), ValueError, r"weights\[0\] has shape \(4, 1\)"),
+]
+BAD_ENGINE = [("cuda", ValueError, "engine is 'cuda'; one of 'fused'"), (None, TypeError, "engine is None")]
+BAD_SIZES = [
+    (400, TypeError, "sizes is 400"),
+    ("400", TypeError, "sizes is '400'"),
+    ((3,), TypeError, r"sizes is \(3,\)"),
+    ((3, 0, 2), ValueError, r"sizes\[1\] is 0"),
+    ((3, 2.5, 2), TypeError, r"sizes\[1\] is 2.5"),
+    ((3, True, 2), TypeError, r"sizes\[1\] is True"),
+]
+BAD_THETA = [
+    (THETA[1:], ValueError, r"theta has shape \(25,\); \(26,\) is wanted"),
+    (W[0], ValueError, r"theta has shape \(4, 4\)"),
+    (THETA * np.nan, ValueError, "theta holds nan"),
+    (None, TypeError, "theta has dtype object"),
+]
+BAD_ORDER = [("A", ValueError, "order is 'A'; one of 'C', 'F'"), (0, TypeError, "order is 0")]
+BAD_HIDDEN = [
+    (0, ValueError, "hidden is 0; a positive integer"),
+    (2.5, TypeError, "hidden is 2.5"),
+    ("25", TypeError, "hidden is '25'"),
+    ((4, -1), ValueError, r"hidden\[1\] is -1"),
+    (True, TypeError, "hidden is True"),
+]
+BAD_COUNT = [(0, ValueError, "is 0; a positive integer"), (1.0, TypeError, "is 1.0"), (None, TypeError, "is None")]
+BAD_SEED = [(-1, ValueError, "seed is -1"), (0.5, TypeError, "seed is 0.5"), ("0", TypeError, "seed is '0'")]
+BAD_STEP = [(0.0, ValueError, "step is 0.0; a finite number greater than 0"), ("small", TypeError, "step is 'small'")]
+BAD_GRADIENT = [
+    (W[:1], ValueError, r"gradient has shapes \[\(4, 4\)\]; \[\(4, 4\), \(2, 5\)\]"),
+    (THETA, TypeError, "gradient is a ndarray"),
+    ((W[0], W[1] * np.nan), ValueError, r"gradient\[1\] holds nan"),
+]
+BAD_PATH = [
+    (3, TypeError, "path is 3; a file name"),
+    ("model.pkl", ValueError, "path is 'model.pkl'; a file that ends in"),
+]
+
+
+def model():
+    return fastnn.train(X, Y, 2, maxiter=1)
+
+
+# Function, its good arguments, and for each argument what is bad.
+FUNCTIONS = {
+    "forward": (
+        fastnn.forward,
+        {"weights": W, "X": X, "engine": "fused"},
+        {"weights": BAD_WEIGHTS, "X": BAD_X + BAD_COLUMNS, "engine": BAD_ENGINE},
+    ),
+    "cost_and_gradient": (
+        fastnn.cost_and_gradient,
+        {"weights": W, "X": X, "y": Y, "lmbda": 1.0, "engine": "fused"},
+        {
+            "weights": BAD_WEIGHTS,
+            "X": BAD_X + BAD_COLUMNS,
+            "y": BAD_Y + BAD_INDICES,
+            "lmbda": BAD_LMBDA,
+            "engine": BAD_ENGINE,
+        },
+    ),
+    "numerical_gradient": (
+        fastnn.numerical_gradient,
+        {"weights": W, "X": X, "y": Y, "lmbda": 1.0, "step": None},
+        {
+            "weights": BAD_WEIGHTS,
+            "X": BAD_X + BAD_COLUMNS,
+            "y": BAD_Y + BAD_INDICES,
+            "lmbda": BAD_LMBDA,
+            "step": BAD_STEP,
+        },
+    ),
+    "check_gradient": (
+        fastnn.check_gradient,
+        {"weights": W, "X": X, "y": Y, "lmbda": 1.0, "gradient": None, "step": None},
+        {
+            "weights": BAD_WEIGHTS,
+            "X": BAD_X + BAD_COLUMNS,
+            "y": BAD_Y + BAD_INDICES,
+            "lmbda": BAD_LMBDA,
+            "gradient": BAD_GRADIENT,
+            "step": BAD_STEP,
+        },
+    ),
+    "Objective": (
+        fastnn.Objective,
+        {"X": X, "y": Y, "sizes": SIZES, "lmbda": 1.0, "engine": "fused"},
+        {
+            "X": BAD_X + BAD_COLUMNS,
+            "y": BAD_Y + BAD_INDICES,
+            "sizes": BAD_SIZES,
+            "lmbda": BAD_LMBDA,
+            "engine": BAD_ENGINE,
+        },
+    ),
+    "Objective.cost": (lambda theta: fastnn.Objective(X, Y, SIZES).cost(theta), {"theta": THETA}, {"theta": BAD_THETA}),
+    "Objective.gradient": (
+        lambda theta: fastnn.Objective(X, Y, SIZES).gradient(theta),
+        {"theta": THETA},
+        {"theta": BAD_THETA},
+    ),
+    "Objective.cost_and_gradient": (
+        lambda theta: fastnn.Objective(X, Y, SIZES).cost_and_gradient(theta),
+        {"theta": THETA},
+        {"theta": BAD_THETA},
+    ),
+    "init_weights": (
+        fastnn.init_weights,
+        {"sizes": SIZES, "seed": 0, "epsilon": 0.1},
+        {
+            "sizes": BAD_SIZES,
+            "seed": BAD_SEED,
+            "epsilon": [(0, ValueError, "epsilon is 0"), ("a", TypeError, "epsilon is 'a'")],
+        },
+    ),
+    "pack": (fastnn.pack, {"weights": W, "order": "C"}, {"weights": BAD_WEIGHTS, "order": BAD_ORDER}),
+    "unpack": (
+        fastnn.unpack,
+        {"theta": THETA, "sizes": SIZES, "order": "C"},
+        {"theta": BAD_THETA, "sizes": BAD_SIZES, "order": BAD_ORDER},
+    ),
+    "train": (
+        fastnn.train,
+        {
+            "X": X,
+            "y": Y,
+            "hidden": 2,
+            "lmbda": 1.0,
+            "solver": "cg",
+            "maxiter": 1,
+            "seed": 0,
+            "weights": None,
+            "engine": "fused",
+        },
+        {
+            "X": BAD_X,
+            "y": BAD_Y + BAD_LABELS,
+            "hidden": BAD_HIDDEN,
+            "lmbda": BAD_LMBDA,
+            "solver": [("sgd", ValueError, "solver is 'sgd'; one of 'cg', 'l-bfgs'"), (1, TypeError, "solver is 1")],
+            "maxiter": BAD_COUNT,
+            "seed": BAD_SEED,
+            "weights": [
+                *BAD_WEIGHTS[:2],
+                (
+                    fastnn.init_weights((2, 4, 2)),
+                    ValueError,
+                    r"weights\[0\] has 3 columns; 4 are wanted for the 3 columns of X",
+                ),
+                (fastnn.init_weights((3, 4, 5)), ValueError, r"weights\[1\] has 5 rows; 2 are wanted, one per class"),
+            ],
+            "engine": BAD_ENGINE,
+        },
+    ),
+    "predict": (lambda X: model().predict(X), {"X": X}, {"X": BAD_X + BAD_COLUMNS}),
+    "predict_proba": (lambda X: model().predict_proba(X), {"X": X}, {"X": BAD_X + BAD_COLUMNS}),
+    "score": (
+        lambda X, y: model().score(X, y),
+        {"X": X, "y": Y},
+        {"X": BAD_X + BAD_COLUMNS, "y": [*BAD_Y, (["a"] * 6, TypeError, "y has dtype <U1; labels like")]},
+    ),
+    "save": (
+        lambda path: model().save(path),
+        {},
+        {"path": [BAD_PATH[0], ("model.pkl", ValueError, "path is 'model.pkl'; a name that ends in")]},
+    ),
+    "load": (fastnn.load, {}, {"path": BAD_PATH}),
+    "read_data": (fastnn.read_data, {}, {"path": BAD_PATH}),
+    "read_weights": (fastnn.read_weights, {}, {"path": BAD_PATH}),
+    "save_images": (
+        save_images,
+        {"X": np.ones((2, 4)), "path": "a.png", "order": "F"},
+        {
+            "X": [*BAD_X, (X, ValueError, "X has 3 columns; a square number")],
+            "order": [(0, TypeError, "order is 0")],
+            "path": [("a.svg", ValueError, "path is 'a.svg'; a name that ends in .png")],
+        },
+    ),
+}
+CASES = [
+    pytest.param(name, argument, *case, id=f"{name}-{argument}-{number}")
+    for name, (_, _, bad) in FUNCTIONS.items()
+    for argument, cases in bad.items()
+    for number, case in enumerate(cases)
+    if not (name == "train" and case[0] is None and argument == "weights")
+]
+
+
+@pytest.mark.parametrize(("name", "argument", "value", "error", "message"), CASES)
+def test_bad_input(name, argument, value, error, message, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    function, good, _ = FUNCTIONS[name]
+    before = np.copy(value) if isinstance(value, np.ndarray) else None
+    with pytest.raises(error, match=message) as caught:
+        function(**{**good, argument: value})
+    assert str(caught.value).count("\n") == 0
+    assert not list(tmp_path.iterdir())
+    if before is not None and before.dtype.kind == "f":
+        assert np.array_equal(value, before, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", [name for name, (_, good, _) in FUNCTIONS.items() if good])
+def test_the_good_arguments_are_good(name, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    function, good, _ = FUNCTIONS[name]
+    function(**good)
+    assert all(np.isfinite(THETA))
+
+
+def test_sparse_input_names_the_way_out():
+    from scipy.sparse import csr_array
+
+    with pytest.raises(TypeError, match=r"X is sparse \(csr_array\).*X.toarray\(\)"):
+        fastnn.forward(W, csr_array(X))
+
+
+@pytest.mark.parametrize("convert", [np.asfortranarray, lambda A: A[::-1][::-1], lambda A: A.tolist(), np.float32])
+def test_other_forms_of_good_input(convert):
+    exact = np.round(X * 8) / 8
+    got, _ = fastnn.cost_and_gradient(W, convert(exact), Y.tolist(), 1)
+    want, _ = fastnn.cost_and_gradient(W, exact, Y, 1.0)
+    assert got == want
