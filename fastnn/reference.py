@@ -17,9 +17,10 @@ def sigmoid(z: Array) -> Array:
     return np.where(z >= 0.0, 1.0, e) / (1.0 + e)
 
 
-def softplus(z: Array) -> Array:
-    """log(1 + exp(z))."""
-    return np.logaddexp(0.0, z)
+def softplus_and_sigmoid(z: Array) -> tuple[Array, Array]:
+    """log(1 + exp(z)) and its derivative, from one exponential."""
+    e = np.exp(-np.abs(z))
+    return np.maximum(z, 0.0) + np.log1p(e), np.where(z >= 0.0, 1.0, e) / (1.0 + e)
 
 
 def sigmoid_gradient(z: Array) -> Array:
@@ -54,10 +55,10 @@ def cost_and_gradient(theta: Array, sizes: Array, X: Array, y: Array, decay: Arr
     layers = _activations(theta, sizes, X)
     sign = np.ones_like(layers[-1])
     sign[np.arange(m), y] = -1.0
-    S = sign * layers[-1]
-    cost = softplus(S).sum() / m + decay @ theta**2 / (2 * m)
+    losses, D = softplus_and_sigmoid(sign * layers[-1])
+    cost = losses.sum() / m + decay @ theta**2 / (2 * m)
 
-    D = sign * sigmoid(S)
+    D *= sign
     weights, dweights = matrices(theta, tuple(sizes)), matrices(dtheta, tuple(sizes))
     for l in range(len(weights) - 1, -1, -1):
         dweights[l][:, 0] = D.sum(axis=0) / m
@@ -85,7 +86,7 @@ def numerical_gradient(
         costs = []
         for here in (theta[p] + step, theta[p] - step):
             moved[p] = here
-            losses = softplus(sign * _activations(moved, sizes, X)[-1]).sum()
-            costs.append((losses + decay[p] * here**2 / 2) / m)
+            losses, _ = softplus_and_sigmoid(sign * _activations(moved, sizes, X)[-1])
+            costs.append((losses.sum() + decay[p] * here**2 / 2) / m)
         dtheta[i] = (costs[0] - costs[1]) / (2 * step)
         moved[p] = theta[p]
