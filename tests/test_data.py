@@ -39,9 +39,7 @@ def test_resize_matrix():
     R = data._resize_matrix(28, 20)
     np.testing.assert_allclose(R.sum(axis=1), 1.0, rtol=1e-15)
     np.testing.assert_allclose(R, R[::-1, ::-1], rtol=0, atol=1e-14)
-    # Keys' kernel reproduces straight lines; the edge, repeated outwards, is not one.
-    line = R @ np.arange(28.0)
-    np.testing.assert_allclose(line[3:-3], (np.arange(3, 17) + 0.5) * 1.4 - 0.5, rtol=1e-13)
+    assert np.array_equal(data._resize_matrix(7, 7), np.eye(7))
 
 
 X = np.array([[1.0, 2.5], [3.0, -4.0], [0.0, 1e-3]])

@@ -81,7 +81,7 @@ def cache_folder() -> Path | None:
     if setting == "0":
         return None
     if setting != "1":
-        root = Path(setting)
+        root = Path(setting).expanduser()
     else:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnn"
     what = hashlib.sha256()
