@@ -10,39 +10,47 @@ from numba import prange
 from .batches import finish, group_bounds
 from .elementary import exp, log1p, sigmoid
 from .jit import batch, inner
-from .tiles import SHAPE, dot_tile, outer_tile
+from .tiles import SHAPE, dot_strip, outer_strip
 
 # Examples in a block. Its rows of X should stay in L2 (64 x 400 doubles: 205 KB) from the
 # forward pass to the gradient, and a longer block means fewer additions into the gradient buffer.
 BLOCK = 64
 
-DOT_ROWS, DOT_COLUMNS = SHAPE.dot_rows, SHAPE.dot_columns
+DOT_COLUMNS = SHAPE.dot_columns
+ONE = np.ones(1)
 OUTER_ROWS, OUTER_COLUMNS = SHAPE.outer_rows, SHAPE.outer_vectors * SHAPE.lanes
 
 
 @inner()
 def _affine(examples, inputs, units, A, a, W, w, Z, z):
     """Z (examples, units) = A (examples, inputs) W[:, 1:].T + W[:, 0]."""
+    row = inputs + 1
     for v in range(0, units, DOT_COLUMNS):
         columns = min(DOT_COLUMNS, units - v)
-        for r in range(0, examples, DOT_ROWS):
-            rows = min(DOT_ROWS, examples - r)
-            dot_tile(rows, columns, A, a + r * inputs, inputs, W, w + v * (inputs + 1) + 1, inputs + 1, inputs,
-                     Z, z + r * units + v, units)  # fmt: skip
+        dot_strip(examples, columns, A, a, inputs, W, w + v * row + 1, row, inputs, Z, z + v, units)
 
 
 @inner()
-def _accumulate_gradient(examples, inputs, units, A, a, D, d, dW, w):
-    """dW (units, 1 + inputs) += D.T [1 A], with D (examples, units) the deltas."""
+def _accumulate_gradient(examples, inputs, units, A, a, D, d, dW, w, db, b, ahead):
+    """dW (units, 1 + inputs)[:, 1:] += D.T A, db (units) += D.T 1, with D (examples, units) the deltas.
+
+    On the way as many examples, `ahead` of A, are fetched from memory, a little with every step
+    of the tiles: the next block of X arrives behind the arithmetic. Left to the hardware's own
+    prefetching, the two large products of the seed's network take 1.17 times as long (2 cores,
+    AVX2).
+    """
+    row = inputs + 1
+    tiles = -(-units // OUTER_ROWS)
+    stride = min(8, -(-inputs // (tiles * -(-inputs // OUTER_COLUMNS))))
+    fetch = a + ahead
     for v in range(0, inputs, OUTER_COLUMNS):
         columns = min(OUTER_COLUMNS, inputs - v)
-        for r in range(0, units, OUTER_ROWS):
-            rows = min(OUTER_ROWS, units - r)
-            outer_tile(rows, columns, D, d + r, 1, units, A, a + v, inputs, examples, 1,
-                       dW, w + r * (inputs + 1) + 1 + v, inputs + 1)  # fmt: skip
-    for i in range(examples):
-        for r in range(units):
-            dW[w + r * (inputs + 1)] += D[d + i * units + r]
+        outer_strip(units, columns, D, d, 1, units, A, a + v, inputs, examples, 1,
+                    dW, w + 1 + v, row, fetch, stride)  # fmt: skip
+        fetch += tiles * examples * stride
+    for v in range(0, units, OUTER_COLUMNS):
+        columns = min(OUTER_COLUMNS, units - v)
+        outer_strip(1, columns, ONE, 0, 0, 0, D, d + v, units, examples, 1, db, b + v, units, d, 0)
 
 
 @inner()
@@ -50,10 +58,8 @@ def _pull_back(examples, inputs, units, D, d, W, w, E, e):
     """E (examples, inputs) = D (examples, units) W[:, 1:]."""
     for v in range(0, inputs, OUTER_COLUMNS):
         columns = min(OUTER_COLUMNS, inputs - v)
-        for r in range(0, examples, OUTER_ROWS):
-            rows = min(OUTER_ROWS, examples - r)
-            outer_tile(rows, columns, D, d + r * units, units, 1, W, w + 1 + v, inputs + 1, units, 0,
-                       E, e + r * inputs + v, inputs)  # fmt: skip
+        outer_strip(examples, columns, D, d, units, 1, W, w + 1 + v, inputs + 1, units, 0,
+                    E, e + v, inputs, w, 0)  # fmt: skip
 
 
 @inner()
@@ -116,23 +122,25 @@ def _last_layer(sizes, examples):
 
 
 @inner()
-def _accumulate_block(theta, sizes, X, x, y, A, D, dtheta):
-    """One pass over a block: dtheta += its gradients; returns the sum of its losses.
+def _accumulate_block(theta, sizes, X, x, y, A, D, dtheta, dbiases):
+    """One pass over a block: dtheta, dbiases += its gradients; returns the sum of its losses.
 
-    A holds the activations of layers 1..L, one behind the other, and D their deltas.
+    A holds the activations of layers 1..L, one behind the other, D their deltas and dbiases, in
+    the same order, the gradients of their biases, whose places in dtheta stay as they are.
     """
     examples = len(y)
     _forward_block(theta, sizes, X, x, examples, A)
     above = _last_layer(sizes, examples)
     end = above + examples * sizes[len(sizes) - 1]
     loss = _losses_and_deltas(A[above:end], y, D[above:end])
-    w = len(theta)
+    w, b = len(theta), len(dbiases)
     for l in range(len(sizes) - 2, -1, -1):
         inputs, units = sizes[l], sizes[l + 1]
         w -= units * (inputs + 1)
+        b -= units
         below = above - examples * inputs
-        source, a = (A, below) if l > 0 else (X, x)
-        _accumulate_gradient(examples, inputs, units, source, a, D, above, dtheta, w)
+        source, a, ahead = (A, below, 0) if l > 0 else (X, x, examples * inputs)
+        _accumulate_gradient(examples, inputs, units, source, a, D, above, dtheta, w, dbiases, b, ahead)
         if l > 0:
             _pull_back(examples, inputs, units, D, above, theta, w, D, below)
             _scale_by_slope(A[below:above], D[below:above])
@@ -140,29 +148,46 @@ def _accumulate_block(theta, sizes, X, x, y, A, D, dtheta):
     return loss
 
 
+@inner()
+def _insert_biases(sizes, dbiases, dtheta):
+    """Put the biases' gradients into their places, column 0 of every matrix."""
+    p = 0
+    b = 0
+    for l in range(len(sizes) - 1):
+        for _ in range(sizes[l + 1]):
+            dtheta[p] = dbiases[b]
+            p += 1 + sizes[l]
+            b += 1
+
+
 @batch
-def _accumulate_groups(theta, sizes, X, y, bounds, buffers, losses, dthetas):
+def _accumulate_groups(theta, sizes, X, y, bounds, buffers, biases, losses, dthetas):
     """losses[g], dthetas[g] = sums over the examples bounds[g] .. bounds[g + 1]."""
     n = sizes[0]
     for g in prange(len(losses)):
-        dtheta = dthetas[g]
+        dtheta, dbiases = dthetas[g], biases[g]
         for p in range(len(dtheta)):
             dtheta[p] = 0.0
+        for b in range(len(dbiases)):
+            dbiases[b] = 0.0
         loss = 0.0
         for i in range(bounds[g], bounds[g + 1], BLOCK):
             examples = y[i : min(i + BLOCK, bounds[g + 1])]
-            loss += _accumulate_block(theta, sizes, X, i * n, examples, buffers[g, 0], buffers[g, 1], dtheta)
+            loss += _accumulate_block(theta, sizes, X, i * n, examples, buffers[g, 0], buffers[g, 1], dtheta, dbiases)
         losses[g] = loss
+        _insert_biases(sizes, dbiases, dtheta)
 
 
 def cost_and_gradient(theta, sizes, X, y, decay, dtheta):
     """dtheta[:] = gradient, returns the cost."""
     bounds = group_bounds(len(X), BLOCK)
     groups = len(bounds) - 1
-    buffers = np.empty((groups, 2, BLOCK * sizes[1:].sum()))
+    units = sizes[1:].sum()
+    buffers = np.empty((groups, 2, BLOCK * units))
+    biases = np.empty((groups, units))
     losses = np.empty(groups)
     dthetas = np.empty((groups, len(theta)))
-    _accumulate_groups(theta, sizes, X.ravel(), y, bounds, buffers, losses, dthetas)
+    _accumulate_groups(theta, sizes, X.ravel(), y, bounds, buffers, biases, losses, dthetas)
     return finish(theta, len(X), decay, losses, dthetas, dtheta)
 
 

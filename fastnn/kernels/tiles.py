@@ -19,7 +19,7 @@ import numba
 from numba import types
 from numba.extending import intrinsic
 
-from .vectors import INDEX, Vectors, called, choose, counted
+from .vectors import INDEX, Vectors, called, choose, counted, tiled
 
 
 class Shape(NamedTuple):
@@ -48,15 +48,15 @@ def _host_shape() -> Shape:
 SHAPE = _host_shape()
 
 
-def _dot_tile(builder, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
+def _dot_strip(builder, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
     vec = Vectors(builder, SHAPE.lanes)
     left_over = builder.srem(length, INDEX(vec.lanes))
     whole = builder.sub(length, left_over)
 
-    def tile(R, V):
-        a_row = [vec.at(A, a, builder.mul(INDEX(r), lda)) for r in range(R)]
+    def tile(first, R, V):
+        a_row = [vec.at(A, a, builder.mul(builder.add(first, INDEX(r)), lda)) for r in range(R)]
+        c_row = [vec.at(C, c, builder.mul(builder.add(first, INDEX(r)), ldc)) for r in range(R)]
         b_row = [vec.at(B, b, builder.mul(INDEX(v), ldb)) for v in range(V)]
-        c_row = [vec.at(C, c, builder.mul(INDEX(r), ldc)) for r in range(R)]
         sums = vec.sums(R * V)
 
         def step(k, mask=None):
@@ -77,42 +77,37 @@ def _dot_tile(builder, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
             for v in range(V):
                 builder.store(builder.fadd(bias[v], totals[r * V + v]), vec.at(c_row[r], INDEX(v)))
 
-    choose(builder, rows, SHAPE.dot_rows, lambda R: choose(builder, columns, SHAPE.dot_columns, lambda V: tile(R, V)))
+    def strip(V):
+        tiled(builder, rows, SHAPE.dot_rows, lambda first, R: tile(first, R, V))
+
+    choose(builder, columns, SHAPE.dot_columns, strip)
 
 
 @intrinsic
-def dot_tile(typing_context, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
+def dot_strip(typing_context, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
     """C[r, v] = B[v, -1] + sum_k A[r, k] B[v, k]   for r < rows, v < columns, k < length.
 
     With B a weight matrix from its second column on, B[v, -1] is the bias of unit v, and C the
-    pre-activations of `rows` examples. The lanes of a vector are consecutive k. At most
-    SHAPE.dot_rows x SHAPE.dot_columns sums.
+    pre-activations of `rows` examples. The lanes of a vector are consecutive k. `columns` is at
+    most SHAPE.dot_columns.
     """
-    return types.void(rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc), called(_dot_tile)
+    return types.void(rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc), called(_dot_strip)
 
 
-def _outer_tile(builder, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc):
+def _outer_strip(builder, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride):
     vec = Vectors(builder, SHAPE.lanes)
     adds = builder.icmp_signed("!=", keep, INDEX(0))
-    vectors = builder.sdiv(builder.add(columns, INDEX(vec.lanes - 1)), INDEX(vec.lanes))
 
-    def tile(R, V):
-        """All vectors are full but the last, which holds what is left."""
-        left_over = builder.sub(columns, INDEX((V - 1) * vec.lanes))
-        with builder.if_else(builder.icmp_signed("==", left_over, INDEX(vec.lanes))) as (full, partial):
-            with full:
-                body(R, V, [None] * V)
-            with partial:
-                body(R, V, [None] * (V - 1) + [vec.first_lanes(left_over)])
-
-    def body(R, V, masks):
-        a_row = [vec.at(A, a, builder.mul(INDEX(r), row_step)) for r in range(R)]
-        c_row = [vec.at(C, c, builder.mul(INDEX(r), ldc)) for r in range(R)]
+    def tile(first, R, V, masks):
+        a_row = [vec.at(A, a, builder.mul(builder.add(first, INDEX(r)), row_step)) for r in range(R)]
+        c_row = [vec.at(C, c, builder.mul(builder.add(first, INDEX(r)), ldc)) for r in range(R)]
+        coming = vec.at(B, fetch, builder.mul(builder.sdiv(first, INDEX(SHAPE.outer_rows)), builder.mul(length, stride)))
         column = [INDEX(v * vec.lanes) for v in range(V)]
         sums = vec.sums(R * V)
 
         with counted(builder, length) as p:
             b_row = vec.at(B, b, builder.mul(p, ldb))
+            vec.prefetch(vec.at(coming, builder.mul(p, stride)))
             right = [vec.load(vec.at(b_row, column[v]), masks[v]) for v in range(V)]
             for r in range(R):
                 left = vec.splat(builder.load(vec.at(a_row[r], builder.mul(p, step))))
@@ -126,17 +121,34 @@ def _outer_tile(builder, rows, columns, A, a, row_step, step, B, b, ldb, length,
                 before = builder.select(adds, vec.load(where, masks[v]), vec.type(None))
                 vec.store(builder.fadd(before, totals[r * V + v]), where, masks[v])
 
-    choose(
-        builder, rows, SHAPE.outer_rows, lambda R: choose(builder, vectors, SHAPE.outer_vectors, lambda V: tile(R, V))
-    )
+    def strip(V):
+        """All vectors are full but the last, which holds what is left."""
+        left_over = builder.sub(columns, INDEX((V - 1) * vec.lanes))
+        with builder.if_else(builder.icmp_signed("==", left_over, INDEX(vec.lanes))) as (full, partial):
+            with full:
+                tiles(V, [None] * V)
+            with partial:
+                tiles(V, [None] * (V - 1) + [vec.first_lanes(left_over)])
+
+    def tiles(V, masks):
+        tiled(builder, rows, SHAPE.outer_rows, lambda first, R: tile(first, R, V, masks))
+
+    vectors = builder.sdiv(builder.add(columns, INDEX(vec.lanes - 1)), INDEX(vec.lanes))
+    choose(builder, vectors, SHAPE.outer_vectors, strip)
 
 
 @intrinsic
-def outer_tile(typing_context, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc):
+def outer_strip(
+    typing_context, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride
+):
     """C[r, v] = keep * C[r, v] + sum_p A[r*row_step + p*step] B[p, v]   for r < rows, v < columns, p < length.
 
     `keep` is 1 or 0: add to C or overwrite it (whatever it held, NaN included). The lanes of a
-    vector are consecutive v. At most SHAPE.outer_rows x SHAPE.outer_vectors * SHAPE.lanes sums.
+    vector are consecutive v. `columns` is at most SHAPE.outer_vectors * SHAPE.lanes. Meanwhile
+    the numbers of B at fetch, fetch + stride, ... are asked for from memory, one with every step
+    of every tile; they need not exist.
     """
-    signature = types.void(rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc)
-    return signature, called(_outer_tile)
+    signature = types.void(
+        rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride
+    )
+    return signature, called(_outer_strip)

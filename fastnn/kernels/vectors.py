@@ -101,6 +101,11 @@ class Vectors:
         arguments = [pointer, alignment, mask, value] if what == "load" else [value, pointer, alignment, mask]
         return self._call(f"llvm.masked.{what}.v{self.lanes}f64.p0", result, arguments)
 
+    def prefetch(self, pointer: ir.Value) -> None:
+        """Ask for the cache line at `pointer` to be brought into L2; any address will do."""
+        read, second_level, data = (ir.IntType(32)(number) for number in (0, 2, 1))
+        self._call("llvm.prefetch.p0", ir.VoidType(), [pointer, read, second_level, data])
+
     def _call(self, name: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Value:
         kind = ir.FunctionType(result, [argument.type for argument in arguments])
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), arguments)
@@ -124,6 +129,15 @@ def counted(builder: ir.IRBuilder, stop: ir.Value, step: int = 1) -> Iterator[ir
     """for index in range(0, stop, step)."""
     with cgutils.for_range_slice(builder, INDEX(0), stop, INDEX(step)) as (index, _):
         yield index
+
+
+def tiled(builder: ir.IRBuilder, rows: ir.Value, height: int, tile: Callable[[ir.Value, int], None]) -> None:
+    """Cover `rows` rows with tiles, `height` at a time and then the rest: tile(first row, how many)."""
+    rest = builder.srem(rows, INDEX(height))
+    whole = builder.sub(rows, rest)
+    with counted(builder, whole, height) as first:
+        tile(first, height)
+    choose(builder, rest, height - 1, lambda R: tile(whole, R))
 
 
 def called(emit: Callable) -> Callable:
