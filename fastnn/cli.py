@@ -182,7 +182,7 @@ def _info(options: argparse.Namespace) -> int:
     for package in ("numpy", "scipy", "numba", "llvmlite"):
         print(f"{package:<16} {version(package)}")
     print(f"cores            {os.cpu_count()}, of which numba uses {numba.get_num_threads()}")
-    print(f"vector width     {64 * tiles.SHAPE.lanes} bits: {tiles.SHAPE.lanes} float64")
+    print(f"vector width     {8 * tiles.SHAPE.bytes} bits, {tiles.SHAPE.bytes // 8} float64")
     print(f"threading layer  {jit.threading_layer()}")
     print(f"cache folder     {jit.cache_folder() or 'none: FASTNN_CACHE is 0'}")
     return 0

@@ -10,7 +10,7 @@ from . import network, validation
 from .network import Weights
 from .validation import Array
 
-# An engine is a module with `forward` and `cost_and_gradient`; it is imported when first used.
+# An engine is a module of kernels (fastnn/kernels/__init__.py); it is imported when first used.
 ENGINES = {
     "fused": "fastnn.kernels.fused",
     "loop": "fastnn.kernels.loop",
@@ -66,6 +66,7 @@ class Objective:
         self._module = _module(engine)
         self._layers = np.array(self.sizes, dtype=np.int64)
         self._decay = network.decay(self.sizes, self.lmbda)
+        self._work = self._module.workspace(self._layers, self.X)
         self._theta = np.full(self.P, np.nan)  # equal to no point
         self._cost = np.nan
         self._gradient = np.empty(self.P)
@@ -88,7 +89,7 @@ class Objective:
         if not np.array_equal(theta, self._theta):
             self._theta[:] = theta
             self._cost = self._module.cost_and_gradient(
-                self._theta, self._layers, self.X, self.y, self._decay, self._gradient
+                self._theta, self._layers, self.X, self.y, self._decay, self._work, self._gradient
             )
             self.evaluations += 1
         return self._cost, self._gradient

@@ -44,7 +44,11 @@ def forward(theta: Array, sizes: Array, X: Array, A: Array) -> None:
     A[:] = sigmoid(_activations(theta, sizes, X)[-1])
 
 
-def cost_and_gradient(theta: Array, sizes: Array, X: Array, y: Array, decay: Array, dtheta: Array) -> float:
+def workspace(sizes: Array, X: Array) -> None:
+    """NumPy makes its arrays as it goes."""
+
+
+def cost_and_gradient(theta: Array, sizes: Array, X: Array, y: Array, decay: Array, work: None, dtheta: Array) -> float:
     """dtheta[:] = gradient, returns the cost.
 
     For target t in {0, 1} the cross-entropy is -t log h - (1 - t) log(1 - h), h = g(z). With

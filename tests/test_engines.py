@@ -14,7 +14,7 @@ from fastnn.kernels import fused, loop
 from .conftest import ENGINES, Problem, random_problem
 
 COMPILED = {"loop": loop, "fused": fused}
-B = fused.BLOCK
+B = fused._block(5)
 
 # Sizes and m at the edges of tiles, vectors and blocks.
 CATALOGUE = [
@@ -39,7 +39,7 @@ def evaluate(module, problem, lmbda):
     arguments = problem.kernel_arguments(lmbda)
     P = len(arguments[0])
     guarded = np.full(P + 16, np.nan)
-    cost = module.cost_and_gradient(*arguments, guarded[8:-8])
+    cost = module.cost_and_gradient(*arguments, module.workspace(*arguments[1:3]), guarded[8:-8])
     assert np.isnan(guarded[:8]).all()
     assert np.isnan(guarded[-8:]).all()
     return cost, guarded[8:-8]
@@ -148,7 +148,8 @@ def test_against_50_digits(engine, sizes, m):
     arguments = problem.kernel_arguments(0.5)
     dtheta = np.empty_like(arguments[0])
     module = COMPILED.get(engine, reference)
-    assert_same((module.cost_and_gradient(*arguments, dtheta), dtheta), in_50_digits(problem, 0.5))
+    work = module.workspace(*arguments[1:3])
+    assert_same((module.cost_and_gradient(*arguments, work, dtheta), dtheta), in_50_digits(problem, 0.5))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -172,7 +173,7 @@ def test_nan_reaches_the_caller(engine):
     dtheta = np.empty_like(theta)
     module = COMPILED.get(engine, reference)
     with np.errstate(invalid="ignore"):
-        cost = module.cost_and_gradient(theta, *rest, dtheta)
+        cost = module.cost_and_gradient(theta, *rest, module.workspace(*rest[:2]), dtheta)
     assert np.isnan(cost)
     assert np.isnan(dtheta).any()
 
@@ -211,7 +212,7 @@ def test_inputs_are_left_alone():
     arguments = problem.kernel_arguments(0.3)
     before = [np.copy(argument) for argument in arguments]
     for module in (reference, *COMPILED.values()):
-        module.cost_and_gradient(*arguments, np.empty_like(arguments[0]))
+        module.cost_and_gradient(*arguments, module.workspace(*arguments[1:3]), np.empty_like(arguments[0]))
         module.forward(*arguments[:3], np.empty((150, 3)))
     for got, want in zip(arguments, before, strict=True):
         assert np.array_equal(got, want)

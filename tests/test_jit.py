@@ -16,7 +16,7 @@ from .conftest import random_problem
 def gradient(module, problem):
     arguments = problem.kernel_arguments(0.5)
     dtheta = np.empty_like(arguments[0])
-    module.cost_and_gradient(*arguments, dtheta)
+    module.cost_and_gradient(*arguments, module.workspace(*arguments[1:3]), dtheta)
     return dtheta
 
 
@@ -42,10 +42,10 @@ import numpy as np
 from fastnn.kernels import loop
 arguments = (np.ones(6), np.array([2, 2]), np.ones((300, 2)), np.zeros(300, np.int64), np.ones(6))
 want, got = np.empty(6), np.empty(6)
-loop.cost_and_gradient(*arguments, want)
+loop.cost_and_gradient(*arguments, loop.workspace(*arguments[1:3]), want)
 child = os.fork()
 if child == 0:
-    loop.cost_and_gradient(*arguments, got)
+    loop.cost_and_gradient(*arguments, loop.workspace(*arguments[1:3]), got)
     os._exit(0 if np.array_equal(got, want) else 3)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """

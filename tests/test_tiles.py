@@ -6,17 +6,19 @@ import numba
 import numpy as np
 import pytest
 
-from fastnn.kernels.tiles import SHAPE, SHAPES, dot_tile, outer_tile
+from fastnn.kernels.tiles import SHAPE, SHAPES, dot_strip, outer_strip
+
+LANES = SHAPE.bytes // 8
 
 
 @numba.njit
-def run_dot(rows, columns, A, lda, B, ldb, length, C, c, ldc):
-    dot_tile(rows, columns, A, 1, lda, B, 1, ldb, length, C, c, ldc)
+def run_dot(rows, columns, A, lda, B, ldb, bias, length, C, ldc):
+    dot_strip(rows, columns, A, 1, lda, B, 1, ldb, bias, 0, length, C, 0, ldc)
 
 
 @numba.njit
-def run_outer(rows, columns, A, row_step, step, B, ldb, length, keep, C, c, ldc):
-    outer_tile(rows, columns, A, 0, row_step, step, B, 1, ldb, length, keep, C, c, ldc)
+def run_outer(rows, columns, A, row_step, step, B, ldb, length, keep, C, ldc):
+    outer_strip(rows, columns, A, 0, row_step, step, B, 1, ldb, length, keep, C, 0, ldc, 0, 3)
 
 
 def matrix(rng, rows, columns, ld):
@@ -25,16 +27,16 @@ def matrix(rng, rows, columns, ld):
     return flat, np.lib.stride_tricks.as_strided(flat[1:], (rows, columns), (8 * ld, 8))
 
 
-@pytest.mark.parametrize("length", [1, SHAPE.lanes - 1, SHAPE.lanes, SHAPE.lanes + 1, 3 * SHAPE.lanes + 1])
-def test_dot_tile(length):
+@pytest.mark.parametrize("length", [1, LANES - 1, LANES, LANES + 1, 3 * LANES + 1])
+def test_dot_strip(length):
     rng = np.random.default_rng(length)
-    for rows, columns in itertools.product(range(1, SHAPE.dot_rows + 1), range(1, SHAPE.dot_columns + 1)):
+    for rows, columns in itertools.product(range(1, 3 * SHAPE.dot_rows + 2), range(1, SHAPE.dot_columns + 1)):
         lda, ldb, ldc = length + 2, length + 1, columns + 3
         A, left = matrix(rng, rows, length, lda)
         B, right = matrix(rng, columns, length, ldb)
+        bias = rng.standard_normal(columns)
         C = np.full(rows * ldc, np.nan)
-        run_dot(rows, columns, A, lda, B, ldb, length, C, 0, ldc)
-        bias = B[:-1:ldb]
+        run_dot(rows, columns, A, lda, B, ldb, bias, length, C, ldc)
         got = C.reshape(rows, ldc)
         np.testing.assert_allclose(got[:, :columns], left @ right.T + bias, rtol=0, atol=length * 1e-15)
         assert np.isnan(got[:, columns:]).all()
@@ -42,10 +44,10 @@ def test_dot_tile(length):
 
 @pytest.mark.parametrize("keep", [0, 1])
 @pytest.mark.parametrize("length", [0, 1, 7])
-def test_outer_tile(length, keep):
+def test_outer_strip(length, keep):
     rng = np.random.default_rng(length)
     for rows, columns in itertools.product(
-        range(1, SHAPE.outer_rows + 1), range(1, SHAPE.outer_vectors * SHAPE.lanes + 1)
+        range(1, 3 * SHAPE.outer_rows + 2), range(1, SHAPE.outer_vectors * LANES + 1)
     ):
         ldb, ldc = columns + 2, columns + 3
         A = rng.standard_normal(rows * length)
@@ -55,7 +57,7 @@ def test_outer_tile(length, keep):
         C[:, columns:] = np.nan
         if not keep:
             C[:, :columns] = np.nan
-        run_outer(rows, columns, A, 1, rows, B, ldb, length, keep, C.reshape(-1), 0, ldc)
+        run_outer(rows, columns, A, 1, rows, B, ldb, length, keep, C.reshape(-1), ldc)
         want = A.reshape(length, rows).T @ right + keep * before[:, :columns]
         np.testing.assert_allclose(C[:, :columns], want, rtol=0, atol=(length + 1) * 2e-15)
         assert np.isnan(C[:, columns:]).all()

@@ -5,11 +5,13 @@ Every kernel has three storeys: *example* (or tile: what the equation says), *bl
 run of examples, no allocation inside) and *batch* (the parallel loop over blocks and the
 ordered sum). Only the batch is called from outside.
 
-An engine is a module with two kernels of the same names and arguments:
+An engine is a module with three functions of the same names and arguments:
 
-    forward(theta, sizes, X, A)                                  A[:] = output activations
-    cost_and_gradient(theta, sizes, X, y, lmbda, dtheta) -> J    dtheta[:] = gradient
+    forward(theta, sizes, X, A)                                        A[:] = output activations
+    workspace(sizes, X) -> work                                        what the next one writes to
+    cost_and_gradient(theta, sizes, X, y, decay, work, dtheta) -> J    dtheta[:] = gradient
 
 with `theta` the flat parameters, `sizes` the layer sizes as an int64 array, `X` (m, n)
-C-contiguous float64 and `y` (m,) int64. `fastnn.reference` is their NumPy twin.
+C-contiguous float64, `y` (m,) int64 and `decay` (P,) lmbda for a weight, 0 for a bias.
+`fastnn.reference` is their NumPy twin.
 """

@@ -1,6 +1,6 @@
 """How a batch is cut for the threads, and how their results are put together.
 
-The examples are cut into at most GROUPS runs, by their number alone; a run is one thread's
+The examples are cut into runs, by their number and the layer sizes alone; a run is one thread's
 work, with its own gradient buffer. The buffers are summed in a fixed order. So the result has
 the same bits for any number of threads, and the buffers do not grow with m.
 """
@@ -9,33 +9,28 @@ import numpy as np
 
 from .jit import inner
 
-# Enough runs for 16 threads; each costs one more buffer of P doubles to fill and to sum.
+# Enough runs for 16 threads; each costs one more buffer of P doubles to fill and to sum. Of a
+# network so large that those would take more than BUFFER_BYTES there are fewer.
 GROUPS = 16
+BUFFER_BYTES = 32e6
 
 
-def group_bounds(m: int, block: int) -> np.ndarray:
+def group_bounds(m: int, block: int, parameters: int) -> np.ndarray:
     """Where the runs start and end: every run but the last holds whole blocks of examples."""
     blocks = -(-m // block)
-    groups = min(GROUPS, blocks)
+    groups = min(GROUPS, blocks, max(2, int(BUFFER_BYTES / (8 * parameters))))
     return np.minimum(np.arange(groups + 1) * blocks // groups * block, m)
 
 
 @inner()
-def finish(theta, m, decay, losses, dthetas, dtheta):
-    """From sums over groups to the regularised mean: dtheta[:] = gradient, returns the cost.
+def regularise(theta, m, decay, loss, dtheta):
+    """From sums over the examples to the regularised mean: changes dtheta, returns the cost.
 
-    losses (G,) and dthetas (G, P) hold each group's sums over its examples; decay (P,) is lmbda
-    for a weight, 0 for a bias. Ng, Machine Learning, exercise 4 (2011), sections 1.4 and 2.5.
+    decay (P,) is lmbda for a weight, 0 for a bias. Ng, Machine Learning, exercise 4 (2011),
+    sections 1.4 and 2.5.
     """
-    for p in range(len(dtheta)):
-        dtheta[p] = decay[p] * theta[p]
-    loss = 0.0
-    for g in range(len(losses)):
-        loss += losses[g]
-        for p in range(len(dtheta)):
-            dtheta[p] += dthetas[g, p]
     squares = 0.0
     for p in range(len(dtheta)):
         squares += decay[p] * theta[p] * theta[p]
-        dtheta[p] /= m
+        dtheta[p] = (dtheta[p] + decay[p] * theta[p]) / m
     return (loss + 0.5 * squares) / m

@@ -49,7 +49,7 @@ def numerical_gradient(theta, sizes, X, y, decay, step, first, dtheta):
     The regularisation's own difference, ((theta_p + step)**2 - (theta_p - step)**2) / (2 step),
     is 2 theta_p exactly.
     """
-    bounds = group_bounds(len(dtheta), 1)
+    bounds = group_bounds(len(dtheta), 1, len(theta))
     thetas = np.empty((len(bounds) - 1, len(theta)))
     buffers = np.empty((len(bounds) - 1, sizes.sum()))
     _difference_groups(theta, sizes, X, y, step, first, bounds, thetas, buffers, dtheta)

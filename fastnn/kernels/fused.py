@@ -1,65 +1,114 @@
 """The per-example loop in tiles: one pass over X, which is read from memory once.
 
-A block of examples goes forward and backward while its rows of X are in the cache; the
-weights' gradients are summed in registers over the block. Engine "fused".
+A block of examples goes forward and back while its rows of X are in the cache; the weights'
+gradients are summed in registers over the block. Engine "fused".
+
+Inside, parameters and their gradients stand in *padded* order: for each layer its weights
+without the biases, every row padded to whole cache lines, then the biases. So the tiles load
+weights that are aligned, and add up biases like any other row. Activations of a block stand
+layer behind layer, (examples, units) each; so do their deltas.
+
+`layers` (L, 5) says where, in columns INPUTS .. BEFORE.
 """
 
 import numpy as np
 from numba import prange
 
-from .batches import finish, group_bounds
+from .batches import group_bounds, regularise
 from .elementary import exp, log1p, sigmoid
 from .jit import batch, inner
 from .tiles import SHAPE, dot_strip, outer_strip
 
-# Examples in a block. Its rows of X should stay in L2 (64 x 400 doubles: 205 KB) from the
-# forward pass to the gradient, and a longer block means fewer additions into the gradient buffer.
-BLOCK = 64
+INPUTS, UNITS, WEIGHTS, BIASES, BEFORE = range(5)  # sizes, two offsets, and the units of all layers before
 
-DOT_COLUMNS = SHAPE.dot_columns
-ONE = np.ones(1)
-OUTER_ROWS, OUTER_COLUMNS = SHAPE.outer_rows, SHAPE.outer_vectors * SHAPE.lanes
+# Numbers of X in a block: 205 KB. They should stay in L2 from the forward pass to the gradient,
+# together with the next block, which arrives meanwhile; and a longer block means fewer additions
+# into the gradient buffer. Of 16, 24, 32, 48, 64, 80, 96, 128 examples of the seed's network, 48
+# to 96 are as good as each other, 16 take 1.17 and 128 1.08 times as long (512 KB of L2).
+BLOCK_NUMBERS = 25_600
+BLOCK_MIN, BLOCK_MAX = 16, 256
+
+# Rows of padded parameters start at a multiple of this many numbers, a cache line of float32.
+PAD = 16
+
+
+def _padded(count: int) -> int:
+    return -(-count // PAD) * PAD
+
+
+def _block(n: int) -> int:
+    """How many examples are in a block."""
+    return int(np.clip(BLOCK_NUMBERS // n, BLOCK_MIN, BLOCK_MAX))
+
+
+def _layers(sizes):
+    """The table `layers`, and the length of padded parameters."""
+    table = []
+    end = before = 0
+    for inputs, units in zip(sizes[:-1].tolist(), sizes[1:].tolist(), strict=True):
+        biases = end + units * _padded(inputs)
+        table.append((inputs, units, end, biases, before))
+        end = biases + _padded(units)
+        before += units
+    return np.array(table, dtype=np.int64), end
+
+
+def _aligned(shape, dtype=np.float64):
+    """Zeros that start at a cache line, as each of its rows does if they are whole cache lines."""
+    size = int(np.prod(shape))
+    memory = np.zeros(size + 64, dtype)
+    start = -memory.ctypes.data % 64 // memory.itemsize
+    return memory[start : start + size].reshape(shape)
 
 
 @inner()
-def _affine(examples, inputs, units, A, a, W, w, Z, z):
-    """Z (examples, units) = A (examples, inputs) W[:, 1:].T + W[:, 0]."""
-    row = inputs + 1
-    for v in range(0, units, DOT_COLUMNS):
-        columns = min(DOT_COLUMNS, units - v)
-        dot_strip(examples, columns, A, a, inputs, W, w + v * row + 1, row, inputs, Z, z + v, units)
+def _chunk(whole, number, chunks):
+    """Where the chunk of that number starts when `whole` is cut into `chunks` as even as can be."""
+    return whole * number // chunks
 
 
 @inner()
-def _accumulate_gradient(examples, inputs, units, A, a, D, d, dW, w, db, b, ahead):
-    """dW (units, 1 + inputs)[:, 1:] += D.T A, db (units) += D.T 1, with D (examples, units) the deltas.
+def _affine(examples, inputs, units, A, a, W, w, bias, Z, z):
+    """Z (examples, units) = A (examples, inputs) W.T + bias."""
+    row = -(-inputs // PAD) * PAD
+    chunks = -(-units // SHAPE.dot_columns)
+    for chunk in range(chunks):
+        v = _chunk(units, chunk, chunks)
+        columns = _chunk(units, chunk + 1, chunks) - v
+        dot_strip(examples, columns, A, a, inputs, W, w + v * row, row, W, bias + v, inputs, Z, z + v, units)
+
+
+@inner()
+def _accumulate_outer(examples, inputs, units, A, a, D, d, step, dW, w, row, ahead):
+    """dW (units, inputs) += D.T A, with D (examples, units) the deltas, `step` numbers from one to the next.
 
     On the way as many examples, `ahead` of A, are fetched from memory, a little with every step
     of the tiles: the next block of X arrives behind the arithmetic. Left to the hardware's own
-    prefetching, the two large products of the seed's network take 1.17 times as long (2 cores,
-    AVX2).
+    prefetching, the two large products of the seed's network take 1.07 to 1.17 times as long;
+    fetching in the forward pass too gains nothing (2 cores, AVX2).
     """
-    row = inputs + 1
-    tiles = -(-units // OUTER_ROWS)
-    stride = min(8, -(-inputs // (tiles * -(-inputs // OUTER_COLUMNS))))
-    fetch = a + ahead
-    for v in range(0, inputs, OUTER_COLUMNS):
-        columns = min(OUTER_COLUMNS, inputs - v)
-        outer_strip(units, columns, D, d, 1, units, A, a + v, inputs, examples, 1,
-                    dW, w + 1 + v, row, fetch, stride)  # fmt: skip
-        fetch += tiles * examples * stride
-    for v in range(0, units, OUTER_COLUMNS):
-        columns = min(OUTER_COLUMNS, units - v)
-        outer_strip(1, columns, ONE, 0, 0, 0, D, d + v, units, examples, 1, db, b + v, units, d, 0)
+    lanes = SHAPE.bytes // A.itemsize
+    vectors = -(-inputs // lanes)
+    chunks = -(-vectors // SHAPE.outer_vectors)
+    stride = min(8, -(-inputs * SHAPE.outer_rows // (chunks * units)))
+    for chunk in range(chunks):
+        v = _chunk(vectors, chunk, chunks) * lanes
+        columns = min(inputs, _chunk(vectors, chunk + 1, chunks) * lanes) - v
+        fetch = a + ahead + chunk * (units * examples * stride // SHAPE.outer_rows)
+        outer_strip(units, columns, D, d, 1, step, A, a + v, inputs, examples, 1, dW, w + v, row, fetch, stride)
 
 
 @inner()
 def _pull_back(examples, inputs, units, D, d, W, w, E, e):
-    """E (examples, inputs) = D (examples, units) W[:, 1:]."""
-    for v in range(0, inputs, OUTER_COLUMNS):
-        columns = min(OUTER_COLUMNS, inputs - v)
-        outer_strip(examples, columns, D, d, units, 1, W, w + 1 + v, inputs + 1, units, 0,
-                    E, e + v, inputs, w, 0)  # fmt: skip
+    """E (examples, inputs) = D (examples, units) W."""
+    row = -(-inputs // PAD) * PAD
+    lanes = SHAPE.bytes // W.itemsize
+    vectors = -(-inputs // lanes)
+    chunks = -(-vectors // SHAPE.outer_vectors)
+    for chunk in range(chunks):
+        v = _chunk(vectors, chunk, chunks) * lanes
+        columns = min(inputs, _chunk(vectors, chunk + 1, chunks) * lanes) - v
+        outer_strip(examples, columns, D, d, units, 1, W, w + v, row, units, 0, E, e + v, inputs, w, 0)
 
 
 @inner()
@@ -98,113 +147,131 @@ def _losses_and_deltas(Z, y, D):
 
 
 @inner()
-def _forward_block(theta, sizes, X, x, examples, A):
-    """Fill A with the block's layers 1..L, one behind the other; the last stays before its sigmoid."""
-    last = len(sizes) - 2
-    source, below, above, w = X, x, 0, 0
-    for l in range(last + 1):
-        inputs, units = sizes[l], sizes[l + 1]
-        _affine(examples, inputs, units, source, below, theta, w, A, above)
+def _forward_block(W, layers, X, x, examples, A):
+    """Fill A with the block's layers 1..L; the last stays before its sigmoid."""
+    source, below = X, x
+    for l in range(len(layers)):
+        inputs, units = layers[l, INPUTS], layers[l, UNITS]
+        above = examples * layers[l, BEFORE]
+        _affine(examples, inputs, units, source, below, W, layers[l, WEIGHTS], layers[l, BIASES], A, above)
         source, below = A, above
-        w += units * (inputs + 1)
-        above += examples * units
-        if l < last:
-            _activate(A[below:above])
+        if l < len(layers) - 1:
+            _activate(A[above : above + examples * units])
 
 
 @inner()
-def _last_layer(sizes, examples):
-    """Where the last layer of a block starts in its buffers."""
-    start = 0
-    for l in range(1, len(sizes) - 1):
-        start += examples * sizes[l]
-    return start
+def _accumulate_block(W, layers, X, x, y, A, D, dW, one):
+    """One pass over a block: dW += its gradients, padded like W; returns the sum of its losses.
 
-
-@inner()
-def _accumulate_block(theta, sizes, X, x, y, A, D, dtheta, dbiases):
-    """One pass over a block: dtheta, dbiases += its gradients; returns the sum of its losses.
-
-    A holds the activations of layers 1..L, one behind the other, D their deltas and dbiases, in
-    the same order, the gradients of their biases, whose places in dtheta stay as they are.
+    A and D hold the activations and deltas of layers 1..L; one = [1.0].
     """
     examples = len(y)
-    _forward_block(theta, sizes, X, x, examples, A)
-    above = _last_layer(sizes, examples)
-    end = above + examples * sizes[len(sizes) - 1]
+    _forward_block(W, layers, X, x, examples, A)
+    last = len(layers) - 1
+    above = examples * layers[last, BEFORE]
+    end = above + examples * layers[last, UNITS]
     loss = _losses_and_deltas(A[above:end], y, D[above:end])
-    w, b = len(theta), len(dbiases)
-    for l in range(len(sizes) - 2, -1, -1):
-        inputs, units = sizes[l], sizes[l + 1]
-        w -= units * (inputs + 1)
-        b -= units
+    for l in range(last, -1, -1):
+        inputs, units, w, biases = layers[l, INPUTS], layers[l, UNITS], layers[l, WEIGHTS], layers[l, BIASES]
+        above = examples * layers[l, BEFORE]
         below = above - examples * inputs
         source, a, ahead = (A, below, 0) if l > 0 else (X, x, examples * inputs)
-        _accumulate_gradient(examples, inputs, units, source, a, D, above, dtheta, w, dbiases, b, ahead)
+        row = -(-inputs // PAD) * PAD
+        _accumulate_outer(examples, inputs, units, source, a, D, above, units, dW, w, row, ahead)
+        _accumulate_outer(examples, units, 1, D, above, one, 0, 0, dW, biases, units, 0)
         if l > 0:
-            _pull_back(examples, inputs, units, D, above, theta, w, D, below)
+            _pull_back(examples, inputs, units, D, above, W, w, D, below)
             _scale_by_slope(A[below:above], D[below:above])
-        above = below
     return loss
 
 
-@inner()
-def _insert_biases(sizes, dbiases, dtheta):
-    """Put the biases' gradients into their places, column 0 of every matrix."""
-    p = 0
-    b = 0
-    for l in range(len(sizes) - 1):
-        for _ in range(sizes[l + 1]):
-            dtheta[p] = dbiases[b]
-            p += 1 + sizes[l]
-            b += 1
-
-
 @batch
-def _accumulate_groups(theta, sizes, X, y, bounds, buffers, biases, losses, dthetas):
-    """losses[g], dthetas[g] = sums over the examples bounds[g] .. bounds[g + 1]."""
-    n = sizes[0]
+def _accumulate_groups(W, layers, X, y, bounds, block, buffers, one, losses, dWs):
+    """losses[g], dWs[g] = sums over the examples bounds[g] .. bounds[g + 1]."""
+    n = layers[0, INPUTS]
     for g in prange(len(losses)):
-        dtheta, dbiases = dthetas[g], biases[g]
-        for p in range(len(dtheta)):
-            dtheta[p] = 0.0
-        for b in range(len(dbiases)):
-            dbiases[b] = 0.0
+        dW = dWs[g]
+        for p in range(len(dW)):
+            dW[p] = 0.0
         loss = 0.0
-        for i in range(bounds[g], bounds[g + 1], BLOCK):
-            examples = y[i : min(i + BLOCK, bounds[g + 1])]
-            loss += _accumulate_block(theta, sizes, X, i * n, examples, buffers[g, 0], buffers[g, 1], dtheta, dbiases)
+        for i in range(bounds[g], bounds[g + 1], block):
+            examples = y[i : min(i + block, bounds[g + 1])]
+            loss += _accumulate_block(W, layers, X, i * n, examples, buffers[g, 0], buffers[g, 1], dW, one)
         losses[g] = loss
-        _insert_biases(sizes, dbiases, dtheta)
 
 
-def cost_and_gradient(theta, sizes, X, y, decay, dtheta):
-    """dtheta[:] = gradient, returns the cost."""
-    bounds = group_bounds(len(X), BLOCK)
+@inner()
+def _pad(theta, layers, W):
+    """W (padded) = theta."""
+    p = 0
+    for l in range(len(layers)):
+        inputs, biases = layers[l, INPUTS], layers[l, BIASES]
+        row = -(-inputs // PAD) * PAD
+        for j in range(layers[l, UNITS]):
+            w = layers[l, WEIGHTS] + j * row
+            W[biases + j] = theta[p]
+            for k in range(inputs):
+                W[w + k] = theta[p + 1 + k]
+            p += 1 + inputs
+
+
+@inner()
+def _merge(dWs, layers, dtheta):
+    """dtheta = the sum of all rows of dWs, which are padded."""
+    dW = dWs[0]
+    for g in range(1, len(dWs)):
+        for p in range(len(dW)):
+            dW[p] += dWs[g, p]
+    p = 0
+    for l in range(len(layers)):
+        inputs, biases = layers[l, INPUTS], layers[l, BIASES]
+        row = -(-inputs // PAD) * PAD
+        for j in range(layers[l, UNITS]):
+            w = layers[l, WEIGHTS] + j * row
+            dtheta[p] = dW[biases + j]
+            for k in range(inputs):
+                dtheta[p + 1 + k] = dW[w + k]
+            p += 1 + inputs
+
+
+def workspace(sizes, X):
+    """Everything that an evaluation writes to, made once."""
+    layers, padded = _layers(sizes)
+    block = _block(X.shape[1])
+    bounds = group_bounds(len(X), block, padded)
     groups = len(bounds) - 1
-    units = sizes[1:].sum()
-    buffers = np.empty((groups, 2, BLOCK * units))
-    biases = np.empty((groups, units))
-    losses = np.empty(groups)
-    dthetas = np.empty((groups, len(theta)))
-    _accumulate_groups(theta, sizes, X.ravel(), y, bounds, buffers, biases, losses, dthetas)
-    return finish(theta, len(X), decay, losses, dthetas, dtheta)
+    W = _aligned((padded,))
+    buffers = _aligned((groups, 2, block * int(sizes[1:].sum())))
+    return layers, block, bounds, W, buffers, np.ones(1), np.empty(groups), _aligned((groups, padded))
+
+
+def cost_and_gradient(theta, sizes, X, y, decay, work, dtheta):
+    """dtheta[:] = gradient, returns the cost."""
+    layers, block, bounds, W, buffers, one, losses, dWs = work
+    _pad(theta, layers, W)
+    _accumulate_groups(W, layers, X.ravel(), y, bounds, block, buffers, one, losses, dWs)
+    _merge(dWs, layers, dtheta)
+    return regularise(theta, len(X), decay, losses.sum(), dtheta)
 
 
 @batch
-def _forward_groups(theta, sizes, X, bounds, buffers, A):
-    n, K = sizes[0], sizes[len(sizes) - 1]
+def _forward_groups(W, layers, X, bounds, block, buffers, A):
+    n, K = layers[0, INPUTS], layers[len(layers) - 1, UNITS]
     for g in prange(len(bounds) - 1):
-        for i in range(bounds[g], bounds[g + 1], BLOCK):
-            examples = min(BLOCK, bounds[g + 1] - i)
-            _forward_block(theta, sizes, X, i * n, examples, buffers[g])
-            last = _last_layer(sizes, examples)
+        for i in range(bounds[g], bounds[g + 1], block):
+            examples = min(block, bounds[g + 1] - i)
+            _forward_block(W, layers, X, i * n, examples, buffers[g])
+            last = examples * layers[len(layers) - 1, BEFORE]
             for k in range(examples * K):
                 A[i * K + k] = sigmoid(buffers[g, last + k])
 
 
 def forward(theta, sizes, X, A):
     """A[:] = output activations (m, K)."""
-    bounds = group_bounds(len(X), BLOCK)
-    buffers = np.empty((len(bounds) - 1, BLOCK * sizes[1:].sum()))
-    _forward_groups(theta, sizes, X.ravel(), bounds, buffers, A.reshape(-1))
+    layers, padded = _layers(sizes)
+    block = _block(X.shape[1])
+    bounds = group_bounds(len(X), block, padded)
+    W = _aligned((padded,))
+    _pad(theta, layers, W)
+    buffers = _aligned((len(bounds) - 1, block * int(sizes[1:].sum())))
+    _forward_groups(W, layers, X.ravel(), bounds, block, buffers, A.reshape(-1))

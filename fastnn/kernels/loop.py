@@ -8,7 +8,7 @@ one behind the other in one vector.
 import numpy as np
 from numba import prange
 
-from .batches import finish, group_bounds
+from .batches import group_bounds, regularise
 from .elementary import sigmoid, softplus
 from .jit import batch, inner
 
@@ -89,15 +89,20 @@ def _accumulate_groups(theta, sizes, X, y, bounds, buffers, losses, dthetas):
         losses[g] = loss
 
 
-def cost_and_gradient(theta, sizes, X, y, decay, dtheta):
-    """dtheta[:] = gradient, returns the cost."""
-    bounds = group_bounds(len(X), 1)
+def workspace(sizes, X):
+    """Where the groups start and end, their layers and deltas, losses and gradients."""
+    P = int((sizes[1:] * (sizes[:-1] + 1)).sum())
+    bounds = group_bounds(len(X), 1, P)
     groups = len(bounds) - 1
-    buffers = np.empty((groups, 2, sizes.sum()))
-    losses = np.empty(groups)
-    dthetas = np.empty((groups, len(theta)))
+    return bounds, np.empty((groups, 2, sizes.sum())), np.empty(groups), np.empty((groups, P))
+
+
+def cost_and_gradient(theta, sizes, X, y, decay, work, dtheta):
+    """dtheta[:] = gradient, returns the cost."""
+    bounds, buffers, losses, dthetas = work
     _accumulate_groups(theta, sizes, X, y, bounds, buffers, losses, dthetas)
-    return finish(theta, len(X), decay, losses, dthetas, dtheta)
+    np.sum(dthetas, axis=0, out=dtheta)
+    return regularise(theta, len(X), decay, losses.sum(), dtheta)
 
 
 @batch
@@ -115,6 +120,6 @@ def _forward_groups(theta, sizes, X, bounds, buffers, A):
 
 def forward(theta, sizes, X, A):
     """A[:] = output activations (m, K)."""
-    bounds = group_bounds(len(X), 1)
+    bounds = group_bounds(len(X), 1, 1)
     buffers = np.empty((len(bounds) - 1, sizes.sum()))
     _forward_groups(theta, sizes, X, bounds, buffers, A)

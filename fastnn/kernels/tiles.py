@@ -1,15 +1,16 @@
 """The machine: vector width, tile shapes, and the two micro-kernels that fill its registers.
 
 A tile is a small matrix of sums that stay in vector registers while one loop feeds them. All
-large products of the fused engine are made of two, one for each way a sum can lie:
+large products of the fused engine are made of strips of tiles, of one kind for each way a sum
+can lie:
 
-    dot_tile    C[r, v]  = bias[v] + sum_k A[r, k] B[v, k]      along the rows of A and B
-    outer_tile  C[r, :] (+)= sum_p A[p, r] B[p, :]              down the columns of A and B
+    dot_strip    C[r, v]  = bias[v] + sum_k A[r, k] B[v, k]      along the rows of A and B
+    outer_strip  C[r, :] (+)= sum_p A[p, r] B[p, :]              down the columns of A and B
 
 They are emitted as LLVM vector code: from a loop, LLVM keeps such a block of sums in registers
-only by luck. A matrix is a flat array with an offset and a row stride, so that weights inside
-theta, rows of X and buffers are all the same to them. Every shape runs on every target; the
-table only says which one fills the registers of which.
+only by luck. A matrix is a flat array with an offset and a row stride, so that parameters, rows
+of X and buffers are all the same to them. Every shape runs on every target; the table only says
+which one fills the registers of which.
 """
 
 from typing import NamedTuple
@@ -19,22 +20,22 @@ import numba
 from numba import types
 from numba.extending import intrinsic
 
-from .vectors import INDEX, Vectors, called, choose, counted, tiled
+from .vectors import INDEX, SIZE, Vectors, called, choose, counted, tiled
 
 
 class Shape(NamedTuple):
-    lanes: int  # doubles in a vector
-    dot_rows: int  # dot_tile: dot_rows * dot_columns sums, each one vector
+    bytes: int  # of a vector
+    dot_rows: int  # dot_strip: dot_rows * dot_columns sums at a time, each one vector
     dot_columns: int
-    outer_rows: int  # outer_tile: outer_rows * outer_vectors sums, each one vector
+    outer_rows: int  # outer_strip: outer_rows * outer_vectors sums at a time, each one vector
     outer_vectors: int
 
 
 # By CPU feature, widest first. The sums leave registers for one row of B and one value of A.
 SHAPES = {
-    "avx512f": Shape(lanes=8, dot_rows=5, dot_columns=5, outer_rows=8, outer_vectors=3),  # 32 registers
-    "avx2": Shape(lanes=4, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3),  # 16 registers
-    "": Shape(lanes=2, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3),
+    "avx512f": Shape(bytes=64, dot_rows=5, dot_columns=5, outer_rows=8, outer_vectors=3),  # 32 registers
+    "avx2": Shape(bytes=32, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3),  # 16 registers
+    "": Shape(bytes=16, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3),
 }
 
 
@@ -48,8 +49,14 @@ def _host_shape() -> Shape:
 SHAPE = _host_shape()
 
 
-def _dot_strip(builder, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
-    vec = Vectors(builder, SHAPE.lanes)
+def _vectors(builder, pointer):
+    """Full vectors of the numbers that `pointer` points to."""
+    real = pointer.type.pointee
+    return Vectors(builder, SHAPE.bytes // SIZE[str(real)], real)
+
+
+def _dot_strip(builder, rows, columns, A, a, lda, B, b, ldb, bias, bias_0, length, C, c, ldc):
+    vec = _vectors(builder, A)
     left_over = builder.srem(length, INDEX(vec.lanes))
     whole = builder.sub(length, left_over)
 
@@ -71,11 +78,11 @@ def _dot_strip(builder, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
         with builder.if_then(builder.icmp_signed(">", left_over, INDEX(0))):
             step(whole, vec.first_lanes(left_over))
 
-        bias = [builder.load(vec.at(b_row[v], INDEX(-1))) for v in range(V)]
+        constant = [builder.load(vec.at(bias, bias_0, INDEX(v))) for v in range(V)]
         totals = vec.lane_sums([builder.load(slot) for slot in sums])
         for r in range(R):
             for v in range(V):
-                builder.store(builder.fadd(bias[v], totals[r * V + v]), vec.at(c_row[r], INDEX(v)))
+                builder.store(builder.fadd(constant[v], totals[r * V + v]), vec.at(c_row[r], INDEX(v)))
 
     def strip(V):
         tiled(builder, rows, SHAPE.dot_rows, lambda first, R: tile(first, R, V))
@@ -84,25 +91,27 @@ def _dot_strip(builder, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
 
 
 @intrinsic
-def dot_strip(typing_context, rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc):
-    """C[r, v] = B[v, -1] + sum_k A[r, k] B[v, k]   for r < rows, v < columns, k < length.
+def dot_strip(typing_context, rows, columns, A, a, lda, B, b, ldb, bias, bias_0, length, C, c, ldc):
+    """C[r, v] = bias[v] + sum_k A[r, k] B[v, k]   for r < rows, v < columns, k < length.
 
-    With B a weight matrix from its second column on, B[v, -1] is the bias of unit v, and C the
-    pre-activations of `rows` examples. The lanes of a vector are consecutive k. `columns` is at
-    most SHAPE.dot_columns.
+    The lanes of a vector are consecutive k. `columns` is at most SHAPE.dot_columns; all arrays
+    are of one type.
     """
-    return types.void(rows, columns, A, a, lda, B, b, ldb, length, C, c, ldc), called(_dot_strip)
+    signature = types.void(rows, columns, A, a, lda, B, b, ldb, bias, bias_0, length, C, c, ldc)
+    return signature, called(_dot_strip)
 
 
 def _outer_strip(builder, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride):
-    vec = Vectors(builder, SHAPE.lanes)
+    vec = _vectors(builder, B)
+    out = Vectors(builder, vec.lanes, C.type.pointee)
     adds = builder.icmp_signed("!=", keep, INDEX(0))
 
     def tile(first, R, V, masks):
         a_row = [vec.at(A, a, builder.mul(builder.add(first, INDEX(r)), row_step)) for r in range(R)]
         c_row = [vec.at(C, c, builder.mul(builder.add(first, INDEX(r)), ldc)) for r in range(R)]
-        coming = vec.at(B, fetch, builder.mul(builder.sdiv(first, INDEX(SHAPE.outer_rows)), builder.mul(length, stride)))
         column = [INDEX(v * vec.lanes) for v in range(V)]
+        done = builder.sdiv(builder.mul(builder.mul(first, length), stride), INDEX(SHAPE.outer_rows))
+        coming = vec.at(B, fetch, done)
         sums = vec.sums(R * V)
 
         with counted(builder, length) as p:
@@ -114,12 +123,12 @@ def _outer_strip(builder, rows, columns, A, a, row_step, step, B, b, ldb, length
                 for v in range(V):
                     vec.add_product(sums[r * V + v], left, right[v])
 
-        totals = [builder.load(slot) for slot in sums]
+        totals = [out.convert(builder.load(slot)) for slot in sums]
         for r in range(R):
             for v in range(V):
-                where = vec.at(c_row[r], column[v])
-                before = builder.select(adds, vec.load(where, masks[v]), vec.type(None))
-                vec.store(builder.fadd(before, totals[r * V + v]), where, masks[v])
+                where = out.at(c_row[r], column[v])
+                before = builder.select(adds, out.load(where, masks[v]), out.type(None))
+                out.store(builder.fadd(before, totals[r * V + v]), where, masks[v])
 
     def strip(V):
         """All vectors are full but the last, which holds what is left."""
@@ -138,17 +147,14 @@ def _outer_strip(builder, rows, columns, A, a, row_step, step, B, b, ldb, length
 
 
 @intrinsic
-def outer_strip(
-    typing_context, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride
-):
+def outer_strip(typing_context, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride):
     """C[r, v] = keep * C[r, v] + sum_p A[r*row_step + p*step] B[p, v]   for r < rows, v < columns, p < length.
 
     `keep` is 1 or 0: add to C or overwrite it (whatever it held, NaN included). The lanes of a
-    vector are consecutive v. `columns` is at most SHAPE.outer_vectors * SHAPE.lanes. Meanwhile
-    the numbers of B at fetch, fetch + stride, ... are asked for from memory, one with every step
-    of every tile; they need not exist.
+    vector are consecutive v. `columns` is at most SHAPE.outer_vectors vectors; C may be wider
+    than A and B. Meanwhile the numbers of B at fetch, fetch + stride, ... are asked for from
+    memory, one with every step of every tile, rows * length * stride / SHAPE.outer_rows numbers
+    on; they need not exist.
     """
-    signature = types.void(
-        rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride
-    )
+    signature = types.void(rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride)
     return signature, called(_outer_strip)

@@ -1,7 +1,7 @@
 """The few words of LLVM vector code that tiles are written in.
 
-Each emits instructions at the builder's position. Pointers are to float64 and need only its
-alignment; a mask says which lanes of a vector exist in memory, the others read as zero.
+Each emits instructions at the builder's position. Pointers need only the alignment of one
+number; a mask says which lanes of a vector exist in memory, the others read as zero.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,17 +13,18 @@ from numba import types
 from numba.core import cgutils
 
 INDEX = ir.IntType(64)
-REAL = ir.DoubleType()
+SIZE = {"double": 8, "float": 4}  # bytes
 
 
 class Vectors:
-    """Vectors of `lanes` float64 in the function that `builder` is writing."""
+    """Vectors of `lanes` numbers of type `real`, in the function that `builder` is writing."""
 
-    def __init__(self, builder: ir.IRBuilder, lanes: int):
+    def __init__(self, builder: ir.IRBuilder, lanes: int, real: ir.Type):
         self.builder = builder
         self.lanes = lanes
-        self.type = ir.VectorType(REAL, lanes)
-        self.mask_type = ir.VectorType(ir.IntType(1), lanes)
+        self.real = real
+        self.type = ir.VectorType(real, lanes)
+        self.name = f"v{lanes}f{8 * SIZE[str(real)]}"
 
     def at(self, base: ir.Value, *offsets: ir.Value) -> ir.Value:
         """The pointer `base + sum(offsets)`."""
@@ -31,15 +32,11 @@ class Vectors:
             base = self.builder.gep(base, [offset])
         return base
 
-    def constant(self, *values: int) -> ir.Constant:
-        """A vector of 32-bit integers, for shuffles."""
-        return ir.Constant(ir.VectorType(ir.IntType(32), len(values)), list(values))
-
     def splat(self, scalar: ir.Value) -> ir.Value:
         """`scalar` in every lane."""
         vector_type = ir.VectorType(scalar.type, self.lanes)
         first = self.builder.insert_element(ir.Constant(vector_type, ir.Undefined), scalar, ir.IntType(32)(0))
-        return self.builder.shuffle_vector(first, first, self.constant(*[0] * self.lanes))
+        return self.builder.shuffle_vector(first, first, _lane_numbers(0 for _ in range(self.lanes)))
 
     def first_lanes(self, count: ir.Value) -> ir.Value:
         """The mask of lanes 0 .. count - 1."""
@@ -48,14 +45,19 @@ class Vectors:
 
     def load(self, pointer: ir.Value, mask: ir.Value | None = None) -> ir.Value:
         if mask is None:
-            return self.builder.load(self._as_vector(pointer), align=8)
-        return self._masked("load", self.type, pointer, mask, ir.Constant(self.type, None))
+            return self.builder.load(self._as_vector(pointer), align=SIZE[str(self.real)])
+        return self._masked("load", self.type, pointer, mask, self.type(None))
 
     def store(self, value: ir.Value, pointer: ir.Value, mask: ir.Value | None = None) -> None:
         if mask is None:
-            self.builder.store(value, self._as_vector(pointer), align=8)
+            self.builder.store(value, self._as_vector(pointer), align=SIZE[str(self.real)])
         else:
             self._masked("store", ir.VoidType(), pointer, mask, value)
+
+    def prefetch(self, pointer: ir.Value) -> None:
+        """Ask for the cache line at `pointer` to be brought into L2; any address will do."""
+        read, second_level, data = (ir.IntType(32)(number) for number in (0, 2, 1))
+        self._call("llvm.prefetch.p0", ir.VoidType(), [pointer, read, second_level, data])
 
     def sums(self, count: int) -> list[ir.Value]:
         """`count` vectors of zeros to add to: stack slots that LLVM turns into registers."""
@@ -63,14 +65,18 @@ class Vectors:
 
     def add_product(self, slot: ir.Value, x: ir.Value, y: ir.Value) -> None:
         """slot += x * y, in one instruction where the machine has it."""
-        total = self._call(f"llvm.fmuladd.v{self.lanes}f64", self.type, [x, y, self.builder.load(slot)])
+        total = self._call(f"llvm.fmuladd.{self.name}", self.type, [x, y, self.builder.load(slot)])
         self.builder.store(total, slot)
+
+    def convert(self, value: ir.Value) -> ir.Value:
+        """A vector of as many narrower numbers as one of this type."""
+        return value if value.type == self.type else self.builder.fpext(value, self.type)
 
     def lane_sums(self, vectors: list[ir.Value]) -> list[ir.Value]:
         """For each vector the sum of its lanes, a scalar.
 
-        `lanes` vectors are reduced together: neighbouring vectors are interleaved and added at
-        distance 1, 2, 4, ..., so that lane i of the last vector is the sum of vector i.
+        `lanes` vectors are reduced together: neighbours are interleaved and added at distance 1,
+        2, 4, ..., so that in the end lane i holds the sum of vector i.
         """
         totals = []
         for first in range(0, len(vectors), self.lanes):
@@ -86,29 +92,29 @@ class Vectors:
 
     def _fold(self, u: ir.Value, v: ir.Value, distance: int) -> ir.Value:
         """Lanes without bit `distance` hold u folded at that distance, lanes with it v."""
-        source = [self.lanes if lane & distance else 0 for lane in range(self.lanes)]
-        near = [start + (lane & ~distance) for lane, start in enumerate(source)]
-        far = [start + (lane | distance) for lane, start in enumerate(source)]
-        shuffle = self.builder.shuffle_vector
-        return self.builder.fadd(shuffle(u, v, self.constant(*near)), shuffle(u, v, self.constant(*far)))
+        start = [self.lanes if lane & distance else 0 for lane in range(self.lanes)]
+        near = _lane_numbers(start[lane] + (lane & ~distance) for lane in range(self.lanes))
+        far = _lane_numbers(start[lane] + (lane | distance) for lane in range(self.lanes))
+        return self.builder.fadd(self.builder.shuffle_vector(u, v, near), self.builder.shuffle_vector(u, v, far))
 
     def _as_vector(self, pointer: ir.Value) -> ir.Value:
         return self.builder.bitcast(pointer, self.type.as_pointer())
 
     def _masked(self, what: str, result: ir.Type, pointer: ir.Value, mask: ir.Value, value: ir.Value) -> ir.Value:
         """llvm.masked.load (value: what absent lanes read) or .store (value: what to write)."""
-        pointer, alignment = self._as_vector(pointer), ir.IntType(32)(8)
+        pointer, alignment = self._as_vector(pointer), ir.IntType(32)(SIZE[str(self.real)])
         arguments = [pointer, alignment, mask, value] if what == "load" else [value, pointer, alignment, mask]
-        return self._call(f"llvm.masked.{what}.v{self.lanes}f64.p0", result, arguments)
-
-    def prefetch(self, pointer: ir.Value) -> None:
-        """Ask for the cache line at `pointer` to be brought into L2; any address will do."""
-        read, second_level, data = (ir.IntType(32)(number) for number in (0, 2, 1))
-        self._call("llvm.prefetch.p0", ir.VoidType(), [pointer, read, second_level, data])
+        return self._call(f"llvm.masked.{what}.{self.name}.p0", result, arguments)
 
     def _call(self, name: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Value:
         kind = ir.FunctionType(result, [argument.type for argument in arguments])
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), arguments)
+
+
+def _lane_numbers(numbers: Any) -> ir.Constant:
+    """A constant vector of integers, for shuffles."""
+    values = list(numbers)
+    return ir.Constant(ir.VectorType(ir.IntType(32), len(values)), values)
 
 
 def choose(builder: ir.IRBuilder, value: ir.Value, largest: int, emit: Callable[[int], None]) -> None:
@@ -132,31 +138,44 @@ def counted(builder: ir.IRBuilder, stop: ir.Value, step: int = 1) -> Iterator[ir
 
 
 def tiled(builder: ir.IRBuilder, rows: ir.Value, height: int, tile: Callable[[ir.Value, int], None]) -> None:
-    """Cover `rows` rows with tiles, `height` at a time and then the rest: tile(first row, how many)."""
-    rest = builder.srem(rows, INDEX(height))
-    whole = builder.sub(rows, rest)
-    with counted(builder, whole, height) as first:
-        tile(first, height)
-    choose(builder, rest, height - 1, lambda R: tile(whole, R))
+    """Cover `rows` rows with tiles of two neighbouring heights, at most `height`: tile(first row, how many).
+
+    25 rows by at most 4 are 4 + 4 + 4 + 4 + 3 + 3 + 3, not six fours and a one: a tile of one
+    row has too few sums to keep the multipliers busy.
+    """
+    tiles = builder.sdiv(builder.add(rows, INDEX(height - 1)), INDEX(height))
+    low = builder.sdiv(rows, tiles)
+    tall = builder.srem(rows, tiles)
+    first = INDEX(0)
+    for R in range(height, 0, -1):
+        is_low = builder.icmp_signed("==", low, INDEX(R))
+        is_tall = builder.icmp_signed("==", low, INDEX(R - 1))
+        count = builder.select(is_low, builder.sub(tiles, tall), builder.select(is_tall, tall, INDEX(0)))
+        with counted(builder, count) as number:
+            tile(builder.add(first, builder.mul(number, INDEX(R))), R)
+        first = builder.add(first, builder.mul(count, INDEX(R)))
 
 
 def called(emit: Callable) -> Callable:
     """The code generator of an intrinsic whose body is one function per module, never inlined.
 
-    A tile holds dozens of unrolled loops. LLVM would copy them into every call site and optimise
-    each copy again (35 s for the fused engine, against 3 s); a call costs a few nanoseconds.
-    `emit(builder, *arguments)` writes the body: arrays arrive as pointers, integers as 64 bits.
+    A tile holds dozens of unrolled loops. LLVM would copy them into every call site, optimise each
+    copy again, and unroll the loops further ("optsize" forbids that): 25 s for the fused engine,
+    against 7 s, and not a percent faster. `emit(builder, *arguments)` writes the body: arrays
+    arrive as pointers, integers as 64 bits.
     """
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
         arguments = []
+        name = f"fastnn.{emit.__name__}"
         for kind, value in zip(signature.args, values, strict=True):
             if isinstance(kind, types.Array):
                 arguments.append(context.make_array(kind)(context, builder, value).data)
+                name += f".{kind.dtype}"
             else:
                 arguments.append(context.cast(builder, value, kind, types.int64))
         kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-        function = cgutils.get_or_insert_function(builder.module, kind, f"fastnn.{emit.__name__}")
+        function = cgutils.get_or_insert_function(builder.module, kind, name)
         if function.is_declaration:
             function.linkage = "linkonce_odr"
             function.attributes.add("noinline")
