@@ -23,12 +23,15 @@ def group_bounds(m: int, block: int, parameters: int) -> np.ndarray:
 
 
 @inner()
-def regularise(theta, m, decay, loss, dtheta):
+def regularise(theta, m, decay, losses, dtheta):
     """From sums over the examples to the regularised mean: changes dtheta, returns the cost.
 
-    decay (P,) is lmbda for a weight, 0 for a bias. Ng, Machine Learning, exercise 4 (2011),
-    sections 1.4 and 2.5.
+    losses (G,) are the groups' sums; decay (P,) is lmbda for a weight, 0 for a bias. Ng, Machine
+    Learning, exercise 4 (2011), sections 1.4 and 2.5.
     """
+    loss = 0.0
+    for g in range(len(losses)):
+        loss += losses[g]
     squares = 0.0
     for p in range(len(dtheta)):
         squares += decay[p] * theta[p] * theta[p]

@@ -185,21 +185,6 @@ def _accumulate_block(W, layers, X, x, y, A, D, dW, one):
     return loss
 
 
-@batch
-def _accumulate_groups(W, layers, X, y, bounds, block, buffers, one, losses, dWs):
-    """losses[g], dWs[g] = sums over the examples bounds[g] .. bounds[g + 1]."""
-    n = layers[0, INPUTS]
-    for g in prange(len(losses)):
-        dW = dWs[g]
-        for p in range(len(dW)):
-            dW[p] = 0.0
-        loss = 0.0
-        for i in range(bounds[g], bounds[g + 1], block):
-            examples = y[i : min(i + block, bounds[g + 1])]
-            loss += _accumulate_block(W, layers, X, i * n, examples, buffers[g, 0], buffers[g, 1], dW, one)
-        losses[g] = loss
-
-
 @inner()
 def _pad(theta, layers, W):
     """W (padded) = theta."""
@@ -216,8 +201,8 @@ def _pad(theta, layers, W):
 
 
 @inner()
-def _merge(dWs, layers, dtheta):
-    """dtheta = the sum of all rows of dWs, which are padded."""
+def _sum_groups(dWs, layers, dtheta):
+    """dtheta = the sum of the rows of dWs, which are padded; overwrites the first."""
     dW = dWs[0]
     for g in range(1, len(dWs)):
         for p in range(len(dW)):
@@ -234,6 +219,24 @@ def _merge(dWs, layers, dtheta):
             p += 1 + inputs
 
 
+@batch
+def _evaluate(theta, X, y, decay, layers, block, bounds, W, buffers, one, losses, dWs, dtheta):
+    """Everything between theta and cost and gradient: one compiled call, one parallel loop."""
+    n = layers[0, INPUTS]
+    _pad(theta, layers, W)
+    for g in prange(len(losses)):
+        dW = dWs[g]
+        for p in range(len(dW)):
+            dW[p] = 0.0
+        loss = 0.0
+        for i in range(bounds[g], bounds[g + 1], block):
+            examples = y[i : min(i + block, bounds[g + 1])]
+            loss += _accumulate_block(W, layers, X, i * n, examples, buffers[g, 0], buffers[g, 1], dW, one)
+        losses[g] = loss
+    _sum_groups(dWs, layers, dtheta)
+    return regularise(theta, len(y), decay, losses, dtheta)
+
+
 def workspace(sizes, X):
     """Everything that an evaluation writes to, made once."""
     layers, padded = _layers(sizes)
@@ -247,16 +250,13 @@ def workspace(sizes, X):
 
 def cost_and_gradient(theta, sizes, X, y, decay, work, dtheta):
     """dtheta[:] = gradient, returns the cost."""
-    layers, block, bounds, W, buffers, one, losses, dWs = work
-    _pad(theta, layers, W)
-    _accumulate_groups(W, layers, X.ravel(), y, bounds, block, buffers, one, losses, dWs)
-    _merge(dWs, layers, dtheta)
-    return regularise(theta, len(X), decay, losses.sum(), dtheta)
+    return _evaluate(theta, X.ravel(), y, decay, *work, dtheta)
 
 
 @batch
-def _forward_groups(W, layers, X, bounds, block, buffers, A):
+def _forward(theta, X, layers, block, bounds, W, buffers, A):
     n, K = layers[0, INPUTS], layers[len(layers) - 1, UNITS]
+    _pad(theta, layers, W)
     for g in prange(len(bounds) - 1):
         for i in range(bounds[g], bounds[g + 1], block):
             examples = min(block, bounds[g + 1] - i)
@@ -271,7 +271,5 @@ def forward(theta, sizes, X, A):
     layers, padded = _layers(sizes)
     block = _block(X.shape[1])
     bounds = group_bounds(len(X), block, padded)
-    W = _aligned((padded,))
-    _pad(theta, layers, W)
     buffers = _aligned((len(bounds) - 1, block * int(sizes[1:].sum())))
-    _forward_groups(W, layers, X.ravel(), bounds, block, buffers, A.reshape(-1))
+    _forward(theta, X.ravel(), layers, block, bounds, _aligned((padded,)), buffers, A.reshape(-1))

@@ -75,18 +75,30 @@ def _accumulate_example(theta, sizes, a, target, delta, dtheta):
 
 
 @batch
-def _accumulate_groups(theta, sizes, X, y, bounds, buffers, losses, dthetas):
-    """losses[g], dthetas[g] = sums over the examples bounds[g] .. bounds[g + 1]."""
+def _evaluate(theta, sizes, X, y, decay, bounds, buffers, losses, dthetas, dtheta):
+    """Each group of examples into its own gradient; then these are added up."""
     for g in prange(len(losses)):
-        a, delta, dtheta = buffers[g, 0], buffers[g, 1], dthetas[g]
-        for p in range(len(dtheta)):
-            dtheta[p] = 0.0
+        a, delta, dtheta_g = buffers[g, 0], buffers[g, 1], dthetas[g]
+        for p in range(len(dtheta_g)):
+            dtheta_g[p] = 0.0
         loss = 0.0
         for i in range(bounds[g], bounds[g + 1]):
             for k in range(sizes[0]):
                 a[k] = X[i, k]
-            loss += _accumulate_example(theta, sizes, a, y[i], delta, dtheta)
+            loss += _accumulate_example(theta, sizes, a, y[i], delta, dtheta_g)
         losses[g] = loss
+    _sum_groups(dthetas, dtheta)
+    return regularise(theta, len(y), decay, losses, dtheta)
+
+
+@inner()
+def _sum_groups(dthetas, dtheta):
+    """dtheta = the sum of the rows of dthetas."""
+    for p in range(len(dtheta)):
+        dtheta[p] = 0.0
+    for g in range(len(dthetas)):
+        for p in range(len(dtheta)):
+            dtheta[p] += dthetas[g, p]
 
 
 def workspace(sizes, X):
@@ -99,10 +111,7 @@ def workspace(sizes, X):
 
 def cost_and_gradient(theta, sizes, X, y, decay, work, dtheta):
     """dtheta[:] = gradient, returns the cost."""
-    bounds, buffers, losses, dthetas = work
-    _accumulate_groups(theta, sizes, X, y, bounds, buffers, losses, dthetas)
-    np.sum(dthetas, axis=0, out=dtheta)
-    return regularise(theta, len(X), decay, losses.sum(), dtheta)
+    return _evaluate(theta, sizes, X, y, decay, *work, dtheta)
 
 
 @batch
