@@ -121,7 +121,7 @@ def numerical_gradient(
 
     weights = validation.weights(weights)
     sizes = network.sizes_of(weights)
-    X = validation.inputs(X, sizes[0])
+    X = validation.inputs(X, sizes[0]).astype(np.float64, copy=False)
     y = validation.class_indices(y, len(X), sizes[-1])
     decay = network.decay(sizes, validation.real(lmbda, "lmbda", minimum=0.0))
     step = STEP if step is None else validation.real(step, "step", above=0.0)

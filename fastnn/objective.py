@@ -86,7 +86,8 @@ class Objective:
 
     def evaluate(self, theta: Array) -> tuple[float, Array]:
         """For solvers: theta float64 (P,), unchecked; the gradient lives until the next evaluation."""
-        if not np.array_equal(theta, self._theta):
+        # Most questions are about another point, and nearly all of those differ in the first entry.
+        if theta[0] != self._theta[0] or not np.array_equal(theta, self._theta):
             self._theta[:] = theta
             self._cost = self._module.cost_and_gradient(
                 self._theta, self._layers, self.X, self.y, self._decay, self._work, self._gradient

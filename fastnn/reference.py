@@ -14,13 +14,13 @@ from .validation import Array
 def sigmoid(z: Array) -> Array:
     """1/(1 + exp(-z)); the exponential is never of a positive number, so it cannot overflow."""
     e = np.exp(-np.abs(z))
-    return np.where(z >= 0.0, 1.0, e) / (1.0 + e)
+    return np.where(z >= 0.0, np.ones_like(e), e) / (1.0 + e)
 
 
 def softplus_and_sigmoid(z: Array) -> tuple[Array, Array]:
     """log(1 + exp(z)) and its derivative, from one exponential."""
     e = np.exp(-np.abs(z))
-    return np.maximum(z, 0.0) + np.log1p(e), np.where(z >= 0.0, 1.0, e) / (1.0 + e)
+    return np.maximum(z, 0.0) + np.log1p(e), np.where(z >= 0.0, np.ones_like(e), e) / (1.0 + e)
 
 
 def sigmoid_gradient(z: Array) -> Array:
@@ -29,9 +29,9 @@ def sigmoid_gradient(z: Array) -> Array:
 
 
 def _activations(theta: Array, sizes: Array, X: Array) -> list[Array]:
-    """Layers 0..L, (m, s[l]) each; the last one before its sigmoid."""
+    """Layers 0..L, (m, s[l]) each, of X's type; the last one before its sigmoid."""
     layers = [X]
-    weights = matrices(theta, tuple(sizes))
+    weights = matrices(theta.astype(X.dtype, copy=False), tuple(sizes))
     for l, W in enumerate(weights):
         Z = layers[-1] @ W[:, 1:].T
         Z += W[:, 0]
@@ -60,10 +60,10 @@ def cost_and_gradient(theta: Array, sizes: Array, X: Array, y: Array, decay: Arr
     sign = np.ones_like(layers[-1])
     sign[np.arange(m), y] = -1.0
     losses, D = softplus_and_sigmoid(sign * layers[-1])
-    cost = losses.sum() / m + decay @ theta**2 / (2 * m)
+    cost = losses.sum(dtype=np.float64) / m + decay @ theta**2 / (2 * m)
 
     D *= sign
-    weights, dweights = matrices(theta, tuple(sizes)), matrices(dtheta, tuple(sizes))
+    weights, dweights = matrices(theta.astype(X.dtype, copy=False), tuple(sizes)), matrices(dtheta, tuple(sizes))
     for l in range(len(weights) - 1, -1, -1):
         dweights[l][:, 0] = D.sum(axis=0) / m
         dweights[l][:, 1:] = D.T @ layers[l] / m

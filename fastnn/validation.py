@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def _numbers(value: Any, name: str) -> Array:
-    """`value` as a float64 array in C order; finite."""
+def _numbers(value: Any, name: str, keep: type | None = None) -> Array:
+    """`value` as a float64 array in C order, or as it is if its type is `keep`; finite."""
     if hasattr(value, "toarray"):
         raise TypeError(f"{name} is sparse ({type(value).__name__}); a dense array is wanted: {name}.toarray()")
     try:
@@ -26,7 +26,8 @@ def _numbers(value: Any, name: str) -> Array:
         raise ValueError(f"{name} has rows of different lengths; a rectangular array is wanted") from None
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
-    array = np.ascontiguousarray(array, dtype=np.float64) if array.ndim else array.astype(np.float64)
+    dtype = array.dtype if array.dtype == keep and array.dtype.isnative else np.dtype(np.float64)
+    array = np.ascontiguousarray(array, dtype=dtype) if array.ndim else array.astype(dtype)
     if not np.isfinite(array).all():
         place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"{name} holds {array[place]} at index {place}; finite numbers are wanted")
@@ -34,8 +35,8 @@ def _numbers(value: Any, name: str) -> Array:
 
 
 def inputs(X: ArrayLike, n: int | None = None, name: str = "X") -> Array:
-    """X (m, n), m and n at least 1."""
-    array = _numbers(X, name)
+    """X (m, n), float64 or float32, m and n at least 1."""
+    array = _numbers(X, name, keep=np.float32)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} has shape {array.shape}; (m, n), one example a row, is wanted, m and n at least 1")
     if n is not None and array.shape[1] != n:

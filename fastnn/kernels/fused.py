@@ -5,7 +5,8 @@ gradients are summed in registers over the block. Engine "fused".
 
 Inside, parameters and their gradients stand in *padded* order: for each layer its weights
 without the biases, every row padded to whole cache lines, then the biases. So the tiles load
-weights that are aligned, and add up biases like any other row. Activations of a block stand
+weights that are aligned, and add up biases like any other row. Of float32 X, they and all
+products are float32; theta, the sums over a block, and the cost stay float64. Activations of a block stand
 layer behind layer, (examples, units) each; so do their deltas.
 
 `layers` (L, 5) says where, in columns INPUTS .. BEFORE.
@@ -15,7 +16,7 @@ import numpy as np
 from numba import prange
 
 from .batches import group_bounds, regularise
-from .elementary import exp, log1p, sigmoid
+from .elementary import like, sigmoid, softplus
 from .jit import batch, inner
 from .tiles import SHAPE, dot_strip, outer_strip
 
@@ -53,7 +54,7 @@ def _layers(sizes):
     return np.array(table, dtype=np.int64), end
 
 
-def _aligned(shape, dtype=np.float64):
+def _aligned(shape, dtype):
     """Zeros that start at a cache line, as each of its rows does if they are whole cache lines."""
     size = int(np.prod(shape))
     memory = np.zeros(size + 64, dtype)
@@ -122,7 +123,7 @@ def _activate(A):
 def _scale_by_slope(A, E):
     """E *= A (1 - A): the slope of the sigmoid whose value is A."""
     for i in range(len(A)):
-        E[i] *= A[i] * (1.0 - A[i])
+        E[i] *= A[i] * (like(A[i], 1.0) - A[i])
 
 
 @inner()
@@ -134,15 +135,13 @@ def _losses_and_deltas(Z, y, D):
     """
     K = len(Z) // len(y)
     for i in range(len(y)):
-        Z[i * K + y[i]] *= -1.0
+        Z[i * K + y[i]] = -Z[i * K + y[i]]
     loss = 0.0
     for i in range(len(Z)):
-        s = Z[i]
-        e = exp(-abs(s))
-        loss += (s if s > 0.0 else 0.0) + log1p(e)
-        D[i] = (1.0 if s >= 0.0 else e) / (1.0 + e)
+        loss += softplus(Z[i])
+        D[i] = sigmoid(Z[i])
     for i in range(len(y)):
-        D[i * K + y[i]] *= -1.0
+        D[i * K + y[i]] = -D[i * K + y[i]]
     return loss
 
 
@@ -243,9 +242,10 @@ def workspace(sizes, X):
     block = _block(X.shape[1])
     bounds = group_bounds(len(X), block, padded)
     groups = len(bounds) - 1
-    W = _aligned((padded,))
-    buffers = _aligned((groups, 2, block * int(sizes[1:].sum())))
-    return layers, block, bounds, W, buffers, np.ones(1), np.empty(groups), _aligned((groups, padded))
+    W = _aligned((padded,), X.dtype)
+    buffers = _aligned((groups, 2, block * int(sizes[1:].sum())), X.dtype)
+    one = np.ones(1, X.dtype)
+    return layers, block, bounds, W, buffers, one, np.empty(groups), _aligned((groups, padded), np.float64)
 
 
 def cost_and_gradient(theta, sizes, X, y, decay, work, dtheta):
@@ -271,5 +271,6 @@ def forward(theta, sizes, X, A):
     layers, padded = _layers(sizes)
     block = _block(X.shape[1])
     bounds = group_bounds(len(X), block, padded)
-    buffers = _aligned((len(bounds) - 1, block * int(sizes[1:].sum())))
-    _forward(theta, X.ravel(), layers, block, bounds, _aligned((padded,)), buffers, A.reshape(-1))
+    W = _aligned((padded,), X.dtype)
+    buffers = _aligned((len(bounds) - 1, block * int(sizes[1:].sum())), X.dtype)
+    _forward(theta, X.ravel(), layers, block, bounds, W, buffers, A.reshape(-1))
