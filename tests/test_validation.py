@@ -284,7 +284,7 @@ def test_sparse_input_names_the_way_out():
         fastnn.forward(W, csr_array(X))
 
 
-@pytest.mark.parametrize("convert", [np.asfortranarray, lambda A: A[::-1][::-1], lambda A: A.tolist(), np.float32])
+@pytest.mark.parametrize("convert", [np.asfortranarray, lambda A: A[::-1][::-1], lambda A: A.tolist(), np.float16])
 def test_other_forms_of_good_input(convert):
     exact = np.round(X * 8) / 8
     got, _ = fastnn.cost_and_gradient(W, convert(exact), Y.tolist(), 1)
