@@ -88,6 +88,9 @@ def numerical_gradient(
     *,
     step: float | None = None,
     progress: bool | None = False,
+    activation: str = "sigmoid",
+    output: str = "sigmoid",
+    sample_weight: ArrayLike | None = None,
 ) -> Weights:
     """The gradient by central differences of the cost, one parameter at a time.
 
@@ -105,6 +108,8 @@ def numerical_gradient(
         stencil and the rounding of the cost are about equal.
     progress : bool, optional
         A bar over the parameters on standard error; None: if that is a terminal.
+    activation, output, sample_weight
+        As for `cost_and_gradient`. Where a relu bends within the step, differences are of two slopes.
 
     Returns
     -------
@@ -125,13 +130,14 @@ def numerical_gradient(
     y = validation.class_indices(y, len(X), sizes[-1])
     decay = network.decay(sizes, validation.real(lmbda, "lmbda", minimum=0.0))
     step = STEP if step is None else validation.real(step, "step", above=0.0)
-    theta, layers = network.pack(weights), np.array(sizes, dtype=np.int64)
+    weight = validation.sample_weight(sample_weight, len(X))
+    theta, layers = network.pack(weights), network.layer_table(sizes, activation, output)
     dtheta = np.empty_like(theta)
     disable = None if progress is None else not progress
     with tqdm(total=len(theta), desc="checking", unit=" parameters", leave=False, disable=disable) as bar:
         for first in range(0, len(theta), _PARAMETERS_PER_CALL):
             part = dtheta[first : first + _PARAMETERS_PER_CALL]
-            differences.numerical_gradient(theta, layers, X, y, decay, step, first, part)
+            differences.numerical_gradient(theta, layers, X, y, weight, decay, step, first, part)
             bar.update(len(part))
     return network.matrices(dtheta, sizes)
 
@@ -147,12 +153,15 @@ def check_gradient(
     step: float | None = None,
     tolerance: float = TOLERANCE,
     progress: bool | None = False,
+    activation: str = "sigmoid",
+    output: str = "sigmoid",
+    sample_weight: ArrayLike | None = None,
 ) -> GradientReport:
     """Compare a gradient with central differences of the cost, entry by entry.
 
     Parameters
     ----------
-    weights, X, y, lmbda, step, progress
+    weights, X, y, lmbda, step, progress, activation, output, sample_weight
         As for `numerical_gradient`.
     gradient : tuple of L arrays, optional
         The gradient to check, shaped like weights. Default: backpropagation by `engine`.
@@ -167,11 +176,12 @@ def check_gradient(
     """
     weights = validation.weights(weights)
     tolerance = validation.real(tolerance, "tolerance", above=0.0)
+    family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     if gradient is None:
-        gradient = cost_and_gradient(weights, X, y, lmbda, engine=engine)[1]
+        gradient = cost_and_gradient(weights, X, y, lmbda, engine=engine, **family)[1]
     else:
         gradient = validation.like_weights(gradient, weights, "gradient")
-    numerical = numerical_gradient(weights, X, y, lmbda, step=step, progress=progress)
+    numerical = numerical_gradient(weights, X, y, lmbda, step=step, progress=progress, **family)
 
     a, d = network.pack(gradient), network.pack(numerical)
     floor = 1e-3 * max(np.abs(a).max(), np.abs(d).max())

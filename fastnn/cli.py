@@ -40,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
         help="where to start: .mat with Theta1, Theta2, ... or a saved model (default: random)",
     )
     start.add_argument("--hidden", type=_hidden, default=(25,), metavar="SIZES", help="as 25 or 64,32 (default: 25)")
+    start.add_argument("--activation", default="sigmoid", help="of hidden layers: sigmoid (default), tanh or relu")
+    start.add_argument("--output", default="sigmoid", help="sigmoid (default), one for each class, or softmax")
     start.add_argument("--lmbda", type=float, default=1.0, help="regularisation (default: 1)")
     start.add_argument("--seed", type=int, default=0, help="of the random weights (default: 0)")
 
@@ -106,6 +108,8 @@ def _train(options: argparse.Namespace) -> int:
         maxiter=options.maxiter,
         seed=options.seed,
         weights=data.read_weights(options.weights) if options.weights else None,
+        activation=options.activation,
+        output=options.output,
         progress=None,
     )
     model.save(out)
@@ -150,7 +154,15 @@ def _check(options: argparse.Namespace) -> int:
         weights = validation.weights(data.read_weights(options.weights), X.shape[1], len(classes))
     else:
         weights = network.init_weights((X.shape[1], *options.hidden, len(classes)), options.seed)
-    report = check_gradient(weights, X[some], indices[some], options.lmbda, progress=None)
+    report = check_gradient(
+        weights,
+        X[some],
+        indices[some],
+        options.lmbda,
+        progress=None,
+        activation=options.activation,
+        output=options.output,
+    )
     print(report)
     return 0 if report.passed else 1
 

@@ -31,16 +31,29 @@ class Model:
         `history.cost` or `history["cost"]`. The norm is the gradient's largest entry.
     outcome : Outcome
         How training ended: status, message, cost, gradient_norm, iterations, evaluations, seconds.
+    activation, output : str
+        Of the hidden layers and of the output.
     sizes : tuple of int
         Layer sizes (n, hidden..., K).
     """
 
-    def __init__(self, weights: Weights, classes: Array, lmbda: float, history: Any, outcome: Outcome):
+    def __init__(
+        self,
+        weights: Weights,
+        classes: Array,
+        lmbda: float,
+        history: Any,
+        outcome: Outcome,
+        activation: str = "sigmoid",
+        output: str = "sigmoid",
+    ):
         self.weights = weights
         self.classes = classes
         self.lmbda = lmbda
         self.history = history
         self.outcome = outcome
+        self.activation = activation
+        self.output = output
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -52,10 +65,10 @@ class Model:
     def predict_proba(self, X: ArrayLike) -> Array:
         """The K outputs for every example, (m, K), in the order of `classes`.
 
-        Each is the network's probability of that class against all others. They are K separate
-        answers, so that a row need not sum to 1.
+        Of sigmoid outputs each is the probability of that class against all others: K separate
+        answers, so that a row need not sum to 1. Of a softmax it does.
         """
-        return forward(self.weights, X)
+        return forward(self.weights, X, activation=self.activation, output=self.output)
 
     def predict(self, X: ArrayLike) -> Array:
         """The label of the largest output for every example (m,); the first of equal ones."""
@@ -85,6 +98,8 @@ class Model:
         arrays |= {
             "classes": self.classes,
             "lmbda": np.array(self.lmbda),
+            "activation": np.array(self.activation),
+            "output": np.array(self.output),
             "outcome": np.array(json.dumps(dataclasses.asdict(self.outcome))),
         }
         arrays |= {f"history_{name}": self.history[name] for name in HISTORY}
@@ -126,10 +141,12 @@ def load(path: str | os.PathLike[str]) -> Model:
         history = solvers.history(list(zip(*columns, strict=True)))
         outcome = Outcome(**json.loads(str(arrays["outcome"].item())))
         lmbda = float(arrays["lmbda"].item())
+        activation = validation.choice(str(arrays["activation"].item()), network.ACTIVATIONS, "activation")
+        output = validation.choice(str(arrays["output"].item()), network.OUTPUTS, "output")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"path is {str(path)!r}, which is not a saved model: {error!r}") from None
     if len(classes) != weights[-1].shape[0]:
         raise ValueError(
             f"path is {str(path)!r}, which names {len(classes)} classes for {weights[-1].shape[0]} outputs"
         )
-    return Model(weights, classes, lmbda, history, outcome)
+    return Model(weights, classes, lmbda, history, outcome, activation, output)

@@ -11,6 +11,11 @@ from .validation import Array
 
 Weights = tuple[Array, ...]
 
+# What a layer's units do with their pre-activation z, and the number that kernels know it by.
+ACTIVATIONS = ("sigmoid", "tanh", "relu")
+OUTPUTS = ("sigmoid", "softmax")
+CODES = {"sigmoid": 0, "tanh": 1, "relu": 2, "softmax": 3}
+
 
 def sizes_of(weights: Weights) -> tuple[int, ...]:
     """The layer sizes (n, hidden..., K) of a network with these weights."""
@@ -39,6 +44,14 @@ def decay(sizes: tuple[int, ...], lmbda: float) -> Array:
     for matrix in matrices(factors, sizes):
         matrix[:, 0] = 0.0
     return factors
+
+
+def layer_table(sizes: tuple[int, ...], activation: str, output: str) -> Array:
+    """What kernels know of a network: int64 (L, 3), for each layer its inputs, its units, its activation's code."""
+    activation = validation.choice(activation, ACTIVATIONS, "activation")
+    output = validation.choice(output, OUTPUTS, "output")
+    hidden = [CODES[activation]] * (len(sizes) - 2)
+    return np.array([sizes[:-1], sizes[1:], [*hidden, CODES[output]]], dtype=np.int64).T.copy()
 
 
 def init_weights(sizes: Any, seed: Any = 0, epsilon: float | None = None) -> Weights:

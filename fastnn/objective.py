@@ -31,7 +31,8 @@ class Objective:
     Parameters
     ----------
     X : array (m, n)
-        Inputs; used in place if they are C-contiguous float64, and must then not be changed.
+        Inputs; used in place if they are C-contiguous, and must then not be changed. Products
+        with float32 are computed in float32; parameters and results are float64 all the same.
     y : int array (m,)
         Class indices 0..K-1.
     sizes : sequence of int
@@ -40,6 +41,12 @@ class Objective:
         Regularisation, at least 0.
     engine : {"fused", "loop", "numpy"}
         The same numbers from each.
+    activation : {"sigmoid", "tanh", "relu"}
+        Of the hidden layers.
+    output : {"sigmoid", "softmax"}
+        K separate sigmoids, as in the course, or one softmax over the classes.
+    sample_weight : array (m,), optional
+        How much each example counts, at least 0: 2 is as if it were there twice.
 
     Attributes
     ----------
@@ -56,7 +63,18 @@ class Objective:
     An evaluation costs about 4 m P floating-point operations and reads X once ("fused", "loop").
     """
 
-    def __init__(self, X: ArrayLike, y: ArrayLike, sizes: Any, lmbda: float = 0.0, *, engine: str = "fused"):
+    def __init__(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sizes: Any,
+        lmbda: float = 0.0,
+        *,
+        engine: str = "fused",
+        activation: str = "sigmoid",
+        output: str = "sigmoid",
+        sample_weight: ArrayLike | None = None,
+    ):
         self.sizes = validation.sizes(sizes)
         self.X = validation.inputs(X, self.sizes[0])
         self.y = validation.class_indices(y, len(self.X), self.sizes[-1])
@@ -64,7 +82,8 @@ class Objective:
         self.P = network.parameter_count(self.sizes)
         self.evaluations = 0
         self._module = _module(engine)
-        self._layers = np.array(self.sizes, dtype=np.int64)
+        self._layers = network.layer_table(self.sizes, activation, output)
+        self._weight = validation.sample_weight(sample_weight, len(self.X))
         self._decay = network.decay(self.sizes, self.lmbda)
         self._work = self._module.workspace(self._layers, self.X)
         self._theta = np.full(self.P, np.nan)  # equal to no point
@@ -90,14 +109,23 @@ class Objective:
         if theta[0] != self._theta[0] or not np.array_equal(theta, self._theta):
             self._theta[:] = theta
             self._cost = self._module.cost_and_gradient(
-                self._theta, self._layers, self.X, self.y, self._decay, self._work, self._gradient
+                self._theta,
+                self._layers,
+                self.X,
+                self.y,
+                self._weight,
+                self._decay,
+                self._work,
+                self._gradient,
             )
             self.evaluations += 1
         return self._cost, self._gradient
 
 
-def forward(weights: Any, X: ArrayLike, *, engine: str = "fused") -> Array:
-    """The network's outputs: K sigmoid activations for every example.
+def forward(
+    weights: Any, X: ArrayLike, *, engine: str = "fused", activation: str = "sigmoid", output: str = "sigmoid"
+) -> Array:
+    """The network's outputs: K activations for every example.
 
     Parameters
     ----------
@@ -105,6 +133,10 @@ def forward(weights: Any, X: ArrayLike, *, engine: str = "fused") -> Array:
         weights[l] is (s[l+1], s[l] + 1), column 0 the biases.
     X : array (m, n)
     engine : {"fused", "loop", "numpy"}
+    activation : {"sigmoid", "tanh", "relu"}
+        Of the hidden layers.
+    output : {"sigmoid", "softmax"}
+        K separate sigmoids, as in the course, or one softmax over the classes.
 
     Returns
     -------
@@ -124,12 +156,20 @@ def forward(weights: Any, X: ArrayLike, *, engine: str = "fused") -> Array:
     sizes = network.sizes_of(weights)
     X = validation.inputs(X, sizes[0])
     A = np.empty((len(X), sizes[-1]))
-    module.forward(network.pack(weights), np.array(sizes, dtype=np.int64), X, A)
+    module.forward(network.pack(weights), network.layer_table(sizes, activation, output), X, A)
     return A
 
 
 def cost_and_gradient(
-    weights: Any, X: ArrayLike, y: ArrayLike, lmbda: float = 0.0, *, engine: str = "fused"
+    weights: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    lmbda: float = 0.0,
+    *,
+    engine: str = "fused",
+    activation: str = "sigmoid",
+    output: str = "sigmoid",
+    sample_weight: ArrayLike | None = None,
 ) -> tuple[float, Weights]:
     """The cost and its gradient by backpropagation, from one evaluation.
 
@@ -143,6 +183,12 @@ def cost_and_gradient(
     lmbda : float
         Regularisation, at least 0; biases are left out of it.
     engine : {"fused", "loop", "numpy"}
+    activation : {"sigmoid", "tanh", "relu"}
+        Of the hidden layers.
+    output : {"sigmoid", "softmax"}
+        K separate sigmoids, as in the course, or one softmax over the classes.
+    sample_weight : array (m,), optional
+        How much each example counts, at least 0: 2 is as if it were there twice.
 
     Returns
     -------
@@ -161,6 +207,8 @@ def cost_and_gradient(
     """
     weights = validation.weights(weights)
     sizes = network.sizes_of(weights)
-    objective = Objective(X, y, sizes, lmbda, engine=engine)
+    objective = Objective(
+        X, y, sizes, lmbda, engine=engine, activation=activation, output=output, sample_weight=sample_weight
+    )
     cost, gradient = objective.evaluate(network.pack(weights))
     return cost, network.matrices(gradient, sizes)

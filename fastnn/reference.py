@@ -7,7 +7,7 @@ The fast path never imports it.
 
 import numpy as np
 
-from .network import matrices
+from .network import CODES, matrices
 from .validation import Array
 
 
@@ -28,69 +28,126 @@ def sigmoid_gradient(z: Array) -> Array:
     return sigmoid(z) * sigmoid(-z)
 
 
-def _activations(theta: Array, sizes: Array, X: Array) -> list[Array]:
-    """Layers 0..L, (m, s[l]) each, of X's type; the last one before its sigmoid."""
-    layers = [X]
-    weights = matrices(theta.astype(X.dtype, copy=False), tuple(sizes))
-    for l, W in enumerate(weights):
-        Z = layers[-1] @ W[:, 1:].T
+def softmax(z: Array) -> Array:
+    """exp(z) over its sum in each row; the exponential is never of a positive number."""
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def relu(z: Array) -> Array:
+    """max(z, 0)."""
+    return np.maximum(z, 0.0)
+
+
+def tanh(z: Array) -> Array:
+    """The hyperbolic tangent."""
+    return np.tanh(z)
+
+
+# By code: the activation, and its slope as a function of its value.
+FUNCTIONS = {CODES[function.__name__]: function for function in (sigmoid, tanh, relu, softmax)}
+SLOPES = {
+    CODES["sigmoid"]: lambda a: a * (1.0 - a),
+    CODES["tanh"]: lambda a: (1.0 - a) * (1.0 + a),
+    CODES["relu"]: lambda a: (a > 0.0).astype(a.dtype),
+}
+
+
+def _sizes(layers: Array) -> tuple[int, ...]:
+    return (*layers[:, 0].tolist(), int(layers[-1, 1]))
+
+
+def _activations(theta: Array, layers: Array, X: Array) -> list[Array]:
+    """Of layers 0..L, (m, s[l]) each, of X's type; the last one before its activation."""
+    values = [X]
+    for l, W in enumerate(matrices(theta.astype(X.dtype, copy=False), _sizes(layers))):
+        Z = values[-1] @ W[:, 1:].T
         Z += W[:, 0]
-        layers.append(sigmoid(Z) if l < len(weights) - 1 else Z)
-    return layers
+        values.append(FUNCTIONS[layers[l, 2]](Z) if l < len(layers) - 1 else Z)
+    return values
 
 
-def forward(theta: Array, sizes: Array, X: Array, A: Array) -> None:
+def _losses_and_deltas(Z: Array, y: Array, code: int) -> tuple[Array, Array]:
+    """Of every example its loss (m,) and its derivatives by the output's pre-activations Z (m, K).
+
+    For a sigmoid with target t in {0, 1} the cross-entropy is -t log h - (1 - t) log(1 - h), h =
+    g(z). With s = (1 - 2t) z it is softplus(s), and its derivative by z is (1 - 2t) g(s): exact
+    for every finite z, where log(h) and log(1 - h) end at z = 37. For a softmax it is
+    -log h of the own class, with derivatives h - t.
+    """
+    own = (np.arange(len(Z)), y)
+    if code == CODES["softmax"]:
+        top = Z.max(axis=1, keepdims=True)
+        e = np.exp(Z - top)
+        total = e.sum(axis=1)
+        losses = np.log(total) + top[:, 0] - Z[own]
+        D = e / total[:, np.newaxis]
+        D[own] -= 1.0
+        return losses, D
+    sign = np.ones_like(Z)
+    sign[own] = -1.0
+    losses, D = softplus_and_sigmoid(sign * Z)
+    return losses.sum(axis=1), D * sign
+
+
+def forward(theta: Array, layers: Array, X: Array, A: Array) -> None:
     """A[:] = output activations (m, K)."""
-    A[:] = sigmoid(_activations(theta, sizes, X)[-1])
+    A[:] = FUNCTIONS[layers[-1, 2]](_activations(theta, layers, X)[-1])
 
 
-def workspace(sizes: Array, X: Array) -> None:
+def workspace(layers: Array, X: Array) -> None:
     """NumPy makes its arrays as it goes."""
 
 
-def cost_and_gradient(theta: Array, sizes: Array, X: Array, y: Array, decay: Array, work: None, dtheta: Array) -> float:
-    """dtheta[:] = gradient, returns the cost.
+def cost_and_gradient(
+    theta: Array, layers: Array, X: Array, y: Array, weight: Array, decay: Array, work: None, dtheta: Array
+) -> float:
+    """dtheta[:] = gradient, returns the cost: means over the examples, weighted if weight (m,) is not empty."""
+    values = _activations(theta, layers, X)
+    losses, D = _losses_and_deltas(values[-1], y, layers[-1, 2])
+    total = float(len(X))
+    if len(weight):
+        total = weight.sum()
+        losses = losses * weight
+        D *= weight[:, np.newaxis].astype(D.dtype)
+    cost = losses.sum(dtype=np.float64) / total + decay @ theta**2 / (2 * total)
 
-    For target t in {0, 1} the cross-entropy is -t log h - (1 - t) log(1 - h), h = g(z). With
-    s = (1 - 2t) z it is softplus(s), and its derivative by z is (1 - 2t) g(s): exact for every
-    finite z, where log(h) and log(1 - h) end at z = 37.
-    """
-    m = len(X)
-    layers = _activations(theta, sizes, X)
-    sign = np.ones_like(layers[-1])
-    sign[np.arange(m), y] = -1.0
-    losses, D = softplus_and_sigmoid(sign * layers[-1])
-    cost = losses.sum(dtype=np.float64) / m + decay @ theta**2 / (2 * m)
-
-    D *= sign
-    weights, dweights = matrices(theta.astype(X.dtype, copy=False), tuple(sizes)), matrices(dtheta, tuple(sizes))
+    weights = matrices(theta.astype(X.dtype, copy=False), _sizes(layers))
+    dweights = matrices(dtheta, _sizes(layers))
     for l in range(len(weights) - 1, -1, -1):
-        dweights[l][:, 0] = D.sum(axis=0) / m
-        dweights[l][:, 1:] = D.T @ layers[l] / m
+        dweights[l][:, 0] = D.sum(axis=0) / total
+        dweights[l][:, 1:] = D.T @ values[l] / total
         if l > 0:
             D = D @ weights[l][:, 1:]
-            D *= layers[l] * (1.0 - layers[l])
-    dtheta += decay / m * theta
+            D *= SLOPES[layers[l - 1, 2]](values[l])
+    dtheta += decay / total * theta
     return float(cost)
 
 
 def numerical_gradient(
-    theta: Array, sizes: Array, X: Array, y: Array, decay: Array, step: float, first: int, dtheta: Array
+    theta: Array,
+    layers: Array,
+    X: Array,
+    y: Array,
+    weight: Array,
+    decay: Array,
+    step: float,
+    first: int,
+    dtheta: Array,
 ) -> None:
     """dtheta[:] = central differences of the cost by parameters first, first + 1, ...
 
     (J(theta_p + step) - J(theta_p - step)) / (2 step), one parameter at a time.
     """
-    m = len(X)
+    if not len(weight):
+        weight = np.ones(len(X))
     moved = theta.copy()
-    sign = np.ones((m, sizes[-1]))
-    sign[np.arange(m), y] = -1.0
     for i in range(len(dtheta)):
         p = first + i
         costs = []
         for here in (theta[p] + step, theta[p] - step):
             moved[p] = here
-            losses, _ = softplus_and_sigmoid(sign * _activations(moved, sizes, X)[-1])
-            costs.append((losses.sum() + decay[p] * here**2 / 2) / m)
+            losses, _ = _losses_and_deltas(_activations(moved, layers, X)[-1], y, layers[-1, 2])
+            costs.append((losses @ weight + decay[p] * here**2 / 2) / weight.sum())
         dtheta[i] = (costs[0] - costs[1]) / (2 * step)
         moved[p] = theta[p]

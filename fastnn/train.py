@@ -21,6 +21,9 @@ def train(
     seed: Any = 0,
     weights: Any = None,
     engine: str = "fused",
+    activation: str = "sigmoid",
+    output: str = "sigmoid",
+    sample_weight: ArrayLike | None = None,
     progress: bool | None = None,
 ) -> Model:
     """Train a network by minimising its cost on all examples.
@@ -46,6 +49,12 @@ def train(
         `seed` are not used.
     engine : {"fused", "loop", "numpy"}
         What evaluates cost and gradient; the same numbers from each.
+    activation : {"sigmoid", "tanh", "relu"}
+        Of the hidden layers.
+    output : {"sigmoid", "softmax"}
+        K separate sigmoids, as in the course, or one softmax over the classes.
+    sample_weight : array (m,), optional
+        How much each example counts, at least 0: 2 is as if it were there twice.
     progress : bool, optional
         A bar over the iterations with the current cost, on standard error. Default: if that is
         a terminal.
@@ -81,7 +90,9 @@ def train(
     else:
         weights = validation.weights(weights, X.shape[1], len(classes))
     sizes = network.sizes_of(weights)
-    objective = Objective(X, indices, sizes, lmbda, engine=engine)
+    objective = Objective(
+        X, indices, sizes, lmbda, engine=engine, activation=activation, output=output, sample_weight=sample_weight
+    )
 
     with tqdm(
         total=maxiter, desc="training", unit="it", leave=False, disable=None if progress is None else not progress
@@ -92,4 +103,4 @@ def train(
             bar.update()
 
         theta, outcome, history = solvers.minimize(objective, network.pack(weights), solver, maxiter, show)
-    return Model(network.unpack(theta, sizes), classes, objective.lmbda, history, outcome)
+    return Model(network.unpack(theta, sizes), classes, objective.lmbda, history, outcome, activation, output)

@@ -69,6 +69,20 @@ def labels(y: ArrayLike, m: int) -> Array:
     return array
 
 
+def sample_weight(value: ArrayLike | None, m: int) -> Array:
+    """A weight for each of m examples, none negative and not all 0; empty for None."""
+    if value is None:
+        return np.empty(0)
+    array = _numbers(value, "sample_weight")
+    if array.shape != (m,):
+        raise ValueError(f"sample_weight has shape {array.shape}; ({m},) is wanted, one weight for each example")
+    if array.min() < 0.0:
+        raise ValueError(f"sample_weight holds {array.min():g}; weights of at least 0 are wanted")
+    if not 0.0 < array.sum() < math.inf:
+        raise ValueError(f"sample_weight has the sum {array.sum():g}; a positive, finite one is wanted")
+    return array
+
+
 def _one_per_example(y: Array, m: int) -> None:
     if y.ndim != 1:
         hint = "; y.ravel() has it" if y.ndim == 2 and 1 in y.shape else ""

@@ -22,10 +22,11 @@ class Problem(NamedTuple):
     X: np.ndarray
     y: np.ndarray
 
-    def kernel_arguments(self, lmbda):
-        """As kernels take them: theta, sizes, X, y, decay."""
-        layers = np.array(self.sizes, dtype=np.int64)
-        return network.pack(self.weights), layers, self.X, self.y, network.decay(self.sizes, lmbda)
+    def kernel_arguments(self, lmbda, activation="sigmoid", output="sigmoid", weight=()):
+        """As kernels take them: theta, layers, X, y, weight, decay."""
+        layers = network.layer_table(self.sizes, activation, output)
+        decay = network.decay(self.sizes, lmbda)
+        return network.pack(self.weights), layers, self.X, self.y, np.array(weight, dtype=float), decay
 
 
 def random_problem(sizes, m, seed=0, scale=1.0):

@@ -25,15 +25,15 @@ def test_backpropagation_passes(engine, sizes, lmbda):
 def test_twin(sizes):
     """The kernel against whole evaluations in NumPy; those round a cost of about 1, 1e-16/1e-3 of it."""
     problem = random_problem(sizes, 12)
-    theta, layers, X, y, decay = problem.kernel_arguments(1.5)
-    P = len(theta)
+    arguments = problem.kernel_arguments(1.5)
+    P = len(arguments[0])
     for first, count in ((0, P), (P - 3, 3), (5, 1)):
         got, want = np.full(count + 2, np.nan), np.empty(count)
-        differences.numerical_gradient(theta, layers, X, y, decay, 1e-3, first, got[1:-1])
-        reference.numerical_gradient(theta, layers, X, y, decay, 1e-3, first, want)
+        differences.numerical_gradient(*arguments, 1e-3, first, got[1:-1])
+        reference.numerical_gradient(*arguments, 1e-3, first, want)
         np.testing.assert_allclose(got[1:-1], want, rtol=0, atol=1e-11)
         assert np.isnan(got[[0, -1]]).all()
-    assert np.array_equal(theta, fastnn.pack(problem.weights))
+    assert np.array_equal(arguments[0], fastnn.pack(problem.weights))
 
 
 def test_central_differences_by_hand():

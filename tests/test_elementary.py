@@ -1,4 +1,4 @@
-"""exp, log1p, sigmoid and softplus in units in the last place, against long double and mpmath."""
+"""exp, log1p, sigmoid, softplus and tanh in units in the last place, against long double and mpmath."""
 
 import mpmath
 import numpy as np
@@ -13,24 +13,26 @@ EDGES = np.array(
     [0, -0.0, 5e-324, -5e-324, 1e-300, 1e-17, -1e-17, 0.5, -0.5, 1, -1, 36.7, 36.8, -36.8, 700, -700, 708.3, -708.3]
     + [-708.5, -720, -740, -745.1, 709.7, np.log(2) / 2, -np.log(2) / 2, 1.5 * np.log(2)]
 )
-BOUNDS = {"exp": 1.0, "log1p": 2.0, "sigmoid": 3.0, "softplus": 3.0}
+BOUNDS = {"exp": 1.0, "log1p": 2.0, "sigmoid": 3.0, "softplus": 3.0, "tanh": 3.0}
 EXACT = {
     "exp": mpmath.exp,
     "log1p": mpmath.log1p,
     "sigmoid": lambda z: 1 / (1 + mpmath.exp(-z)),
     "softplus": lambda z: mpmath.log1p(mpmath.exp(z)),
+    "tanh": mpmath.tanh,
 }
 LONG = {
     "exp": np.exp,
     "log1p": np.log1p,
     "sigmoid": lambda z: np.where(z < 0, np.exp(-np.abs(z)), 1) / (1 + np.exp(-np.abs(z))),
     "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+    "tanh": np.tanh,
 }
 
 
-def compiled(name):
+def compiled(name, kind="float64"):
     scalar = getattr(elementary, name)
-    return vectorize(["float64(float64)"])(lambda z: scalar(z))
+    return vectorize([f"{kind}({kind})"])(lambda z: scalar(z))
 
 
 def points(name, count):
@@ -48,7 +50,18 @@ def test_many_points_against_long_double(name):
     z = points(name, 400_000)
     got = compiled(name)(z)
     want = LONG[name](z.astype(np.longdouble))
-    ulps = np.abs(got - want) / np.spacing(want.astype(np.float64))
+    ulps = np.abs(got - want) / np.spacing(np.abs(want).astype(np.float64))
+    assert ulps.max() <= BOUNDS[name]
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_many_points_of_float32(name):
+    z = points(name, 400_000).astype(np.float32)
+    z = z[(z >= -103.9) & (z <= 88.7)]
+    got = compiled(name, "float32")(z)
+    assert got.dtype == np.float32
+    want = LONG[name](z.astype(np.float64))
+    ulps = np.abs(got - want) / np.spacing(np.abs(want).astype(np.float32))
     assert ulps.max() <= BOUNDS[name]
 
 
@@ -59,15 +72,16 @@ def test_some_points_against_mpmath(name):
     with mpmath.workdps(60):
         for value, result in zip(z, got, strict=True):
             want = EXACT[name](mpmath.mpf(float(value)))
-            assert abs(mpmath.mpf(float(result)) - want) <= BOUNDS[name] * float(np.spacing(float(want)))
+            assert abs(mpmath.mpf(float(result)) - want) <= BOUNDS[name] * float(np.spacing(abs(float(want))))
 
 
 def test_ends():
-    exp, sigmoid, softplus = compiled("exp"), compiled("sigmoid"), compiled("softplus")
+    exp, sigmoid, softplus, tanh = (compiled(name) for name in ("exp", "sigmoid", "softplus", "tanh"))
     with np.errstate(over="ignore", under="ignore"):
         assert exp(np.array([-1e308, -np.inf, 710.0, np.inf])).tolist() == [0.0, 0.0, np.inf, np.inf]
         assert sigmoid(np.array([-np.inf, 0.0, np.inf])).tolist() == [0.0, 0.5, 1.0]
         assert softplus(np.array([-np.inf, 1e308])).tolist() == [0.0, 1e308]
+        assert tanh(np.array([-np.inf, -0.0, 1e-300, np.inf])).tolist() == [-1.0, 0.0, 1e-300, 1.0]
     with np.errstate(invalid="ignore"):
-        for function in (exp, sigmoid, softplus):
+        for function in (exp, sigmoid, softplus, tanh):
             assert np.isnan(function(np.array([np.nan]))).all()

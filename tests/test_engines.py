@@ -34,9 +34,9 @@ CATALOGUE = [
 ]
 
 
-def evaluate(module, problem, lmbda):
+def evaluate(module, problem, lmbda, **family):
     """Cost and flat gradient by an engine's kernel, with guards around what it may write."""
-    arguments = problem.kernel_arguments(lmbda)
+    arguments = problem.kernel_arguments(lmbda, **family)
     P = len(arguments[0])
     guarded = np.full(P + 16, np.nan)
     cost = module.cost_and_gradient(*arguments, module.workspace(*arguments[1:3]), guarded[8:-8])
@@ -62,7 +62,7 @@ def test_catalogue(engine, sizes, m):
 @pytest.mark.parametrize(("sizes", "m"), CATALOGUE, ids=str)
 def test_catalogue_forward(engine, sizes, m):
     problem = random_problem(sizes, m)
-    theta, layers, X, _, _ = problem.kernel_arguments(0.0)
+    theta, layers, X, *_ = problem.kernel_arguments(0.0)
     guarded = np.full((m + 2, sizes[-1]), np.nan)
     COMPILED[engine].forward(theta, layers, X, guarded[1:-1])
     want = np.empty((m, sizes[-1]))

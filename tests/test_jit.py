@@ -40,7 +40,7 @@ FORKED = """
 import os, sys
 import numpy as np
 from fastnn.kernels import loop
-arguments = (np.ones(6), np.array([2, 2]), np.ones((300, 2)), np.zeros(300, np.int64), np.ones(6))
+arguments = (np.ones(6), np.array([[2, 2, 0]]), np.ones((300, 2)), np.zeros(300, np.int64), np.empty(0), np.ones(6))
 want, got = np.empty(6), np.empty(6)
 loop.cost_and_gradient(*arguments, loop.workspace(*arguments[1:3]), want)
 child = os.fork()
@@ -67,7 +67,7 @@ def in_process(code, **environment):
 
 RUN_LOOP = (
     "import numpy as np; from fastnn.kernels import loop; A = np.empty((2, 1));"
-    "loop.forward(np.zeros(2), np.array([1, 1]), np.ones((2, 1)), A); print(A[0, 0])"
+    "loop.forward(np.zeros(2), np.array([[1, 1, 0]]), np.ones((2, 1)), A); print(A[0, 0])"
 )
 
 

@@ -7,11 +7,12 @@ ordered sum). Only the batch is called from outside.
 
 An engine is a module with three functions of the same names and arguments:
 
-    forward(theta, sizes, X, A)                                        A[:] = output activations
-    workspace(sizes, X) -> work                                        what the next one writes to
-    cost_and_gradient(theta, sizes, X, y, decay, work, dtheta) -> J    dtheta[:] = gradient
+    forward(theta, layers, X, A)                                                A[:] = output activations
+    workspace(layers, X) -> work                                                what the next one writes to
+    cost_and_gradient(theta, layers, X, y, weight, decay, work, dtheta) -> J    dtheta[:] = gradient
 
-with `theta` the flat parameters, `sizes` the layer sizes as an int64 array, `X` (m, n)
-C-contiguous float64, `y` (m,) int64 and `decay` (P,) lmbda for a weight, 0 for a bias.
-`fastnn.reference` is their NumPy twin.
+with `theta` (P,) the flat parameters; `layers` (L, 3) int64, for each layer its inputs, its units
+and the code of its activation; `X` (m, n) C-contiguous, float64 or float32; `y` (m,) int64;
+`weight` (m,) of the examples, or empty if all are 1; `decay` (P,) lmbda for a weight, 0 for a
+bias. All but X and the integers are float64. `fastnn.reference` is their NumPy twin.
 """

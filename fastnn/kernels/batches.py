@@ -9,6 +9,8 @@ import numpy as np
 
 from .jit import inner
 
+INPUTS, UNITS, KIND = range(3)  # the columns of `layers`: sizes, and the code of the activation
+
 # As many runs as threads can share; each costs one more buffer of P doubles to fill and to sum (the
 # seed's network on 2 cores: 16 instead of 8 cost 1.5 %), which a large batch does not notice. Of
 # a network so large that the buffers would take more than BUFFER_BYTES there are fewer.
@@ -24,8 +26,19 @@ def group_bounds(m: int, block: int, parameters: int) -> np.ndarray:
 
 
 @inner()
-def regularise(theta, m, decay, losses, dtheta):
-    """From sums over the examples to the regularised mean: changes dtheta, returns the cost.
+def total_weight(weight, m):
+    """The sum of the examples' weights; m if there are none."""
+    if len(weight) == 0:
+        return float(m)
+    total = 0.0
+    for i in range(m):
+        total += weight[i]
+    return total
+
+
+@inner()
+def regularise(theta, total, decay, losses, dtheta):
+    """From sums over the examples, of that total weight, to the regularised mean: changes dtheta, returns the cost.
 
     losses (G,) are the groups' sums; decay (P,) is lmbda for a weight, 0 for a bias. Ng, Machine
     Learning, exercise 4 (2011), sections 1.4 and 2.5.
@@ -36,5 +49,5 @@ def regularise(theta, m, decay, losses, dtheta):
     squares = 0.0
     for p in range(len(dtheta)):
         squares += decay[p] * theta[p] * theta[p]
-        dtheta[p] = (dtheta[p] + decay[p] * theta[p]) / m
-    return (loss + 0.5 * squares) / m
+        dtheta[p] = (dtheta[p] + decay[p] * theta[p]) / total
+    return (loss + 0.5 * squares) / total
