@@ -39,6 +39,7 @@ _HOME = {
     "train": "train",
     "numerical_gradient": "check",
     "check_gradient": "check",
+    "warmup": "warmup",
 }
 __all__ = [
     "Model",
@@ -55,6 +56,7 @@ __all__ = [
     "read_weights",
     "train",
     "unpack",
+    "warmup",
 ]
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ if TYPE_CHECKING:
     from .network import init_weights, pack, unpack
     from .objective import Objective, cost_and_gradient, forward
     from .train import train
+    from .warmup import warmup
 
 
 def __getattr__(name: str) -> Any:

@@ -78,8 +78,10 @@ def sample_weight(value: ArrayLike | None, m: int) -> Array:
         raise ValueError(f"sample_weight has shape {array.shape}; ({m},) is wanted, one weight for each example")
     if array.min() < 0.0:
         raise ValueError(f"sample_weight holds {array.min():g}; weights of at least 0 are wanted")
-    if not 0.0 < array.sum() < math.inf:
-        raise ValueError(f"sample_weight has the sum {array.sum():g}; a positive, finite one is wanted")
+    with np.errstate(over="ignore"):
+        total = array.sum()
+    if not 0.0 < total < math.inf:
+        raise ValueError(f"sample_weight has the sum {total:g}; a positive, finite one is wanted")
     return array
 
 

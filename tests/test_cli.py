@@ -45,6 +45,17 @@ def test_train_options(here, capsys):
     assert fastnn.load("fastnn-model.npz").history.cost[0] == model.outcome.cost
 
 
+def test_the_family(here, capsys):
+    options = "--data data.npz --hidden 3 --activation tanh --output softmax"
+    assert main(["train", *options.split(), "--maxiter", "5"]) == 0
+    model = fastnn.load("fastnn-model.npz")
+    assert (model.activation, model.output) == ("tanh", "softmax")
+    assert main(["check", *options.split()]) == 0
+    assert main(["predict", "fastnn-model.npz", "--data", "data.npz"]) == 0
+    assert main(["train", "--activation", "swish"]) == 2
+    assert "activation is 'swish'; one of 'sigmoid', 'tanh', 'relu' is wanted" in capsys.readouterr().err
+
+
 def test_predict(here, capsys):
     main(["train", "--data", "data.npz", "--hidden", "3", "--out", "m.npz"])
     capsys.readouterr()

@@ -15,7 +15,19 @@ from .conftest import ROOT
 PACKAGE = Path(fastnn.__file__).parent
 
 # A room imports only from rooms above it.
-ROOMS = ["validation", "network", "kernels", "reference", "objective", "solvers", "data", "model", "train", "check"]
+ROOMS = [
+    "validation",
+    "network",
+    "kernels",
+    "reference",
+    "objective",
+    "solvers",
+    "data",
+    "model",
+    "train",
+    "check",
+    "warmup",
+]
 EDGE = ["plot", "cli", "__main__", "__init__"]
 
 

@@ -1,6 +1,7 @@
 """Launching and caching: threads, forks, and folders that cannot be written."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -94,3 +95,59 @@ def test_unwritable_cache_warns_once_and_works(tmp_path):
     done = in_process(RUN_LOOP, FASTNN_CACHE=str(tmp_path / "file"))
     assert done.stdout == "0.5\n"
     assert done.stderr.count("compiled anew in every process") == 1
+
+
+RUN_KIND = (
+    "import numpy as np, fastnn; X = np.ones((3, 2), '{kind}'); W = fastnn.init_weights((2, 2, 2));"
+    "print(fastnn.cost_and_gradient(W, X, [0, 1, 0], engine='loop')[0])"
+)
+
+
+@pytest.mark.parametrize("what", ["*.nbi", "*.nbc"])
+@pytest.mark.parametrize("length", [0, 100])
+def test_truncated_cache_file_is_written_anew(tmp_path, what, length):
+    in_process(RUN_LOOP, FASTNN_CACHE=str(tmp_path))
+    files = list(tmp_path.rglob(what))
+    assert files
+    for file in files:
+        file.write_bytes(file.read_bytes()[:length])
+    assert in_process(RUN_LOOP, FASTNN_CACHE=str(tmp_path)).stdout == "0.5\n"
+    assert all(file.stat().st_size > length for file in tmp_path.rglob(what))
+
+
+def test_swapped_cache_files_are_noticed(tmp_path):
+    """As if two processes had written variants for different types under one name."""
+    kinds = ("float64", "float32")
+    want = [in_process(RUN_KIND.format(kind=kind), FASTNN_CACHE=str(tmp_path)).stdout for kind in kinds]
+    one, two = sorted(tmp_path.rglob("loop._evaluate*.nbc"))
+    wide, narrow = one.read_bytes(), two.read_bytes()
+    one.write_bytes(narrow)
+    two.write_bytes(wide)
+    got = [in_process(RUN_KIND.format(kind=kind), FASTNN_CACHE=str(tmp_path)).stdout for kind in kinds]
+    assert got == want
+
+
+def test_many_cold_processes(tmp_path):
+    """They fill one empty cache at the same time, and all give the right answer."""
+    environment = os.environ | {"FASTNN_CACHE": str(tmp_path)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", RUN_LOOP], env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(6)
+    ]
+    assert [process.communicate(timeout=300)[0] for process in processes] == ["0.5\n"] * 6
+    assert in_process(RUN_LOOP, FASTNN_CACHE=str(tmp_path)).stdout == "0.5\n"
+
+
+def test_warmup_leaves_nothing_to_compile(tmp_path):
+    if jit.cache_folder() is not None and jit.cache_folder().exists():
+        shutil.copytree(jit.cache_folder(), tmp_path / jit.cache_folder().name)  # half a minute less
+    in_process("import fastnn; fastnn.warmup()", FASTNN_CACHE=str(tmp_path))
+    files = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.nb*")}
+    use = (
+        "import numpy as np, fastnn; X = np.random.default_rng(0).random((50, 4)); y = np.arange(50) % 3;"
+        "model = fastnn.train(X, y, 5, activation='tanh', output='softmax', sample_weight=np.ones(50), maxiter=3);"
+        "fastnn.train(X.astype('f'), y, (5, 4), maxiter=3); model.score(X, y);"
+        "fastnn.check_gradient(model.weights, X, y, engine='loop')"
+    )
+    in_process(use, FASTNN_CACHE=str(tmp_path))
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.nb*")} == files

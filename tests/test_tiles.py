@@ -1,6 +1,11 @@
 """The micro-kernels, at every size up to one more than a tile, with guards around the output."""
 
 import itertools
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -69,3 +74,24 @@ def test_sums_fit_the_registers():
         shape = SHAPES[name]
         assert shape.outer_rows * shape.outer_vectors + shape.outer_vectors + 1 <= registers
         assert shape.dot_rows * shape.dot_columns + shape.dot_columns + 1 <= registers
+
+
+@pytest.mark.parametrize(
+    ("cpu", "features", "width"), [("haswell", "+avx,+avx2,+fma", 32), ("generic", "", 16)], ids=["avx2", "none"]
+)
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="features of x86")
+def test_other_machines(cpu, features, width, tmp_path):
+    """Narrower vectors, other tile shapes: the same tests, compiled for another processor."""
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": cpu,
+        "NUMBA_CPU_FEATURES": features,
+        "FASTNN_CACHE": str(tmp_path),
+    }
+    code = "from fastnn.kernels.tiles import SHAPE; print(SHAPE.bytes)"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{width}\n"
+    folder = Path(__file__).parent
+    command = [sys.executable, "-m", "pytest", "-q", "-k", "strip or catalogue or float32_data or twins and fused"]
+    files = [folder / "test_tiles.py", folder / "test_engines.py", folder / "test_family.py"]
+    done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, cwd=folder.parent)
+    assert done.returncode == 0, done.stdout

@@ -112,11 +112,32 @@ def model():
 
 
 # Function, its good arguments, and for each argument what is bad.
+BAD_FAMILY = {
+    "activation": [
+        ("softmax", ValueError, "activation is 'softmax'; one of 'sigmoid', 'tanh', 'relu' is wanted"),
+        (None, TypeError, "activation is None; one of"),
+    ],
+    "output": [
+        ("relu", ValueError, "output is 'relu'; one of 'sigmoid', 'softmax' is wanted"),
+        (1, TypeError, "output is 1; one of"),
+    ],
+}
+BAD_SAMPLE_WEIGHT = {
+    "sample_weight": [
+        (np.ones(len(Y) + 1), ValueError, r"sample_weight has shape \(\d+,\); \(\d+,\) is wanted"),
+        (1.0, ValueError, r"sample_weight has shape \(\)"),
+        (np.where(Y[0] == Y, -1.0, 1.0), ValueError, "sample_weight holds -1; weights of at least 0 are wanted"),
+        (np.zeros(len(Y)), ValueError, "sample_weight has the sum 0; a positive, finite one is wanted"),
+        (np.full(len(Y), 1e308), ValueError, "sample_weight has the sum inf"),
+        (np.full(len(Y), np.nan), ValueError, r"sample_weight holds nan at index \(0,\)"),
+        (["a"] * len(Y), TypeError, "sample_weight has dtype"),
+    ]
+}
 FUNCTIONS = {
     "forward": (
         fastnn.forward,
         {"weights": W, "X": X, "engine": "fused"},
-        {"weights": BAD_WEIGHTS, "X": BAD_X + BAD_COLUMNS, "engine": BAD_ENGINE},
+        {"weights": BAD_WEIGHTS, "X": BAD_X + BAD_COLUMNS, "engine": BAD_ENGINE, **BAD_FAMILY},
     ),
     "cost_and_gradient": (
         fastnn.cost_and_gradient,
@@ -127,6 +148,8 @@ FUNCTIONS = {
             "y": BAD_Y + BAD_INDICES,
             "lmbda": BAD_LMBDA,
             "engine": BAD_ENGINE,
+            **BAD_FAMILY,
+            **BAD_SAMPLE_WEIGHT,
         },
     ),
     "numerical_gradient": (
@@ -138,6 +161,8 @@ FUNCTIONS = {
             "y": BAD_Y + BAD_INDICES,
             "lmbda": BAD_LMBDA,
             "step": BAD_STEP,
+            **BAD_FAMILY,
+            **BAD_SAMPLE_WEIGHT,
         },
     ),
     "check_gradient": (
@@ -150,6 +175,8 @@ FUNCTIONS = {
             "lmbda": BAD_LMBDA,
             "gradient": BAD_GRADIENT,
             "step": BAD_STEP,
+            **BAD_FAMILY,
+            **BAD_SAMPLE_WEIGHT,
         },
     ),
     "Objective": (
@@ -161,6 +188,8 @@ FUNCTIONS = {
             "sizes": BAD_SIZES,
             "lmbda": BAD_LMBDA,
             "engine": BAD_ENGINE,
+            **BAD_FAMILY,
+            **BAD_SAMPLE_WEIGHT,
         },
     ),
     "Objective.cost": (lambda theta: fastnn.Objective(X, Y, SIZES).cost(theta), {"theta": THETA}, {"theta": BAD_THETA}),
@@ -220,6 +249,8 @@ FUNCTIONS = {
                 (fastnn.init_weights((3, 4, 5)), ValueError, r"weights\[1\] has 5 rows; 2 are wanted, one per class"),
             ],
             "engine": BAD_ENGINE,
+            **BAD_FAMILY,
+            **BAD_SAMPLE_WEIGHT,
         },
     ),
     "predict": (lambda X: model().predict(X), {"X": X}, {"X": BAD_X + BAD_COLUMNS}),

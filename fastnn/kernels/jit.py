@@ -5,6 +5,7 @@
 
 import hashlib
 import os
+import pickle
 import threading
 import warnings
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 import llvmlite
 import llvmlite.binding
 import numba
+from numba.core.caching import FunctionCache
 
 # Sums may be reordered (without that no reduction vectorises) and a*b + c fused. Never "nnan"
 # or "ninf": a NaN has to reach the caller.
@@ -76,6 +78,12 @@ def threading_layer() -> str:
     return str(numba.threading_layer())
 
 
+def cpu_features() -> str:
+    """The features that numba compiles for, "+avx2,-avx512f,...": this machine's, or NUMBA_CPU_FEATURES."""
+    chosen = numba.config.CPU_FEATURES
+    return str(chosen if chosen is not None else llvmlite.binding.get_host_cpu_features().flatten())
+
+
 def cache_folder() -> Path | None:
     """Where compiled kernels are kept: None if `FASTNN_CACHE` is 0.
 
@@ -94,28 +102,57 @@ def cache_folder() -> Path | None:
     for source in sorted(Path(__file__).parent.glob("*.py")):
         what.update(source.read_bytes())
     cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
-    features = numba.config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
-    what.update(f"{numba.__version__} {llvmlite.__version__} {cpu} {features}".encode())
+    what.update(f"{numba.__version__} {llvmlite.__version__} {cpu} {cpu_features()}".encode())
     return root / what.hexdigest()[:16]
+
+
+class _Cache(FunctionCache):
+    """numba's cache of a function, where nothing that is wrong with a file reaches the caller."""
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What is on disk, if it is whole, and for these types; else None, and it will be written anew.
+
+        Two processes that write variants for different types at the same time may give both files
+        the same name.
+        """
+        try:
+            found = super().load_overload(sig, target_context)
+        except (EOFError, pickle.UnpicklingError, OSError):  # cut off in the middle
+            found = None
+            self._write(self.flush)
+        return found if found is not None and tuple(found.signature.args) == tuple(sig) else None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._write(super().save_overload, sig, data)
+
+    def _write(self, write: Callable, *arguments: Any) -> None:
+        try:
+            write(*arguments)
+        except OSError as error:  # a full disk, say
+            _warn(error)
 
 
 def _cached(dispatcher: Any) -> Any:
     """Turn the disk cache on for a kernel, or leave it off where no folder can be written."""
-    global _warned
     before = numba.config.CACHE_DIR
     try:
         folder = cache_folder()
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             numba.config.CACHE_DIR = str(folder)
-            dispatcher.enable_caching()
+            dispatcher._cache = _Cache(dispatcher.py_func)
     except (OSError, RuntimeError) as error:
-        if not _warned:
-            warnings.warn(f"kernels are compiled anew in every process: {error}", RuntimeWarning, stacklevel=4)
-        _warned = True
+        _warn(error)
     finally:
         numba.config.CACHE_DIR = before
     return dispatcher
+
+
+def _warn(error: Exception) -> None:
+    global _warned
+    if not _warned:
+        warnings.warn(f"kernels are compiled anew in every process: {error}", RuntimeWarning, stacklevel=2)
+    _warned = True
 
 
 _warned = False

@@ -15,11 +15,10 @@ which one fills the registers of which.
 
 from typing import NamedTuple
 
-import llvmlite.binding
-import numba
 from numba import types
 from numba.extending import intrinsic
 
+from .jit import cpu_features
 from .vectors import INDEX, SIZE, Vectors, called, choose, counted, tiled
 
 
@@ -41,8 +40,7 @@ SHAPES = {
 
 def _host_shape() -> Shape:
     """The first entry of the table that is among the features numba compiles for."""
-    features = numba.config.CPU_FEATURES or llvmlite.binding.get_host_cpu_features().flatten()
-    present = {feature.removeprefix("+") for feature in features.split(",") if feature.startswith("+")}
+    present = {feature.removeprefix("+") for feature in cpu_features().split(",") if feature.startswith("+")}
     return next(shape for name, shape in SHAPES.items() if not name or name in present)
 
 
