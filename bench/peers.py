@@ -9,18 +9,18 @@ import numpy as np
 from fastnn.network import matrices, shapes
 
 
-def numpy_vectorised(theta, sizes, X, y, lmbda):
-    """Matrix products over all examples, one exponential for loss and delta; in X's precision."""
-    m = len(X)
-    kind = X.dtype
-    points = [theta.astype(kind), (theta + 1e-7).astype(kind)]
-    sign = np.ones((m, sizes[-1]), kind)
-    sign[np.arange(m), y] = -1
-    gradient = np.empty(len(theta), kind)
+def numpy_function(sizes, X, y, lmbda):
+    """theta -> (cost, gradient) by matrix products over all examples, in X's precision.
 
-    def evaluate():
-        points.reverse()
-        weights, dweights = matrices(points[0], sizes), matrices(gradient, sizes)
+    One exponential for loss and delta; the gradient is overwritten by the next call.
+    """
+    m = len(X)
+    sign = np.ones((m, sizes[-1]), X.dtype)
+    sign[np.arange(m), y] = -1
+    gradient = np.empty(sum(rows * columns for rows, columns in shapes(sizes)), X.dtype)
+
+    def evaluate(theta):
+        weights, dweights = matrices(theta, sizes), matrices(gradient, sizes)
         layers = [X]
         for l, W in enumerate(weights):
             Z = layers[-1] @ W[:, 1:].T
@@ -51,6 +51,17 @@ def numpy_vectorised(theta, sizes, X, y, lmbda):
         return cost, gradient
 
     return evaluate
+
+
+def numpy_vectorised(theta, sizes, X, y, lmbda):
+    evaluate = numpy_function(sizes, X, y, lmbda)
+    points = [theta.astype(X.dtype), (theta + 1e-7).astype(X.dtype)]
+
+    def call():
+        points.reverse()
+        return evaluate(points[0])
+
+    return call
 
 
 def torch_eager(theta, sizes, X, y, lmbda, compiled=False):

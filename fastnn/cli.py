@@ -6,6 +6,7 @@ import platform
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,8 @@ def _info(options: argparse.Namespace) -> int:
     print(f"python           {platform.python_version()} on {platform.system()} {platform.machine()}")
     for package in ("numpy", "scipy", "numba", "llvmlite"):
         print(f"{package:<16} {version(package)}")
+    if not find_spec("threadpoolctl"):
+        print('threadpoolctl    missing: --solver l-bfgs is faster with it; pip install "fastnn[threads]"')
     print(f"cores            {os.cpu_count()}, of which numba uses {numba.get_num_threads()}")
     print(f"vector width     {8 * tiles.SHAPE.bytes} bits, {tiles.SHAPE.bytes // 8} float64")
     print(f"threading layer  {jit.threading_layer()}")

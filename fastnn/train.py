@@ -39,7 +39,8 @@ def train(
     lmbda : float
         Regularisation, at least 0.
     solver : {"cg", "l-bfgs"}
-        `scipy.optimize.fmin_cg`, as in the course, or L-BFGS.
+        `scipy.optimize.fmin_cg`, as in the course, or L-BFGS. Install the extra `threads` with
+        L-BFGS: SciPy's code for it starts BLAS threads, which then slow the kernels down.
     maxiter : int
         Limit on iterations.
     seed : int, None or numpy.random.Generator

@@ -15,6 +15,9 @@ from numpy.typing import ArrayLike
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+# Numbers that are looked at together, so that the look needs a megabyte and not one byte for each.
+_CHUNK = 1 << 20
+
 
 def _numbers(value: Any, name: str, keep: type | None = None) -> Array:
     """`value` as a float64 array in C order, or as it is if its type is `keep`; finite."""
@@ -28,9 +31,12 @@ def _numbers(value: Any, name: str, keep: type | None = None) -> Array:
         raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
     dtype = array.dtype if array.dtype == keep and array.dtype.isnative else np.dtype(np.float64)
     array = np.ascontiguousarray(array, dtype=dtype) if array.ndim else array.astype(dtype)
-    if not np.isfinite(array).all():
-        place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
-        raise ValueError(f"{name} holds {array[place]} at index {place}; finite numbers are wanted")
+    flat = array.reshape(-1)
+    for start in range(0, flat.size, _CHUNK):
+        finite = np.isfinite(flat[start : start + _CHUNK])
+        if not finite.all():
+            place = tuple(int(i) for i in np.unravel_index(start + finite.argmin(), array.shape))
+            raise ValueError(f"{name} holds {array[place]} at index {place}; finite numbers are wanted")
     return array
 
 
