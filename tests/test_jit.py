@@ -103,8 +103,7 @@ RUN_KIND = (
 )
 
 
-@pytest.mark.parametrize("what", ["*.nbi", "*.nbc"])
-@pytest.mark.parametrize("length", [0, 100])
+@pytest.mark.parametrize(("what", "length"), [("*.nbi", 0), ("*.nbc", 100)])
 def test_truncated_cache_file_is_written_anew(tmp_path, what, length):
     in_process(RUN_LOOP, FASTNN_CACHE=str(tmp_path))
     files = list(tmp_path.rglob(what))

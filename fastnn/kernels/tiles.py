@@ -28,13 +28,15 @@ class Shape(NamedTuple):
     dot_columns: int
     outer_rows: int  # outer_strip: outer_rows * outer_vectors sums at a time, each one vector
     outer_vectors: int
+    masks: bool  # it has masked loads: then the last vector of outer_strip is always a masked one, and not
+    # only if it is not full. As fast (AVX2, AVX-512), and 1.4 of 10.6 s of compiling less.
 
 
 # By CPU feature, widest first. The sums leave registers for one row of B and one value of A.
 SHAPES = {
-    "avx512f": Shape(bytes=64, dot_rows=5, dot_columns=5, outer_rows=8, outer_vectors=3),  # 32 registers
-    "avx2": Shape(bytes=32, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3),  # 16 registers
-    "": Shape(bytes=16, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3),
+    "avx512f": Shape(bytes=64, dot_rows=5, dot_columns=5, outer_rows=8, outer_vectors=3, masks=True),  # 32 registers
+    "avx2": Shape(bytes=32, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3, masks=True),  # 16 registers
+    "": Shape(bytes=16, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3, masks=False),
 }
 
 
@@ -131,11 +133,15 @@ def _outer_strip(builder, rows, columns, A, a, row_step, step, B, b, ldb, length
     def strip(V):
         """All vectors are full but the last, which holds what is left."""
         left_over = builder.sub(columns, INDEX((V - 1) * vec.lanes))
+        masks = [None] * (V - 1) + [vec.first_lanes(left_over)]
+        if SHAPE.masks:
+            tiles(V, masks)
+            return
         with builder.if_else(builder.icmp_signed("==", left_over, INDEX(vec.lanes))) as (full, partial):
             with full:
                 tiles(V, [None] * V)
             with partial:
-                tiles(V, [None] * (V - 1) + [vec.first_lanes(left_over)])
+                tiles(V, masks)
 
     def tiles(V, masks):
         tiled(builder, rows, SHAPE.outer_rows, lambda first, R: tile(first, R, V, masks))
