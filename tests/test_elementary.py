@@ -1,5 +1,7 @@
 """exp, log1p, sigmoid, softplus and tanh in units in the last place, against long double and mpmath."""
 
+import os
+
 import mpmath
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ EDGES = np.array(
     [0, -0.0, 5e-324, -5e-324, 1e-300, 1e-17, -1e-17, 0.5, -0.5, 1, -1, 36.7, 36.8, -36.8, 700, -700, 708.3, -708.3]
     + [-708.5, -720, -740, -745.1, 709.7, np.log(2) / 2, -np.log(2) / 2, 1.5 * np.log(2)]
 )
+# Random points of each kind; FASTNN_POINTS=100000000 pytest tests/test_elementary.py for a long run.
+POINTS = int(os.environ.get("FASTNN_POINTS", "500000"))
 BOUNDS = {"exp": 1.0, "log1p": 2.0, "sigmoid": 3.0, "softplus": 3.0, "tanh": 3.0}
 EXACT = {
     "exp": mpmath.exp,
@@ -47,7 +51,7 @@ def points(name, count):
 def test_many_points_against_long_double(name):
     if np.finfo(np.longdouble).nmant < 63:
         pytest.skip("long double is no longer than double here")
-    z = points(name, 400_000)
+    z = points(name, POINTS)
     got = compiled(name)(z)
     want = LONG[name](z.astype(np.longdouble))
     ulps = np.abs(got - want) / np.spacing(np.abs(want).astype(np.float64))
@@ -56,7 +60,7 @@ def test_many_points_against_long_double(name):
 
 @pytest.mark.parametrize("name", BOUNDS)
 def test_many_points_of_float32(name):
-    z = points(name, 400_000).astype(np.float32)
+    z = points(name, POINTS).astype(np.float32)
     z = z[(z >= -103.9) & (z <= 88.7)]
     got = compiled(name, "float32")(z)
     assert got.dtype == np.float32

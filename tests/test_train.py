@@ -51,24 +51,6 @@ def test_same_seed_same_bits(blobs):
     assert not np.array_equal(fastnn.pack(first.weights), fastnn.pack(other.weights))
 
 
-def test_bits_do_not_depend_on_threads(tmp_path):
-    """Trained weights of the seed's network, in processes with one and with all threads."""
-    script = (
-        "import fastnn, hashlib; X, y = fastnn.load_digits();"
-        "model = fastnn.train(X[::10], y[::10], maxiter=15);"
-        "print(hashlib.sha256(fastnn.pack(model.weights)).hexdigest())"
-    )
-    got = set()
-    for threads in ("1", str(os.cpu_count())):
-        names = ("NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-        environment = os.environ | dict.fromkeys(names, threads)
-        run = subprocess.run(
-            [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
-        )
-        got.add(run.stdout)
-    assert len(got) == 1
-
-
 @pytest.mark.parametrize("hidden", [1, (5,), [5, 4], (3, 4, 3), ()])
 def test_any_number_of_hidden_layers(blobs, hidden):
     model = fastnn.train(*blobs, hidden, 0.1, maxiter=5)
@@ -134,3 +116,30 @@ def test_data_are_left_alone(blobs):
     y.setflags(write=False)
     fastnn.train(X, y, 4, maxiter=2)
     assert np.array_equal(X, blobs[0])
+
+
+TRAINED = """
+import hashlib, fastnn
+X, y = fastnn.load_digits()
+for options in ({"solver": "cg"}, {"solver": "l-bfgs", "output": "softmax"}):
+    for kind in ("float64", "float32"):
+        model = fastnn.train(X.astype(kind), y, maxiter=15, **options)
+        print(hashlib.sha256(fastnn.pack(model.weights)).hexdigest())
+"""
+
+
+def test_the_same_bits_however_it_runs():
+    """Any number of threads, of the kernels and of BLAS, and another threading layer: the same trained weights."""
+    pytest.importorskip("threadpoolctl")
+    got = set()
+    for environment in (
+        {"NUMBA_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        {"NUMBA_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"},
+        {"NUMBA_NUM_THREADS": "3", "NUMBA_THREADING_LAYER": "workqueue"},
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", TRAINED], env=os.environ | environment, capture_output=True, text=True, check=True
+        )
+        got.add(done.stdout)
+    assert len(got) == 1
+    assert len(set(got.pop().split())) == 4

@@ -93,6 +93,7 @@ overload(_shifted, jit_options=EXACTLY)(lambda x: _shifted_32 if x == types.floa
 def _expm1_of_rest(x, shifted):
     """exp(r) - 1 for r = x - k ln 2, |r| <= ln(2)/2, by Taylor's polynomial.
 
+    `low` is what rounding took from r; without it one exponential in 15 million is 1.002 ULP off (0.87 with it).
     Degree 13 leaves 4e-18 of exp(r), in float32 degree 8 2e-10 (5e-9 with 7: 1.007 ULP).
     """
     raise NotImplementedError("for kernels")
@@ -100,7 +101,9 @@ def _expm1_of_rest(x, shifted):
 
 def _expm1_of_rest_64(x, shifted):
     k = shifted - ROUND
-    r = (x - k * LN2_HIGH) - k * LN2_LOW
+    high = x - k * LN2_HIGH
+    r = high - k * LN2_LOW
+    low = (high - r) - k * LN2_LOW
     p = 1 / 6227020800
     p = p * r + 1 / 479001600
     p = p * r + 1 / 39916800
@@ -113,12 +116,14 @@ def _expm1_of_rest_64(x, shifted):
     p = p * r + 1 / 24
     p = p * r + 1 / 6
     p = p * r + 0.5
-    return p * r * r + r
+    return (p * r * r + low) + r
 
 
 def _expm1_of_rest_32(x, shifted):
     k = shifted - ROUND_32
-    r = (x - k * LN2_HIGH_32) - k * LN2_LOW_32
+    high = x - k * LN2_HIGH_32
+    r = high - k * LN2_LOW_32
+    low = (high - r) - k * LN2_LOW_32
     p = EXP_32[0]
     p = p * r + EXP_32[1]
     p = p * r + EXP_32[2]
@@ -126,7 +131,7 @@ def _expm1_of_rest_32(x, shifted):
     p = p * r + EXP_32[4]
     p = p * r + EXP_32[5]
     p = p * r + HALF_32
-    return p * r * r + r
+    return (p * r * r + low) + r
 
 
 overload(_expm1_of_rest, jit_options=EXACTLY)(
