@@ -8,8 +8,8 @@ without the biases, every row padded to whole cache lines, then the biases. So t
 weights that are aligned, and add up biases like any other row. Of float32 X, they and all
 products, activations and deltas are float32; theta, the gradient's sums over blocks, and the
 cost stay float64. Activations of a block stand layer behind layer, (examples, units) each; so do
-their deltas. (The other way round, one unit's values in a row, was 1.03 to 1.2 times slower with
-narrow layers, and faster only with AVX2 and wide ones.)
+their deltas. (The other way round, one unit's values in a row, took up to 1.2 times as long with
+narrow layers; it was faster only with AVX2 and wide ones.)
 
 In here, `layers` has four columns more, which say where a layer is.
 """

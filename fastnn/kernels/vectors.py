@@ -160,8 +160,8 @@ def called(emit: Callable) -> Callable:
     """The code generator of an intrinsic whose body is one function per module, never inlined.
 
     A tile holds dozens of unrolled loops. LLVM would copy them into every call site, optimise each
-    copy again, and unroll the loops further ("optsize" forbids that): 25 s for the fused engine,
-    against 7 s, and not a percent faster. `emit(builder, *arguments)` writes the body: arrays
+    copy again, and unroll the loops further ("optsize" forbids that): three and a half times the
+    compiling, when that was 7 s, and not a percent faster. `emit(builder, *arguments)` writes the body: arrays
     arrive as pointers, integers as 64 bits.
     """
 
