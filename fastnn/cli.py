@@ -71,11 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check",
         parents=[data, start],
-        help="check the gradient against differences of the cost; exit status 1 if it fails",
+        help="check the gradient against differences of the cost; exit status 1 if it is wrong",
     )
-    check.add_argument(
-        "--examples", type=int, default=100, metavar="M", help="on M examples, evenly spaced (default: 100)"
-    )
+    check.add_argument("--model", metavar="FILE", help="check at a saved model: its weights, activations and lmbda")
+    check.add_argument("--examples", type=int, metavar="M", help="on M examples, evenly spaced (default: all)")
+    how = check.add_mutually_exclusive_group()
+    how.add_argument("--all", action="store_true", help="every parameter (default)")
+    how.add_argument("--quick", action="store_true", help="ten random directions: seconds where --all takes hours")
     check.set_defaults(run=_check)
 
     show = commands.add_parser("show", parents=[data], help="draw 100 examples, or a model's hidden units, as a PNG")
@@ -146,23 +148,37 @@ def _predict(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from . import data, network, validation
     from .check import check_gradient
+    from .model import load
 
+    if options.model and options.weights:
+        raise ValueError("--model and --weights are both given; one of them is wanted")
     X, y = _examples(options)
-    m = min(validation.positive(options.examples, "--examples"), len(X))
-    classes, indices = np.unique(y, return_inverse=True)
-    some = np.arange(m) * len(X) // m
-    if options.weights:
-        weights = validation.weights(data.read_weights(options.weights), X.shape[1], len(classes))
+    lmbda, activation, output = options.lmbda, options.activation, options.output
+    if options.model:
+        model = load(options.model)
+        weights, lmbda, activation, output = model.weights, model.lmbda, model.activation, model.output
+        if not np.isin(y, model.classes).all():
+            wrong = y[~np.isin(y, model.classes)][0]
+            raise ValueError(f"--data has the label {wrong}; the classes of the model are wanted")
+        indices = np.searchsorted(model.classes, y)
     else:
-        weights = network.init_weights((X.shape[1], *options.hidden, len(classes)), options.seed)
+        classes, indices = np.unique(y, return_inverse=True)
+        if options.weights:
+            weights = validation.weights(data.read_weights(options.weights), X.shape[1], len(classes))
+        else:
+            weights = network.init_weights((X.shape[1], *options.hidden, len(classes)), options.seed)
+    m = len(X) if options.examples is None else min(validation.positive(options.examples, "--examples"), len(X))
+    some = np.arange(m) * len(X) // m
     report = check_gradient(
         weights,
         X[some],
         indices[some],
-        options.lmbda,
+        lmbda,
+        directions=10 if options.quick else None,
+        seed=options.seed,
         progress=None,
-        activation=options.activation,
-        output=options.output,
+        activation=activation,
+        output=output,
     )
     print(report)
     return 0 if report.passed else 1

@@ -32,6 +32,15 @@ def parameter_count(sizes: tuple[int, ...]) -> int:
     return sum(rows * columns for rows, columns in shapes(sizes))
 
 
+def places(sizes: tuple[int, ...]) -> Array:
+    """Of every parameter its layer, row and column, int64 (P, 3)."""
+    tables = []
+    for l, shape in enumerate(shapes(sizes)):
+        rows, columns = np.indices(shape).reshape(2, -1)
+        tables.append(np.column_stack([np.full_like(rows, l), rows, columns]))
+    return np.concatenate(tables)
+
+
 def matrices(theta: Array, sizes: tuple[int, ...]) -> Weights:
     """The weight matrices inside theta: views, not copies."""
     ends = np.cumsum([rows * columns for rows, columns in shapes(sizes)])

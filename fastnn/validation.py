@@ -146,6 +146,18 @@ def hidden(value: Any) -> tuple[int, ...]:
     return tuple(positive(size, f"hidden[{i}]") for i, size in enumerate(value))
 
 
+def parameters(value: ArrayLike, P: int) -> Array:
+    """Positions in theta: int64 (N,), N at least 1, every entry in 0..P-1."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "iu" or array.ndim != 1 or not array.size:
+        got = f"shape {array.shape} and dtype {array.dtype}"
+        raise ValueError(f"parameters has {got}; a list of positions in theta, integers, is wanted")
+    if array.min() < 0 or array.max() >= P:
+        wrong = array[(array < 0) | (array >= P)][0]
+        raise ValueError(f"parameters holds {wrong}; positions in theta, 0..{P - 1}, are wanted")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
 def theta(value: ArrayLike, P: int, name: str = "theta") -> Array:
     """A flat vector of P parameters."""
     array = _numbers(value, name)

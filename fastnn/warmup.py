@@ -18,4 +18,5 @@ def warmup() -> None:
             X = np.eye(2, dtype=kind)
             objective.cost_and_gradient(weights, X, y, engine=engine)
             objective.forward(weights, X, engine=engine)
-    check.numerical_gradient(weights, np.eye(2), y)
+    check.check_gradient(weights, np.eye(2), y)
+    check.check_gradient(weights, np.eye(2), y, directions=1)

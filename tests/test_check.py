@@ -5,9 +5,12 @@ import pytest
 
 import fastnn
 from fastnn import network, reference
+from fastnn.check import STEP
 from fastnn.kernels import differences
 
-from .conftest import ENGINES, debug_problem, random_problem
+from .conftest import ENGINES, Problem, debug_problem, random_problem
+
+FAMILY = [(activation, output) for activation in network.ACTIVATIONS for output in network.OUTPUTS]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -21,19 +24,104 @@ def test_backpropagation_passes(engine, sizes, lmbda):
     assert len(report.layers) == len(sizes) - 1
 
 
-@pytest.mark.parametrize("sizes", [(4, 3), (5, 4, 3), (3, 2, 4, 3, 3)], ids=str)
-def test_twin(sizes):
-    """The kernel against whole evaluations in NumPy; those round a cost of about 1, 1e-16/1e-3 of it."""
-    problem = random_problem(sizes, 12)
-    arguments = problem.kernel_arguments(1.5)
+def differences_of(arguments, step, parameters=None):
+    """By the kernel: at `parameters`, and how often a relu has bent."""
+    theta, layers, X = arguments[:3]
+    sizes = (*layers[:, 0], layers[-1, 1])
+    places = network.places(sizes)[slice(None) if parameters is None else parameters]
+    got, bends = np.full(len(places) + 2, np.nan), np.full(len(places) + 2, -7)
+    Z = differences.pre_activations(theta, layers, X)
+    differences.numerical_gradient(*arguments, Z, step, places, got[1:-1], bends[1:-1])
+    assert np.isnan(got[[0, -1]]).all()
+    assert (bends[[0, -1]] == -7).all()
+    return got[1:-1], bends[1:-1]
+
+
+def random_member(number):
+    """A network of 0 to 4 hidden layers, of every kind in turn, with data; a third of its inputs 0."""
+    rng = np.random.default_rng(number)
+    sizes = tuple(int(size) for size in rng.integers(1, 9, 2 + number % 5))
+    m = int(rng.choice([1, 2, 7, 31, 32, 33, 70, 255, 256, 257, 300]))
+    problem = random_problem(sizes, m, seed=number, scale=rng.choice([0.3, 1.0, 3.0]))
+    problem.X[rng.random(problem.X.shape) < 0.3] = 0.0
+    family = FAMILY[number % len(FAMILY)]
+    weight = rng.uniform(0.0, 3.0, m) + 0.01 if number % 4 < 2 else ()
+    return problem, {"activation": family[0], "output": family[1]}, weight, [0.0, 0.7][number % 2]
+
+
+@pytest.mark.parametrize("number", range(120))
+def test_twins(number):
+    """What the kernel calls a difference is one, at steps of any size: whole evaluations in NumPy agree.
+
+    Those subtract two costs, and so keep 1e-16 of the costs' size, over the step.
+    """
+    problem, family, weight, lmbda = random_member(number)
+    arguments = problem.kernel_arguments(lmbda, weight=weight, **family)
     P = len(arguments[0])
-    for first, count in ((0, P), (P - 3, 3), (5, 1)):
-        got, want = np.full(count + 2, np.nan), np.empty(count)
-        differences.numerical_gradient(*arguments, 1e-3, first, got[1:-1])
-        reference.numerical_gradient(*arguments, 1e-3, first, want)
-        np.testing.assert_allclose(got[1:-1], want, rtol=0, atol=1e-11)
-        assert np.isnan(got[[0, -1]]).all()
-    assert np.array_equal(arguments[0], fastnn.pack(problem.weights))
+    cost = reference._cost(*arguments)
+    for step in (2.0**-4, 2.0**-8):
+        want = np.empty(P)
+        reference.numerical_gradient(*arguments, step, np.arange(P), want)
+        got, _ = differences_of(arguments, step)
+        assert np.abs(got - want).max() <= 2e-15 * (1 + cost + np.abs(want).max()) / step
+
+
+@pytest.mark.parametrize("number", range(20))
+def test_some_parameters(number):
+    """In any order, twice the same one too: the bits of the full run."""
+    problem, family, weight, lmbda = random_member(number)
+    arguments = problem.kernel_arguments(lmbda, weight=weight, **family)
+    P = len(arguments[0])
+    every, _ = differences_of(arguments, STEP)
+    some = np.random.default_rng(number).integers(0, P, 1 + number)
+    got, _ = differences_of(arguments, STEP, some)
+    assert np.array_equal(got, every[some])
+
+
+@pytest.mark.parametrize("number", range(60))
+def test_slopes_are_differences(number):
+    """Along a direction: against two whole costs."""
+    problem, family, weight, lmbda = random_member(number)
+    arguments = problem.kernel_arguments(lmbda, weight=weight, **family)
+    theta, *rest = arguments
+    V = np.random.default_rng(number).standard_normal((3, len(theta)))
+    Z = differences.pre_activations(*arguments[:3])
+    for step in (2.0**-6, 2.0**-9):
+        got, bends = np.full(3, np.nan), np.empty(3, np.int64)
+        differences.slopes(*arguments, Z, step, V, got, bends)
+        costs = np.array([[reference._cost(theta + sign * step * v, *rest) for v in V] for sign in (1, -1)])
+        want = (costs[0] - costs[1]) / (2 * step)
+        assert np.abs(got - want).max() <= 2e-15 * (1 + costs.max()) / step
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_small_steps_give_derivatives(number):
+    """The complex step, which subtracts nothing either, agrees to the last digits."""
+    problem, family, weight, lmbda = random_member(number)
+    arguments = problem.kernel_arguments(lmbda, weight=weight, **family)
+    want = np.empty(len(arguments[0]))
+    reference.complex_step_gradient(*arguments, np.arange(len(want)), want)
+    got, bends = differences_of(arguments, STEP)
+    assert not bends.any()
+    assert np.linalg.norm(got - want) <= 1e-14 * np.linalg.norm(want)
+
+
+def test_complex_step_of_the_seeds_network(digits):
+    """All 10,285 parameters, on the first of each digit."""
+    X, y = digits
+    problem = Problem((400, 25, 10), fastnn.init_weights((400, 25, 10)), X[::500], y[::500])
+    want = np.empty(10_285)
+    reference.complex_step_gradient(*problem.kernel_arguments(1.0), np.arange(10_285), want)
+    for engine in ENGINES:
+        _, gradient = fastnn.cost_and_gradient(problem.weights, problem.X, problem.y, 1.0, engine=engine)
+        assert np.linalg.norm(fastnn.pack(gradient) - want) <= 1e-13 * np.linalg.norm(want)
+
+
+def test_a_step_that_is_too_long_for_the_polynomial():
+    """log1p beyond where the series serves: one loss moves from log 2 to 30 and to 1e-13."""
+    got = fastnn.numerical_gradient((np.array([[0.0, 0.0]]),), [[30.0]], [0], step=1.0)
+    want = (np.log1p(np.exp(-30.0)) - np.log1p(np.exp(30.0))) / 2
+    assert got[0][0, 1] == pytest.approx(want, rel=1e-14)
 
 
 def test_central_differences_by_hand():
@@ -44,40 +132,115 @@ def test_central_differences_by_hand():
     np.testing.assert_allclose(got[0], [[want, want]], rtol=1e-14)
 
 
+def backpropagation(problem, lmbda, *, delta=lambda D, h, T: D, slope=lambda a: a * (1 - a), pixels=lambda X: X):
+    """The exercise's gradient in NumPy, with places to put mistakes in."""
+    (W0, W1), X, m = problem.weights, pixels(problem.X), len(problem.X)
+    T = np.eye(problem.sizes[-1])[problem.y]
+    a = reference.sigmoid(X @ W0[:, 1:].T + W0[:, 0])
+    h = reference.sigmoid(a @ W1[:, 1:].T + W1[:, 0])
+    D1 = delta(h - T, h, T)
+    D0 = D1 @ W1[:, 1:] * slope(a)
+    dW = [np.column_stack([D.sum(axis=0), D.T @ below]) / m for D, below in ((D0, X), (D1, a))]
+    for dW_l, W in zip(dW, (W0, W1), strict=True):
+        dW_l[:, 1:] += lmbda / m * W[:, 1:]
+    return tuple(dW)
+
+
 def planted(problem, lmbda):
     """Wrong gradients, by name."""
-    _, right = fastnn.cost_and_gradient(problem.weights, problem.X, problem.y, lmbda)
-    m = len(problem.X)
+    right = backpropagation(problem, lmbda)
+    m, K = len(problem.X), problem.sizes[-1]
 
     def change(l, index, value):
         wrong = [dW.copy() for dW in right]
         wrong[l][index] = value(wrong[l][index])
         return tuple(wrong)
 
-    biases = (slice(None), 0)
+    biases, weights = (slice(None), 0), (slice(None), slice(1, None))
     yield "no bias column", change(0, biases, np.zeros_like)
+    yield "no bias column above", change(1, biases, np.zeros_like)
     yield "regularised bias", change(1, biases, lambda dW: dW + lmbda / m * problem.weights[1][:, 0])
-    yield "lmbda instead of lmbda/m", change(1, ..., lambda dW: dW + (lmbda - lmbda / m) * problem.weights[1])
-    yield "no regularisation", fastnn.cost_and_gradient(problem.weights, problem.X, problem.y)[1]
+    yield "lmbda instead of lmbda/m", backpropagation(problem, lmbda * m)
+    yield "lmbda/2m", backpropagation(problem, lmbda / 2)
+    yield "no regularisation", backpropagation(problem, 0.0)
+    yield "first layer unregularised", change(0, weights, lambda dW: dW - lmbda / m * problem.weights[0][:, 1:])
     yield "sign", tuple(-dW for dW in right)
     yield "factor 2", tuple(2 * dW for dW in right)
-    yield "one entry", change(0, (2, 3), lambda value: value + 1e-5)
-    yield "two rows swapped", change(0, ..., lambda dW: dW[::-1].copy())
-    one_left_out = fastnn.cost_and_gradient(problem.weights, problem.X[1:], problem.y[1:], lmbda * (m - 1) / m)[1]
-    yield "one example left out", one_left_out
-    off = fastnn.cost_and_gradient(problem.weights, problem.X, (problem.y + 1) % problem.sizes[-1], lmbda)[1]
-    yield "labels off by one", off
+    yield "factor 1 + 1e-6", tuple((1 + 1e-6) * dW for dW in right)
+    yield "sum instead of mean", tuple(m * dW for dW in right)
+    yield "missing derivative of the hidden units", backpropagation(problem, lmbda, slope=np.ones_like)
+    yield (
+        "derivative of the derivative's argument",
+        backpropagation(problem, lmbda, slope=lambda a: reference.sigmoid_gradient(a)),
+    )
+    yield "derivative of a tanh", backpropagation(problem, lmbda, slope=lambda a: 1 - a**2)
+    yield "squared error's delta", backpropagation(problem, lmbda, delta=lambda D, h, T: D * h * (1 - h))
+    yield "first term of the loss only", backpropagation(problem, lmbda, delta=lambda D, h, T: -T * (1 - h))
+    yield "clipped deltas", backpropagation(problem, lmbda, delta=lambda D, h, T: np.clip(D, -0.5, 0.5))
+    off = problem._replace(y=(problem.y + 1) % K)
+    yield "labels off by one", backpropagation(off, lmbda)
+    raw = np.arange(K)[problem.y][:, None]
+    yield "raw labels", backpropagation(problem, lmbda, delta=lambda D, h, T: h - raw)
+    part = problem._replace(X=problem.X[1:], y=problem.y[1:])
+    yield "one example left out", backpropagation(part, lmbda * (m - 1) / m)
+    other = (problem.y != problem.y[0]).argmax()
+    swapped = np.arange(m)
+    swapped[[0, other]] = other, 0
+    yield "two examples of different classes swapped", backpropagation(problem, lmbda, pixels=lambda X: X[swapped])
+    middle = np.arange(problem.sizes[0]) == problem.sizes[0] // 2
+    shifted = np.where(middle, np.roll(problem.X, 1, axis=0), problem.X)
+    yield "one column of X shifted", backpropagation(problem, lmbda, pixels=lambda X: shifted)
+    yield "two rows swapped", change(0, ..., lambda dW: dW[[1, 0, *range(2, len(dW))]])
+    yield "units reversed", change(1, ..., lambda dW: dW[::-1].copy())
+    yield "layer in the other order", change(0, ..., lambda dW: dW.T.reshape(dW.shape))
+    yield "in float32", tuple(dW.astype(np.float32).astype(float) for dW in right)
+    yield "one weight off by 1e-6 relative", change(0, (2, 3), lambda value: value * (1 + 1e-6))
+    yield "one bias off by 1e-6 relative", change(1, (1, 0), lambda value: value * (1 + 1e-6))
+    yield "one entry 0", change(1, (0, 1), np.zeros_like)
+
+
+def caught(problem, lmbda, **how):
+    """Which of the planted errors a check does not pass."""
+    names = {}
+    for name, wrong in planted(problem, lmbda):
+        report = fastnn.check_gradient(problem.weights, problem.X, problem.y, lmbda, gradient=wrong, **how)
+        assert ("FAILED" in str(report)) == (not report.passed)
+        names[name] = not report.passed
+    assert len(names) >= 20
+    return names
 
 
 def test_planted_errors_are_caught():
-    problem = random_problem((6, 5, 4), 40)
+    for seed in range(3):
+        names = caught(random_problem((6, 5, 4), 40, seed=seed), 2.0)
+        assert all(names.values()), names
+
+
+def test_quick_check_catches_planted_errors():
+    """Ten directions, twenty evaluations."""
     names = []
-    for name, wrong in planted(problem, 2.0):
-        report = fastnn.check_gradient(problem.weights, problem.X, problem.y, 2.0, gradient=wrong)
-        assert not report.passed, name
-        assert "FAILED" in str(report)
-        names.append(name)
-    assert len(names) == 10
+    for seed in range(20):
+        found = caught(random_problem((6, 5, 4), 40, seed=seed), 2.0, directions=10, seed=seed)
+        names += found.items()
+    assert np.mean([found for _, found in names]) >= 0.95, [name for name, found in names if not found]
+
+
+def test_planted_errors_are_caught_on_digits(digits):
+    X, y = digits
+    problem = Problem((400, 25, 10), fastnn.init_weights((400, 25, 10)), X[::50], y[::50])
+    names = caught(problem, 1.0, directions=10)
+    assert np.mean(list(names.values())) >= 0.95, names
+
+
+def test_right_gradients_pass():
+    """A thousand of them, checked entry by entry and along directions."""
+    for number in range(1000):
+        problem, family, weight, lmbda = random_member(number)
+        data = problem.weights, problem.X, problem.y, lmbda
+        keywords = {**family, "sample_weight": weight if len(weight) else None, "engine": ENGINES[number % 3]}
+        for how in ({}, {"directions": 10, "seed": number}):
+            report = fastnn.check_gradient(*data, **keywords, **how)
+            assert report.passed, (number, report)
 
 
 def test_worst_entry_is_named():
@@ -104,7 +267,11 @@ def test_report_prints_the_figures():
     report = fastnn.check_gradient(weights, X, y)
     text = str(report)
     assert "gradient check passed: 38 parameters on 5 examples" in text
-    assert f"{report.relative_norm_error:.2e}" in text
+    assert f"{report.relative_norm_error:.1e}" in text
+    for l, layer in enumerate(report.layers):
+        assert f"layer {l}" in text
+        assert layer.worst.layer == l
+    assert max(layer.max_relative_error for layer in report.layers) == report.max_relative_error
 
 
 def test_progress(capsys):
@@ -115,9 +282,102 @@ def test_progress(capsys):
     assert "checking" in capsys.readouterr().err
 
 
-def test_every_parameter_of_the_seeds_network(digits):
+def test_every_parameter_of_the_seeds_network(digits, course):
+    """All 10,285 on all 5,000; at the course's weights, where the gradient is only 1e-3, too.
+
+    Entries of 1e-6 are sums of 5,000 terms of 1e-3: 1e-16 of these is 1e-13 of the entry, and up to
+    1e-10 of one that is 1e-3 of that.
+    """
+    X, _ = digits
+    weights, units = course
+    for at in (weights, fastnn.init_weights((400, 25, 10))):
+        report = fastnn.check_gradient(at, X, units, 1.0)
+        assert report.parameters == 10_285
+        assert report.examples == 5_000
+        assert report.relative_norm_error < 1e-13
+        assert report.max_relative_error < 1e-10
+        assert report.passed
+
+
+def test_chosen_parameters(digits):
     X, y = digits
     weights = fastnn.init_weights((400, 25, 10))
-    report = fastnn.check_gradient(weights, X[::250], y[::250], 1.0)
-    assert report.parameters == network.parameter_count((400, 25, 10))
-    assert report.relative_norm_error < 1e-9
+    report = fastnn.check_gradient(weights, X, y, 1.0, parameters=[10_284, 0, 17])
+    assert report.passed
+    assert report.parameters == 3
+    assert report.worst in [layer.worst for layer in report.layers]
+    only_first = fastnn.check_gradient(weights, X, y, 1.0, parameters=[5])
+    assert only_first.layers[1].worst is None
+    assert np.isnan(only_first.layers[1].relative_norm_error)
+    assert only_first.passed
+    with pytest.raises(ValueError, match="parameters and directions are both given"):
+        fastnn.check_gradient(weights, X, y, parameters=[0], directions=1)
+
+
+def test_an_error_elsewhere_is_not_seen_by_chosen_parameters():
+    problem = random_problem((6, 5, 4), 40)
+    wrong = [dW.copy() for dW in fastnn.cost_and_gradient(problem.weights, problem.X, problem.y)[1]]
+    wrong[0][1, 2] += 1e-3  # position 9
+    data = problem.weights, problem.X, problem.y
+    assert fastnn.check_gradient(*data, gradient=wrong, parameters=[8, 10]).passed
+    assert not fastnn.check_gradient(*data, gradient=wrong, parameters=[9, 10]).passed
+
+
+def test_the_quick_check_estimates_the_norm_ratio():
+    """An error of 1e-3 in every entry, at random: the estimate is within a factor of 2."""
+    problem = random_problem((6, 5, 4), 40)
+    rng = np.random.default_rng(3)
+    wrong = [
+        dW + 1e-3 * rng.standard_normal(dW.shape)
+        for dW in fastnn.cost_and_gradient(problem.weights, problem.X, problem.y)[1]
+    ]
+    data = problem.weights, problem.X, problem.y
+    want = fastnn.check_gradient(*data, gradient=wrong).relative_norm_error
+    got = fastnn.check_gradient(*data, gradient=wrong, directions=100)
+    assert got.relative_norm_error == pytest.approx(want, rel=1.0, abs=0.5 * want)
+    assert got.directions == 100
+    assert "100 random directions" in str(got)
+
+
+def test_float32_gradients_pass():
+    """X or the matrices passed are float32: the tolerance is float32's, the differences stay float64."""
+    problem = random_problem((30, 17, 5), 200)
+    X = problem.X.astype(np.float32)
+    report = fastnn.check_gradient(problem.weights, X, problem.y, 0.5)
+    assert report.passed
+    assert report.relative_norm_error > 1e-10
+    _, gradient = fastnn.cost_and_gradient(problem.weights, problem.X, problem.y)
+    mine = [dW.astype(np.float32) for dW in gradient]
+    assert fastnn.check_gradient(problem.weights, problem.X, problem.y, gradient=mine).passed
+    wrong = [1.01 * dW for dW in mine]
+    assert not fastnn.check_gradient(problem.weights, problem.X, problem.y, gradient=wrong).passed
+
+
+def test_relu_that_bends_within_the_step_is_left_out():
+    """Unit 0 stands at 0 exactly for the example x = (1, 0): its bias and first weight have two slopes."""
+    weights = (np.array([[-1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]), np.array([[0.0, 1.0, 1.0]]))
+    data = weights, [[1.0, 0.0], [2.0, 1.0]], [0, 0]
+    report = fastnn.check_gradient(*data, activation="relu")
+    assert report.bent == 2
+    assert report.parameters == 9
+    assert report.passed
+    assert "left out: 2 parameters at which a relu bends" in str(report)
+    alone = fastnn.check_gradient(*data, activation="relu", parameters=[0])
+    assert alone.worst is None
+    assert not alone.passed
+    quick = fastnn.check_gradient(*data, activation="relu", directions=2)
+    assert quick.bent == 2
+    assert not quick.passed
+
+
+def test_bits_do_not_depend_on_threads():
+    import numba
+
+    problem = random_problem((9, 7, 6, 4), 700)
+    results = []
+    for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
+        before = numba.get_num_threads()
+        numba.set_num_threads(threads)
+        results.append(fastnn.pack(fastnn.numerical_gradient(problem.weights, problem.X, problem.y, 1.0)))
+        numba.set_num_threads(before)
+    assert all(np.array_equal(result, results[0]) for result in results)

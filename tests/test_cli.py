@@ -74,7 +74,27 @@ def test_check(here, capsys):
     assert "gradient check passed: 23 parameters on 40 examples" in capsys.readouterr().out
     main(["train", "--data", "data.npz", "--hidden", "3", "--maxiter", "2"])
     assert main(["check", "--data", "data.npz", "--weights", "fastnn-model.npz", "--examples", "7"]) == 0
-    assert "on 7 examples" in capsys.readouterr().out
+    assert "23 parameters on 7 examples" in capsys.readouterr().out
+    assert main(["check", "--data", "data.npz", "--hidden", "3", "--quick"]) == 0
+    assert "23 parameters along 10 random directions on 40 examples" in capsys.readouterr().out
+
+
+def test_check_at_a_model(here, capsys):
+    """Its activations and lmbda, and its classes: data with fewer of them will do."""
+    main("train --data data.npz --hidden 3 --activation tanh --output softmax --lmbda 0.3 --maxiter 2".split())
+    model = fastnn.load("fastnn-model.npz")
+    X, y = fastnn.read_data("data.npz")
+    np.savez("fives.npz", X=X[y == 5], y=y[y == 5])
+    np.savez("sixes.npz", X=X[y == 5], y=y[y == 5] + 1)
+    capsys.readouterr()
+    assert main(["check", "--model", "fastnn-model.npz", "--data", "fives.npz"]) == 0
+    family = {"activation": "tanh", "output": "softmax"}
+    want = fastnn.check_gradient(model.weights, X[y == 5], np.ones(20, int), 0.3, **family)
+    assert capsys.readouterr().out == f"{want}\n"
+    assert main(["check", "--model", "fastnn-model.npz", "--data", "sixes.npz"]) == 2
+    assert "--data has the label 6; the classes of the model are wanted" in capsys.readouterr().err
+    assert main(["check", "--model", "fastnn-model.npz", "--weights", "fastnn-model.npz"]) == 2
+    assert "--model and --weights are both given" in capsys.readouterr().err
 
 
 def test_failed_check_is_status_1(here, capsys, monkeypatch):
@@ -129,7 +149,9 @@ def test_bad_input_is_one_line_and_status_2(here, capsys, arguments, message):
     assert sorted(file.name for file in here.iterdir()) == before
 
 
-@pytest.mark.parametrize("arguments", ["", "fly", "train --hidden 0", "train --hidden a,b", "predict"])
+@pytest.mark.parametrize(
+    "arguments", ["", "fly", "train --hidden 0", "train --hidden a,b", "predict", "check --all --quick"]
+)
 def test_unusable_options(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments.split())

@@ -1,4 +1,4 @@
-"""exp, log1p, sigmoid, softplus and tanh in units in the last place, against long double and mpmath."""
+"""exp, expm1, log1p, sigmoid, softplus and tanh in units in the last place, against long double and mpmath."""
 
 import os
 
@@ -17,9 +17,10 @@ EDGES = np.array(
 )
 # Random points of each kind; FASTNN_POINTS=100000000 pytest tests/test_elementary.py for a long run.
 POINTS = int(os.environ.get("FASTNN_POINTS", "500000"))
-BOUNDS = {"exp": 1.0, "log1p": 2.0, "sigmoid": 3.0, "softplus": 3.0, "tanh": 3.0}
+BOUNDS = {"exp": 1.0, "expm1": 2.0, "log1p": 2.0, "sigmoid": 3.0, "softplus": 3.0, "tanh": 3.0}
 EXACT = {
     "exp": mpmath.exp,
+    "expm1": mpmath.expm1,
     "log1p": mpmath.log1p,
     "sigmoid": lambda z: 1 / (1 + mpmath.exp(-z)),
     "softplus": lambda z: mpmath.log1p(mpmath.exp(z)),
@@ -27,6 +28,7 @@ EXACT = {
 }
 LONG = {
     "exp": np.exp,
+    "expm1": np.expm1,
     "log1p": np.log1p,
     "sigmoid": lambda z: np.where(z < 0, np.exp(-np.abs(z)), 1) / (1 + np.exp(-np.abs(z))),
     "softplus": lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
@@ -42,7 +44,14 @@ def compiled(name, kind="float64"):
 def points(name, count):
     rng = np.random.default_rng(0)
     if name == "log1p":
-        return np.concatenate([rng.uniform(0, 1, count), 10.0 ** rng.uniform(-320, 0, count), [0.0, 1.0, 2**0.5 - 1]])
+        return np.concatenate(
+            [
+                rng.uniform(-0.29, 1, count),
+                -(10.0 ** rng.uniform(-320, -0.6, count)),
+                10.0 ** rng.uniform(-320, 0, count),
+                [0.0, 1.0, 2**0.5 - 1],
+            ]
+        )
     wide = rng.uniform(-745.0, 709.0, count)
     return np.concatenate([wide, rng.uniform(-2, 2, count), 10.0 ** rng.uniform(-20, 2, count), EDGES])
 

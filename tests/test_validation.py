@@ -96,6 +96,13 @@ BAD_HIDDEN = [
 BAD_COUNT = [(0, ValueError, "is 0; a positive integer"), (1.0, TypeError, "is 1.0"), (None, TypeError, "is None")]
 BAD_SEED = [(-1, ValueError, "seed is -1"), (0.5, TypeError, "seed is 0.5"), ("0", TypeError, "seed is '0'")]
 BAD_STEP = [(0.0, ValueError, "step is 0.0; a finite number greater than 0"), ("small", TypeError, "step is 'small'")]
+BAD_PARAMETERS = [
+    ([], ValueError, r"parameters has shape \(0,\) and dtype float64; a list of positions in theta"),
+    ([0.5], ValueError, "dtype float64; a list of positions"),
+    ([0, 26], ValueError, r"parameters holds 26; positions in theta, 0\.\.25, are wanted"),
+    ([-1], ValueError, "parameters holds -1"),
+]
+BAD_DIRECTIONS = [(0, ValueError, "directions is 0; a positive"), (2.0, TypeError, "directions is 2.0; a positive")]
 BAD_GRADIENT = [
     (W[:1], ValueError, r"gradient has shapes \[\(4, 4\)\]; \[\(4, 4\), \(2, 5\)\]"),
     (THETA, TypeError, "gradient is a ndarray"),
@@ -169,6 +176,9 @@ FUNCTIONS = {
         fastnn.check_gradient,
         {"weights": W, "X": X, "y": Y, "lmbda": 1.0, "gradient": None, "step": None},
         {
+            "parameters": BAD_PARAMETERS,
+            "directions": BAD_DIRECTIONS,
+            "tolerance": [(0, ValueError, "tolerance is 0; a finite number greater than 0")],
             "weights": BAD_WEIGHTS,
             "X": BAD_X + BAD_COLUMNS,
             "y": BAD_Y + BAD_INDICES,

@@ -148,7 +148,7 @@ def exp(x):
 
 
 def log1p(e):
-    """log(1 + e) to 2 ULP for 0 <= e <= 1.
+    """log(1 + e) to 2 ULP for -0.29 <= e <= 1.
 
     For 1 + e above sqrt(2), 1 + e = 2 (1 + f) with f = (e - 1)/2 exact, else f = e. Then with
     s = f/(2 + f): log(1 + f) = 2 artanh(s) = f - s (f - 2 sum s**(2i) / (2i + 1)), |s| <= 0.172;
@@ -209,15 +209,22 @@ def softplus(z):
 
 
 @inner(EXACT)
-def tanh(z):
-    """-t/(2 + t) with t = exp(-2 |z|) - 1, and the sign of z.
+def expm1(x):
+    """exp(x) - 1 to 2 ULP, for every x.
 
-    t = 2**k (exp(r) - 1) + (2**k - 1) loses nothing near 0, where k is 0, nor elsewhere.
+    2**k (exp(r) - 1) + (2**k - 1) loses nothing near 0, where k is 0, nor elsewhere. Half of it is
+    computed: 2**1024 would be infinite, though times exp(r) it may not be.
     """
-    one = like(z, 1.0)
-    x = _within(like(z, -2.0) * abs(z))
+    x = _within(x)
     shifted = _shifted(x)
-    power = _times_power(one, shifted)
-    t = power * _expm1_of_rest(x, shifted) + (power - one)
+    power = _times_power(like(x, 0.5), shifted)
+    return like(x, 2.0) * (power * _expm1_of_rest(x, shifted) + (power - like(x, 0.5)))
+
+
+@inner(EXACT)
+def tanh(z):
+    """-t/(2 + t) with t = exp(-2 |z|) - 1, and the sign of z."""
+    one = like(z, 1.0)
+    t = expm1(like(z, -2.0) * abs(z))
     value = -t / (one + (one + t))
     return value if z >= like(z, 0.0) else -value
