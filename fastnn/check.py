@@ -168,10 +168,10 @@ def numerical_gradient(
     Notes
     -----
     A weight of layer l costs, for every example whose input to it is not 0, about 50 operations for
-    each unit that it moves, and 4 for each weight between moved layers. All in float64. Takes 8
-    bytes for each unit and example. Nothing of backpropagation is used, and what is computed is
-    J(theta + step) - J(theta - step) for a step of any size, not a derivative in disguise. Ng,
-    Machine Learning, exercise 4 (2011), section 2.4.
+    each unit that it moves, and 4 for each weight between moved layers; all in float64. The memory is
+    8 bytes for each unit and example, and 400 KB for each unit. Nothing of backpropagation is used,
+    and what is computed is J(theta + step) - J(theta - step) for a step of any size, not a derivative
+    in disguise. Ng, Machine Learning, exercise 4 (2011), section 2.4.
     """
     problem = _Problem(weights, X, y, lmbda, activation, output, sample_weight)
     differences, _ = problem.differences(np.arange(problem.P), _step(step), progress)

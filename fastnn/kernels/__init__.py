@@ -14,5 +14,6 @@ An engine is a module with three functions of the same names and arguments:
 with `theta` (P,) the flat parameters; `layers` (L, 3) int64, for each layer its inputs, its units
 and the code of its activation; `X` (m, n) C-contiguous, float64 or float32; `y` (m,) int64;
 `weight` (m,) of the examples, or empty if all are 1; `decay` (P,) lmbda for a weight, 0 for a
-bias. All but X and the integers are float64. `fastnn.reference` is their NumPy twin.
+bias. All but X and the integers are float64. `differences` has the gradient check's kernels, in
+float64 and without any fast mathematics. `fastnn.reference` is their NumPy twin.
 """

@@ -22,7 +22,7 @@ from numba.core.caching import FunctionCache
 # or "ninf": a NaN has to reach the caller.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 
-# Where an order of operations is part of the algorithm (range reduction, compensation).
+# Where an order of operations is part of the algorithm (range reduction, differences).
 EXACT = {"contract"}
 
 
@@ -37,14 +37,14 @@ def inner(fastmath: set[str] = FAST, inline: bool = False) -> Callable[[Callable
     return numba.njit(fastmath=fastmath, error_model="numpy", nogil=True, inline=how)
 
 
-def batch(function: Callable) -> Callable:
+def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
     """Compile the outer storey of a kernel: its `prange` runs on all of numba's threads.
 
     Numba's portable threading layer aborts the process when two Python threads launch at once,
     and a forked child cannot use its parent's threads. So launches take turns, and a process
     forked after the first launch runs the same function, to the same bits, on one thread.
     """
-    options = {"fastmath": FAST, "error_model": "numpy", "nogil": True}
+    options = {"fastmath": fastmath, "error_model": "numpy", "nogil": True}
     parallel = _cached(numba.njit(parallel=True, **options)(function))
     serial = numba.njit(**options)(function)
 
