@@ -23,6 +23,10 @@ STEP = 2.0**-26
 TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 ENTRY = 100.0
 
+# What rounding alone may leave, relative to the sum of the sizes of a gradient's terms: this times
+# epsilon. It matters where the terms cancel, at an optimum: there nothing is left but rounding.
+ROUNDING = 32
+
 # Differences of examples in a kernel call, a tenth of a second: what passes before Ctrl-C is heard
 # and the bar moves.
 _WORK_PER_CALL = 8_000_000
@@ -174,7 +178,7 @@ def numerical_gradient(
     in disguise. Ng, Machine Learning, exercise 4 (2011), section 2.4.
     """
     problem = _Problem(weights, X, y, lmbda, activation, output, sample_weight)
-    differences, _ = problem.differences(np.arange(problem.P), _step(step), progress)
+    differences, _, _ = problem.differences(np.arange(problem.P), _step(step), progress)
     return network.matrices(differences, problem.sizes)
 
 
@@ -215,7 +219,8 @@ def check_gradient(
     tolerance : float, optional
         The largest norm ratio that passes; an entry passes with 100 times that. Default 1e-10, or
         1e-4 if the gradient is of float32: X, or one of the matrices passed, is; but at least the
-        square of the step, which differences may be off by.
+        square of the step, which differences may be off by, and at least what rounding may leave
+        where a gradient's terms cancel, as they do at an optimum.
 
     Returns
     -------
@@ -243,22 +248,26 @@ def check_gradient(
     else:
         kinds = {np.asarray(matrix).dtype for matrix in gradient} if isinstance(gradient, (tuple, list)) else set()
         gradient = validation.like_weights(gradient, problem.weights, "gradient")
-    if tolerance is None:
-        tolerance = max(TOLERANCE["float32" if np.dtype(np.float32) in kinds else "float64"], step**2)
-    tolerance = validation.real(tolerance, "tolerance", above=0.0)
+    kind = "float32" if np.dtype(np.float32) in kinds else "float64"
+    if tolerance is not None:
+        tolerance = validation.real(tolerance, "tolerance", above=0.0)
 
     a, P = network.pack(gradient), problem.P
     if directions is None:
         some = np.arange(P) if parameters is None else validation.parameters(parameters, P)
-        d, bends = problem.differences(some, step, progress)
+        d, sizes, bends = problem.differences(some, step, progress)
         a, table = a[some], problem.places[some]
     else:
         table = np.arange(validation.positive(directions, "directions"))[:, np.newaxis]
         V = validation.seed(seed).standard_normal((len(table), P))
-        d, bends = problem.slopes(V, step)
+        d, sizes, bends = problem.slopes(V, step)
         a = V @ a
     straight = bends == 0
-    a, d, table = a[straight], d[straight], table[straight]
+    a, d, sizes, table = a[straight], d[straight], sizes[straight], table[straight]
+    if tolerance is None:
+        rounding = ROUNDING * np.finfo(kind).eps * np.linalg.norm(sizes)
+        total = np.linalg.norm(a) + np.linalg.norm(d)
+        tolerance = float(max(TOLERANCE[kind], step**2, rounding / total if total > 0.0 else 0.0))
     layers = [table[:, 0] == l for l in range(len(problem.weights))] if directions is None else []
     return GradientReport(
         *_compared(a, d, a, table),
@@ -299,14 +308,14 @@ class _Problem:
             network.decay(self.sizes, validation.real(lmbda, "lmbda", minimum=0.0)),
         )
 
-    def differences(self, parameters: Array, step: float, progress: bool | None) -> tuple[Array, Array]:
-        """By those parameters, and for how many units and examples a relu has bent."""
+    def differences(self, parameters: Array, step: float, progress: bool | None) -> tuple[Array, Array, Array]:
+        """By those parameters, the sizes of their terms, and for how many units and examples a relu has bent."""
         from tqdm import tqdm
 
         from .kernels import differences
 
         Z = differences.pre_activations(*self._arguments[:3])
-        d, bends = np.empty(len(parameters)), np.empty(len(parameters), np.int64)
+        d, sizes, bends = _results(len(parameters))
         layer, row, column = self.places[parameters].T
         order = np.lexsort((row, column, layer))  # the kernel shares work along a column
         count = max(1, _WORK_PER_CALL // len(self.X))
@@ -314,20 +323,25 @@ class _Problem:
         with tqdm(total=len(d), desc="checking", unit=" parameters", leave=False, disable=disable) as bar:
             for first in range(0, len(d), count):
                 part = order[first : first + count]
-                results = np.empty(len(part)), np.empty(len(part), np.int64)
+                results = _results(len(part))
                 differences.numerical_gradient(*self._arguments, Z, step, self.places[parameters[part]], *results)
-                d[part], bends[part] = results
+                d[part], sizes[part], bends[part] = results
                 bar.update(len(part))
-        return d, bends
+        return d, sizes, bends
 
-    def slopes(self, directions: Array, step: float) -> tuple[Array, Array]:
-        """Along those directions (V, P), and for how many units and examples a relu has bent."""
+    def slopes(self, directions: Array, step: float) -> tuple[Array, Array, Array]:
+        """The same along those directions (V, P)."""
         from .kernels import differences
 
         Z = differences.pre_activations(*self._arguments[:3])
-        d, bends = np.empty(len(directions)), np.empty(len(directions), np.int64)
-        differences.slopes(*self._arguments, Z, step, directions, d, bends)
-        return d, bends
+        results = _results(len(directions))
+        differences.slopes(*self._arguments, Z, step, directions, *results)
+        return results
+
+
+def _results(count: int) -> tuple[Array, Array, Array]:
+    """Room for differences, sizes and bends."""
+    return np.empty(count), np.empty(count), np.empty(count, np.int64)
 
 
 def _step(step: float | None) -> float:

@@ -29,10 +29,11 @@ def differences_of(arguments, step, parameters=None):
     theta, layers, X = arguments[:3]
     sizes = (*layers[:, 0], layers[-1, 1])
     places = network.places(sizes)[slice(None) if parameters is None else parameters]
-    got, bends = np.full(len(places) + 2, np.nan), np.full(len(places) + 2, -7)
+    got, sizes, bends = (np.full(len(places) + 2, fill) for fill in (np.nan, np.nan, -7))
     Z = differences.pre_activations(theta, layers, X)
-    differences.numerical_gradient(*arguments, Z, step, places, got[1:-1], bends[1:-1])
-    assert np.isnan(got[[0, -1]]).all()
+    differences.numerical_gradient(*arguments, Z, step, places, got[1:-1], sizes[1:-1], bends[1:-1])
+    assert np.isnan([got[[0, -1]], sizes[[0, -1]]]).all()
+    assert (sizes[1:-1] >= np.abs(got[1:-1]) * (1 - 1e-14)).all()
     assert (bends[[0, -1]] == -7).all()
     return got[1:-1], bends[1:-1]
 
@@ -87,8 +88,9 @@ def test_slopes_are_differences(number):
     V = np.random.default_rng(number).standard_normal((3, len(theta)))
     Z = differences.pre_activations(*arguments[:3])
     for step in (2.0**-6, 2.0**-9):
-        got, bends = np.full(3, np.nan), np.empty(3, np.int64)
-        differences.slopes(*arguments, Z, step, V, got, bends)
+        got, sizes, bends = np.full(3, np.nan), np.full(3, np.nan), np.empty(3, np.int64)
+        differences.slopes(*arguments, Z, step, V, got, sizes, bends)
+        assert (sizes >= np.abs(got) * (1 - 1e-14)).all()
         costs = np.array([[reference._cost(theta + sign * step * v, *rest) for v in V] for sign in (1, -1)])
         want = (costs[0] - costs[1]) / (2 * step)
         assert np.abs(got - want).max() <= 2e-15 * (1 + costs.max()) / step
@@ -241,6 +243,27 @@ def test_right_gradients_pass():
         for how in ({}, {"directions": 10, "seed": number}):
             report = fastnn.check_gradient(*data, **keywords, **how)
             assert report.passed, (number, report)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_right_gradients_pass_at_an_optimum(seed):
+    """There the gradient's terms cancel, and rounding is a larger part of what is left."""
+    rng = np.random.default_rng(seed)
+    y = np.repeat([0, 1, 2], 20)
+    X = rng.standard_normal((60, 4)) + 0.7 * y[:, None]
+    theta = fastnn.pack(fastnn.train(X, y, 5, 1.0, solver="l-bfgs", maxiter=3000, seed=seed).weights)
+    objective = fastnn.Objective(X, y, (4, 5, 3), 1.0)
+    for _ in range(12):  # Newton's method from here on: the gradient becomes 1e-16
+        gradient = objective.gradient(theta)
+        H = np.array([objective.gradient(theta + 1e-6 * e) - objective.gradient(theta - 1e-6 * e) for e in np.eye(43)])
+        theta = theta - np.linalg.lstsq(H / 2e-6, gradient, rcond=1e-7)[0]
+    weights = fastnn.unpack(theta, (4, 5, 3))
+    assert np.linalg.norm(objective.gradient(theta)) < 1e-12
+    for how in ({}, {"directions": 10}):
+        report = fastnn.check_gradient(weights, X, y, 1.0, **how)
+        assert report.passed, report
+        wrong = tuple(dW + 1e-9 for dW in fastnn.cost_and_gradient(weights, X, y, 1.0)[1])
+        assert not fastnn.check_gradient(weights, X, y, 1.0, gradient=wrong, **how).passed
 
 
 def test_worst_entry_is_named():

@@ -158,23 +158,30 @@ def _ratios(d, p, y, first, last, code, r):
 
 
 @inner(EXACT)
-def _sum(up, down, weight, losses):
-    """Sum of weight * log((1 + up)/(1 + down)): in halves, laid one on the other. Overwrites losses."""
+def _sum(up, down, weight, losses, sizes):
+    """Sum of weight * log((1 + up)/(1 + down)), and of its size: in halves, laid one on the other.
+
+    Overwrites losses and sizes.
+    """
     for i in range(len(up)):
         losses[i] = weight[i] * log1p((up[i] - down[i]) / (1.0 + down[i]))
     for i in range(len(up)):
         if not abs(up[i]) + abs(down[i]) <= SMALL:
             losses[i] = weight[i] * (math.log1p(up[i]) - math.log1p(down[i]))
+    for i in range(len(up)):
+        sizes[i] = abs(losses[i])
     count = len(up)
     while count > LANES:
         half = count // LANES // 2 * LANES
         for i in range(half):
             losses[i] += losses[count - half + i]
+            sizes[i] += sizes[count - half + i]
         count -= half
-    total = 0.0
+    total, size = 0.0, 0.0
     for i in range(count):
         total += losses[i]
-    return total
+        size += sizes[i]
+    return total, size
 
 
 @inner(EXACT)
@@ -226,11 +233,11 @@ def _propagate(theta, layers, layer, row, count, d, p, q):
 
 
 @inner(EXACT)
-def _column_block(theta, layers, X, y, weight, Z, start, end, step, places, lines, units, integers, sums, bends):
-    """Add to sums and bends what examples start .. end - 1 have to say of places, all in one column of a layer."""
+def _column_block(theta, layers, X, y, weight, Z, start, end, step, places, lines, units, integers, sums, sizes, bends):
+    """Add to sums, sizes, bends what examples start .. end - 1 have to say of places, all in one column of a layer."""
     layer, column = places[0, 0], places[0, 2]
     chosen, own = integers[0], integers[1]
-    x, w, up, down, losses = lines[0], lines[1], lines[2], lines[3], lines[4]
+    x, w, up, down, losses, absolute = lines[0], lines[1], lines[2], lines[3], lines[4], lines[5]
     count = _choose(layers, X, weight, Z, start, end, layer, column, chosen, x, w)
     if count == 0:
         return
@@ -247,7 +254,9 @@ def _column_block(theta, layers, X, y, weight, Z, start, end, step, places, line
             first, last, bent = _propagate(theta, layers, layer, row, count, d, p, q)
             _ratios(d[outputs:], p[outputs:], own, first, last, code, r[:count])
             bends[number] += bent
-        sums[number] += _sum(up[:count], down[:count], w[:count], losses)
+        total, size = _sum(up[:count], down[:count], w[:count], losses, absolute)
+        sums[number] += total
+        sizes[number] += size
 
 
 def _total(weight, m):
@@ -255,13 +264,13 @@ def _total(weight, m):
 
 
 def _room(teams, units):
-    """For each team: lines x, weight, up, down, losses; d, p, q of all units; the chosen examples and their y."""
-    return np.empty((teams, 5, BLOCK)), np.empty((teams, 3, units, BLOCK)), np.empty((teams, 2, BLOCK), np.int64)
+    """For each team: lines x, weight, up, down, losses, sizes; d, p, q of all units; the chosen examples, their y."""
+    return np.empty((teams, 6, BLOCK)), np.empty((teams, 3, units, BLOCK)), np.empty((teams, 2, BLOCK), np.int64)
 
 
 @partial(batch, fastmath=EXACT)
 def _numerical_gradient(
-    theta, layers, X, y, weight, decay, Z, step, places, bounds, lines, units, integers, dtheta, bends
+    theta, layers, X, y, weight, decay, Z, step, places, bounds, lines, units, integers, dtheta, sizes, bends
 ):
     """Every column is one team's: its sums run over the blocks in order, for any number of threads."""
     m, columns = len(y), len(bounds) - 1
@@ -269,32 +278,35 @@ def _numerical_gradient(
         for number in range(team, columns, len(lines)):
             first, last = bounds[number], bounds[number + 1]
             for i in range(first, last):
-                dtheta[i], bends[i] = 0.0, 0
+                dtheta[i], sizes[i], bends[i] = 0.0, 0.0, 0
             for start in range(0, m, BLOCK):
                 end = min(start + BLOCK, m)
                 _column_block(
                     theta, layers, X, y, weight, Z, start, end, step, places[first:last],
-                    lines[team], units[team], integers[team], dtheta[first:last], bends[first:last],
+                    lines[team], units[team], integers[team], dtheta[first:last], sizes[first:last], bends[first:last],
                 )  # fmt: skip
             for i in range(first, last):
                 layer, row, column = places[i]
                 p = layers[layer, START] + row * (layers[layer, INPUTS] + 1) + column
                 dtheta[i] = dtheta[i] / (2.0 * step) + decay[p] * theta[p]
+                sizes[i] = sizes[i] / (2.0 * step) + abs(decay[p] * theta[p])
 
 
-def numerical_gradient(theta, layers, X, y, weight, decay, Z, step, places, dtheta, bends):
+def numerical_gradient(theta, layers, X, y, weight, decay, Z, step, places, dtheta, sizes, bends):
     """dtheta[:] = central differences of the cost by the parameters at `places` (N, 3): layer, row, column.
 
-    Neighbours in the same layer and column share work. Z is from `pre_activations`. bends (N,)
-    int64 = how often a relu has bent within the step. The regularisation's own difference,
+    Neighbours in the same layer and column share work. Z is from `pre_activations`. sizes (N,) = the
+    same with every term of the sums taken positive: what rounding is relative to. bends (N,) int64 = how
+    often a relu has bent within the step. The regularisation's own difference,
     ((theta_p + step)**2 - (theta_p - step)**2) / (2 step), is 2 theta_p.
     """
     layers = _placed(layers)
     new = np.any(places[1:, ::2] != places[:-1, ::2], axis=1)
     bounds = np.concatenate([[0], np.flatnonzero(new) + 1, [len(places)]])
     room = _room(min(TEAMS, len(bounds) - 1), len(Z))
-    _numerical_gradient(theta, layers, X, y, weight, decay, Z, step, places, bounds, *room, dtheta, bends)
+    _numerical_gradient(theta, layers, X, y, weight, decay, Z, step, places, bounds, *room, dtheta, sizes, bends)
     dtheta /= _total(weight, len(X))
+    sizes /= _total(weight, len(X))
 
 
 @partial(batch, fastmath=EXACT)
@@ -371,12 +383,12 @@ def _move_all(theta, layers, step, direction, count, a, d, p, q):
 
 @inner(EXACT)
 def _direction_block(
-    theta, layers, X, y, weight, Z, start, end, step, directions, lines, units, a, integers, sums, bends
+    theta, layers, X, y, weight, Z, start, end, step, directions, lines, units, a, integers, sums, sizes, bends
 ):
-    """sums and bends of each direction = what examples start .. end - 1 have to say of it."""
+    """sums, sizes and bends of each direction = what examples start .. end - 1 have to say of it."""
     n = layers[0, INPUTS]
     chosen, own = integers[0], integers[1]
-    x, w, up, down, losses = lines[0], lines[1], lines[2], lines[3], lines[4]
+    x, w, up, down, losses, absolute = lines[0], lines[1], lines[2], lines[3], lines[4], lines[5]
     count = _choose(layers, X, weight, Z, start, end, 0, 0, chosen, x, w)
     d, p, q, own = units[0], units[1], units[2], own[:count]
     outputs, code = layers[len(layers) - 1, BEFORE], layers[len(layers) - 1, KIND]
@@ -394,29 +406,31 @@ def _direction_block(
             distance, r = (step, up) if sign == 0 else (-step, down)
             bends[v] += _move_all(theta, layers, distance, directions[v], count, a, d, p, q)
             _ratios(d[outputs:], p[outputs:], own, 0, len(Z) - outputs, code, r[:count])
-        sums[v] = _sum(up[:count], down[:count], w[:count], losses)
+        sums[v], sizes[v] = _sum(up[:count], down[:count], w[:count], losses, absolute)
 
 
 @partial(batch, fastmath=EXACT)
-def _slopes(theta, layers, X, y, weight, Z, step, directions, lines, units, a, integers, sums, bends):
+def _slopes(theta, layers, X, y, weight, Z, step, directions, lines, units, a, integers, sums, sizes, bends):
     m = len(y)
     for team in prange(len(lines)):
         for block in range(team, len(sums), len(lines)):
             start, end = block * BLOCK, min((block + 1) * BLOCK, m)
             _direction_block(
                 theta, layers, X, y, weight, Z, start, end, step, directions,
-                lines[team], units[team], a[team], integers[team], sums[block], bends[block],
+                lines[team], units[team], a[team], integers[team], sums[block], sizes[block], bends[block],
             )  # fmt: skip
 
 
-def slopes(theta, layers, X, y, weight, decay, Z, step, directions, dcost, bends):
+def slopes(theta, layers, X, y, weight, decay, Z, step, directions, dcost, sizes, bends):
     """dcost (V,) = central differences of the cost along directions (V, P); the rest as in `numerical_gradient`."""
     layers = _placed(layers)
-    blocks = -(-len(X) // BLOCK)
-    teams = min(TEAMS, blocks)
+    shape = -(-len(X) // BLOCK), len(directions)
+    teams = min(TEAMS, shape[0])
     lines, units, integers = _room(teams, len(Z))
     a = np.empty((teams, X.shape[1] + len(Z), BLOCK))
-    sums, bent = np.empty((blocks, len(directions))), np.empty((blocks, len(directions)), np.int64)
-    _slopes(theta, layers, X, y, weight, Z, step, directions, lines, units, a, integers, sums, bent)
+    sums, absolute, bent = np.empty(shape), np.empty(shape), np.empty(shape, np.int64)
+    _slopes(theta, layers, X, y, weight, Z, step, directions, lines, units, a, integers, sums, absolute, bent)
     bends[:] = bent.sum(axis=0)
-    dcost[:] = (sums.sum(axis=0) / (2.0 * step) + directions @ (decay * theta)) / _total(weight, len(X))
+    total = _total(weight, len(X))
+    dcost[:] = (sums.sum(axis=0) / (2.0 * step) + directions @ (decay * theta)) / total
+    sizes[:] = (absolute.sum(axis=0) / (2.0 * step) + np.abs(directions) @ np.abs(decay * theta)) / total
