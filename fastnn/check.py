@@ -17,6 +17,11 @@ from .validation import Array
 # the first, is under the rounding too. A smaller step would gain nothing.
 STEP = 2.0**-26
 
+# Of relus: straight but for their bends, of which a shorter step meets fewer. Of 40 random directions at
+# each of four networks on the digits, 35 met a bend within STEP, none within this; theta + step is
+# still a number of its own.
+STEP_OF_RELU = 2.0**-40
+
 # The largest norm ratio that passes, by the type that a gradient was computed in; an entry passes with
 # ENTRY times that. Right gradients of the seed's network leave 2e-15 and 1e-12 in float64
 # (at the course's weights), 1e-7 in float32; the usual mistakes 1e-5 or more.
@@ -159,7 +164,8 @@ def numerical_gradient(
         Regularisation, at least 0.
     step : float, optional
         How far each parameter is moved to either side. Default 1.5e-8, the root of float64's
-        epsilon: for inputs of size about 1 the differences are then derivatives to rounding.
+        epsilon: for inputs of size about 1 the differences are then derivatives to rounding. For
+        relus 9e-13, so that few bend within it.
     progress : bool, optional
         A bar over the parameters on standard error; None: if that is a terminal.
     activation, output, sample_weight
@@ -178,7 +184,7 @@ def numerical_gradient(
     in disguise. Ng, Machine Learning, exercise 4 (2011), section 2.4.
     """
     problem = _Problem(weights, X, y, lmbda, activation, output, sample_weight)
-    differences, _, _ = problem.differences(np.arange(problem.P), _step(step), progress)
+    differences, _, _ = problem.differences(np.arange(problem.P), _step(step, activation), progress)
     return network.matrices(differences, problem.sizes)
 
 
@@ -240,7 +246,7 @@ def check_gradient(
     problem = _Problem(weights, X, y, lmbda, activation, output, sample_weight)
     if parameters is not None and directions is not None:
         raise ValueError("parameters and directions are both given; one of them is wanted")
-    step = _step(step)
+    step = _step(step, activation)
     if gradient is None:
         family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
         _, gradient = cost_and_gradient(weights, X, y, lmbda, engine=engine, **family)
@@ -344,8 +350,10 @@ def _results(count: int) -> tuple[Array, Array, Array]:
     return np.empty(count), np.empty(count), np.empty(count, np.int64)
 
 
-def _step(step: float | None) -> float:
-    return STEP if step is None else validation.real(step, "step", above=0.0)
+def _step(step: float | None, activation: str) -> float:
+    if step is not None:
+        return validation.real(step, "step", above=0.0)
+    return STEP_OF_RELU if activation == "relu" else STEP
 
 
 def _compared(a: Array, d: Array, whole: Array, table: Array) -> tuple[float, float, Entry | Slope | None]:

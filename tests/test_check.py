@@ -393,6 +393,14 @@ def test_relu_that_bends_within_the_step_is_left_out():
     assert not quick.passed
 
 
+def test_directions_meet_hardly_a_bend_on_the_digits(digits):
+    X, y = digits
+    weights = fastnn.init_weights((400, 50, 20, 10))
+    report = fastnn.check_gradient(weights, X, y, 1.0, directions=10, activation="relu", output="softmax")
+    assert report.passed
+    assert report.bent == 0
+
+
 def test_bits_do_not_depend_on_threads():
     import numba
 
