@@ -216,7 +216,7 @@ def check_gradient(
         As for `numerical_gradient`.
     gradient : tuple of L arrays, optional
         The gradient to check, shaped like weights. Default: backpropagation by `engine`.
-    engine : {"fused", "loop", "numpy"}
+    engine : {"fused", "numpy", "loop", "python"}
     parameters : int array, optional
         Check only these positions in theta.
     directions : int, optional

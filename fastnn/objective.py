@@ -13,8 +13,9 @@ from .validation import Array
 # An engine is a module of kernels (fastnn/kernels/__init__.py); it is imported when first used.
 ENGINES = {
     "fused": "fastnn.kernels.fused",
-    "loop": "fastnn.kernels.loop",
     "numpy": "fastnn.reference",
+    "loop": "fastnn.kernels.loop",
+    "python": "fastnn.python_loop",
 }
 
 
@@ -39,7 +40,7 @@ class Objective:
         Layer sizes (n, hidden..., K).
     lmbda : float
         Regularisation, at least 0.
-    engine : {"fused", "loop", "numpy"}
+    engine : {"fused", "numpy", "loop", "python"}
         The same numbers from each.
     activation : {"sigmoid", "tanh", "relu"}
         Of the hidden layers.
@@ -132,7 +133,7 @@ def forward(
     weights : tuple of L arrays
         weights[l] is (s[l+1], s[l] + 1), column 0 the biases.
     X : array (m, n)
-    engine : {"fused", "loop", "numpy"}
+    engine : {"fused", "numpy", "loop", "python"}
     activation : {"sigmoid", "tanh", "relu"}
         Of the hidden layers.
     output : {"sigmoid", "softmax"}
@@ -182,7 +183,7 @@ def cost_and_gradient(
         Class indices 0..K-1.
     lmbda : float
         Regularisation, at least 0; biases are left out of it.
-    engine : {"fused", "loop", "numpy"}
+    engine : {"fused", "numpy", "loop", "python"}
     activation : {"sigmoid", "tanh", "relu"}
         Of the hidden layers.
     output : {"sigmoid", "softmax"}

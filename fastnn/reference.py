@@ -14,9 +14,13 @@ from .validation import Array
 
 
 def sigmoid(z: Array) -> Array:
-    """1/(1 + exp(-z)); the exponential is never of a positive number, so it cannot overflow."""
-    e = np.exp(-_positive(z))
-    return np.where(z.real >= 0.0, np.ones_like(e), e) / (1.0 + e)
+    """1/(1 + exp(-z)); of real z for which the exponential overflows, 0.
+
+    One exponential of z as it is: by that of -|z|, which cannot overflow, a whole evaluation on the
+    digits takes 1.2 times as long.
+    """
+    with np.errstate(over="ignore"):
+        return 1.0 / (1.0 + np.exp(-z))
 
 
 def softplus_and_sigmoid(z: Array) -> tuple[Array, Array]:

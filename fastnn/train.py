@@ -48,7 +48,7 @@ def train(
     weights : tuple of L arrays, optional
         Where to start instead. The layers are then those of these weights, and `hidden` and
         `seed` are not used.
-    engine : {"fused", "loop", "numpy"}
+    engine : {"fused", "numpy", "loop", "python"}
         What evaluates cost and gradient; the same numbers from each.
     activation : {"sigmoid", "tanh", "relu"}
         Of the hidden layers.

@@ -11,7 +11,7 @@ from fastnn import network
 
 ROOT = Path(__file__).resolve().parent.parent
 COURSE = ROOT.parent / "shared" / "data"
-ENGINES = ("numpy", "loop", "fused")
+ENGINES = ("python", "loop", "numpy", "fused")
 
 
 class Problem(NamedTuple):

@@ -1,4 +1,4 @@
-"""The three engines are one: against each other, by hand, and against 50-digit arithmetic."""
+"""The four engines are one: against each other, by hand, and against 50-digit arithmetic."""
 
 import mpmath
 import numba
@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn import network, reference
+from fastnn import network, python_loop, reference
 from fastnn.kernels import fused, loop
 
 from .conftest import ENGINES, Problem, random_problem
 
 COMPILED = {"loop": loop, "fused": fused}
+OTHERS = {"python": python_loop, **COMPILED}  # than the reference
 B = fused._block(5)
 
 # Sizes and m at the edges of tiles, vectors and blocks.
@@ -51,20 +52,20 @@ def assert_same(got, want):
     assert np.linalg.norm(got[1] - want[1]) <= 1e-13 * np.linalg.norm(want[1])
 
 
-@pytest.mark.parametrize("engine", COMPILED)
+@pytest.mark.parametrize("engine", OTHERS)
 @pytest.mark.parametrize(("sizes", "m"), CATALOGUE, ids=str)
 def test_catalogue(engine, sizes, m):
     problem = random_problem(sizes, m)
-    assert_same(evaluate(COMPILED[engine], problem, 0.7), evaluate(reference, problem, 0.7))
+    assert_same(evaluate(OTHERS[engine], problem, 0.7), evaluate(reference, problem, 0.7))
 
 
-@pytest.mark.parametrize("engine", COMPILED)
+@pytest.mark.parametrize("engine", OTHERS)
 @pytest.mark.parametrize(("sizes", "m"), CATALOGUE, ids=str)
 def test_catalogue_forward(engine, sizes, m):
     problem = random_problem(sizes, m)
     theta, layers, X, *_ = problem.kernel_arguments(0.0)
     guarded = np.full((m + 2, sizes[-1]), np.nan)
-    COMPILED[engine].forward(theta, layers, X, guarded[1:-1])
+    OTHERS[engine].forward(theta, layers, X, guarded[1:-1])
     want = np.empty((m, sizes[-1]))
     reference.forward(theta, layers, X, want)
     assert np.isnan(guarded[[0, -1]]).all()
@@ -83,7 +84,7 @@ def test_catalogue_forward(engine, sizes, m):
 def test_random_networks(hidden, n, K, m, lmbda, seed):
     problem = random_problem((n, *hidden, K), m, seed)
     want = evaluate(reference, problem, lmbda)
-    for module in COMPILED.values():
+    for module in OTHERS.values():
         assert_same(evaluate(module, problem, lmbda), want)
 
 
@@ -147,7 +148,7 @@ def test_against_50_digits(engine, sizes, m):
     problem = random_problem(sizes, m, scale=2.0)
     arguments = problem.kernel_arguments(0.5)
     dtheta = np.empty_like(arguments[0])
-    module = COMPILED.get(engine, reference)
+    module = OTHERS.get(engine, reference)
     work = module.workspace(*arguments[1:3])
     assert_same((module.cost_and_gradient(*arguments, work, dtheta), dtheta), in_50_digits(problem, 0.5))
 
@@ -171,7 +172,7 @@ def test_nan_reaches_the_caller(engine):
     theta, *rest = problem.kernel_arguments(0.0)
     theta[8] = np.nan
     dtheta = np.empty_like(theta)
-    module = COMPILED.get(engine, reference)
+    module = OTHERS.get(engine, reference)
     with np.errstate(invalid="ignore"):
         cost = module.cost_and_gradient(theta, *rest, module.workspace(*rest[:2]), dtheta)
     assert np.isnan(cost)
@@ -211,7 +212,7 @@ def test_inputs_are_left_alone():
     problem = random_problem((6, 5, 3), 150)
     arguments = problem.kernel_arguments(0.3)
     before = [np.copy(argument) for argument in arguments]
-    for module in (reference, *COMPILED.values()):
+    for module in (reference, *OTHERS.values()):
         module.cost_and_gradient(*arguments, module.workspace(*arguments[1:3]), np.empty_like(arguments[0]))
         module.forward(*arguments[:3], np.empty((150, 3)))
     for got, want in zip(arguments, before, strict=True):

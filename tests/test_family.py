@@ -9,7 +9,7 @@ from fastnn import network, reference
 from fastnn.kernels import activations, fused
 
 from .conftest import ENGINES, Problem, random_problem
-from .test_engines import COMPILED, assert_same, evaluate
+from .test_engines import COMPILED, OTHERS, assert_same, evaluate
 
 FAMILY = [(activation, output) for activation in network.ACTIVATIONS for output in network.OUTPUTS]
 SHAPES = [((6, 2), 1), ((5, 9, 3), 70), ((30, 17, 7, 5), 300)]
@@ -24,19 +24,19 @@ def test_codes():
 
 
 @every_member
-@pytest.mark.parametrize("engine", COMPILED)
+@pytest.mark.parametrize("engine", OTHERS)
 @pytest.mark.parametrize(("sizes", "m"), SHAPES, ids=str)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_twins(engine, sizes, m, activation, output, weighted):
     problem = random_problem(sizes, m)
     weight = np.random.default_rng(m).uniform(0.1, 3.0, m) if weighted else ()
     member = {"activation": activation, "output": output, "weight": weight}
-    got = evaluate(COMPILED[engine], problem, 0.7, **member)
+    got = evaluate(OTHERS[engine], problem, 0.7, **member)
     assert_same(got, evaluate(reference, problem, 0.7, **member))
 
 
 @every_member
-@pytest.mark.parametrize("engine", COMPILED)
+@pytest.mark.parametrize("engine", OTHERS)
 def test_forward(engine, activation, output):
     problem = random_problem((30, 17, 7, 5), 300, scale=3.0)
     options = {"activation": activation, "output": output}
@@ -143,7 +143,7 @@ def test_float32_data(engine, sizes, m, activation, output):
     narrow = in_float32(random_problem(sizes, m))
     wide = Problem(narrow.sizes, narrow.weights, narrow.X.astype(np.float64), narrow.y)
     member = {"activation": activation, "output": output}
-    cost, gradient = evaluate(COMPILED.get(engine, reference), narrow, 0.7, **member)
+    cost, gradient = evaluate(OTHERS.get(engine, reference), narrow, 0.7, **member)
     want_cost, want = evaluate(reference, wide, 0.7, **member)
     terms = sizes[0] + (m if engine == "numpy" else 256)
     bound = np.sqrt(terms) * np.finfo(np.float32).eps

@@ -20,6 +20,7 @@ ROOMS = [
     "network",
     "kernels",
     "reference",
+    "python_loop",
     "objective",
     "solvers",
     "data",
