@@ -1,137 +1,325 @@
-"""The same evaluation of cost and gradient, as users of other libraries would write it well.
+"""The workloads as users of other libraries would write them well.
 
-Each function takes theta, layer sizes, X, y, lmbda and returns a call without arguments that gives
-(cost, flat gradient), at a point that differs a little from call to call, as in training.
+Each function takes a problem and returns what is to be timed and checked, as the workloads of
+`fastnn.ladder` do. Data and parameters are where the library wants them before the clock starts.
 """
+
+import itertools
+import warnings
 
 import numpy as np
 
-from fastnn.network import matrices, shapes
+from fastnn import ladder, network
+from fastnn.solvers import GRADIENT_TOLERANCE
+
+# ---- scikit-learn: several labels for each example make it K sigmoids and their summed cross-entropy, the
+# course's cost; its alpha is the course's lmbda.
 
 
-def numpy_function(sizes, X, y, lmbda):
-    """theta -> (cost, gradient) by matrix products over all examples, in X's precision.
+def _sklearn_network(problem, maxiter):
+    from sklearn.neural_network import MLPClassifier
 
-    One exponential for loss and delta; the gradient is overwritten by the next call.
-    """
-    m = len(X)
-    sign = np.ones((m, sizes[-1]), X.dtype)
-    sign[np.arange(m), y] = -1
-    gradient = np.empty(sum(rows * columns for rows, columns in shapes(sizes)), X.dtype)
-
-    def evaluate(theta):
-        weights, dweights = matrices(theta, sizes), matrices(gradient, sizes)
-        layers = [X]
-        for l, W in enumerate(weights):
-            Z = layers[-1] @ W[:, 1:].T
-            Z += W[:, 0]
-            if l < len(weights) - 1:
-                np.negative(Z, out=Z)
-                np.exp(Z, out=Z)
-                Z += 1
-                np.reciprocal(Z, out=Z)
-            layers.append(Z)
-        S = sign * layers[-1]
-        E = np.exp(-np.abs(S))
-        cost = (np.maximum(S, 0) + np.log1p(E)).sum(dtype=np.float64) / m
-        D = np.where(S >= 0, 1, E)
-        D /= 1 + E
-        D *= sign
-        for l in range(len(weights) - 1, -1, -1):
-            W, dW = weights[l], dweights[l]
-            dW[:, 0] = D.sum(axis=0)
-            dW[:, 1:] = D.T @ layers[l]
-            dW /= m
-            cost += lmbda / (2 * m) * np.square(W[:, 1:]).sum()
-            dW[:, 1:] += lmbda / m * W[:, 1:]
-            if l > 0:
-                D = D @ W[:, 1:]
-                D *= layers[l]
-                D *= 1 - layers[l]
-        return cost, gradient
-
-    return evaluate
+    return MLPClassifier(
+        problem.sizes[1:-1],
+        activation="logistic",
+        solver="lbfgs",
+        alpha=problem.lmbda,
+        max_iter=maxiter,
+        tol=GRADIENT_TOLERANCE,
+        warm_start=True,  # from the weights that are set below
+    )
 
 
-def numpy_vectorised(theta, sizes, X, y, lmbda):
-    evaluate = numpy_function(sizes, X, y, lmbda)
-    points = [theta.astype(X.dtype), (theta + 1e-7).astype(X.dtype)]
+def _sklearn_fit(network, X, targets, weights):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that the limit on iterations is reached
+        if not hasattr(network, "coefs_"):
+            network.set_params(max_iter=1).fit(X, targets)
+        network.coefs_ = [W[:, 1:].T.copy() for W in weights]
+        network.intercepts_ = [W[:, 0].copy() for W in weights]
+        return network
+
+
+def _one_hot(problem):
+    return np.eye(problem.sizes[-1], dtype=problem.X.dtype)[problem.y]
+
+
+def sklearn_forward(problem):
+    network = _sklearn_fit(_sklearn_network(problem, 1), problem.X, _one_hot(problem).astype(int), problem.weights)
+    return ladder.Timed(
+        call=lambda: network.predict_proba(problem.X),
+        want=lambda: ladder.right_outputs(problem),
+        tolerance=ladder.rounding(problem),
+        operations=ladder.forward_operations(problem),
+    )
+
+
+def sklearn_training(problem):
+    targets = _one_hot(problem).astype(int)
+    network = _sklearn_network(problem, problem.maxiter)
+
+    def train(maxiter):
+        _sklearn_fit(network, problem.X, targets, problem.weights).set_params(max_iter=maxiter)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            network.fit(problem.X, targets)
+        return np.concatenate(
+            [np.column_stack([b, W.T]).ravel() for W, b in zip(network.coefs_, network.intercepts_, strict=True)]
+        )
+
+    return _training(problem, train)
+
+
+def _training(problem, train):
+    """L-BFGS by SciPy, from the same start: the same path, for a few iterations at least."""
+    evaluations = ladder.trained(problem, "l-bfgs", problem.maxiter)[1]
+    return ladder.Timed(
+        call=lambda: train(problem.maxiter),
+        want=lambda: ladder.right_training(problem, "l-bfgs"),
+        tolerance=ladder.TRAINING_FACTOR * ladder.rounding(problem),
+        checked=lambda: train(ladder.COMPARED_ITERATIONS),
+        operations=evaluations * ladder.gradient_operations(problem),
+    )
+
+
+# ---- PyTorch: linear layers, binary_cross_entropy_with_logits, autograd
+
+
+class _Torch:
+    """The network's cost as a function of its layers (W, b, W, b, ...)."""
+
+    def __init__(self, problem):
+        import torch
+
+        self.torch, self.problem = torch, problem
+        self.data = torch.from_numpy(problem.X)
+        self.targets = torch.from_numpy(_one_hot(problem))
+        self.layers = [layer.requires_grad_() for layer in self.layers_of(problem.theta)]
+
+    def layers_of(self, theta):
+        tensor = self.torch.from_numpy(theta.astype(self.problem.X.dtype))
+        layers = []
+        for (rows, columns), start, end in self.places():
+            W = tensor[start:end].view(rows, columns)
+            layers += [W[:, 1:].contiguous(), W[:, 0].contiguous()]
+        return layers
+
+    def places(self):
+        end = 0
+        for rows, columns in network.shapes(self.problem.sizes):
+            start, end = end, end + rows * columns
+            yield (rows, columns), start, end
+
+    def outputs(self, *layers):
+        functional = self.torch.nn.functional
+        A = self.data
+        for W, b in zip(layers[:-2:2], layers[1:-2:2], strict=True):
+            A = self.torch.sigmoid(functional.linear(A, W, b))
+        return functional.linear(A, layers[-2], layers[-1])
+
+    def cost(self, *layers):
+        loss = self.torch.nn.functional.binary_cross_entropy_with_logits
+        m, lmbda = len(self.data), self.problem.lmbda
+        squares = sum(W.square().sum() for W in layers[::2])
+        return loss(self.outputs(*layers), self.targets, reduction="sum") / m + lmbda / (2 * m) * squares
+
+    def flat(self, layers):
+        """In the order of theta, float64."""
+        arrays = [layer.detach().numpy() for layer in layers]
+        pairs = zip(arrays[::2], arrays[1::2], strict=True)
+        return np.concatenate([np.column_stack([b, W]).ravel() for W, b in pairs]).astype(np.float64)
+
+
+def torch_forward(problem):
+    net = _Torch(problem)
 
     def call():
-        points.reverse()
-        return evaluate(points[0])
+        with net.torch.inference_mode():
+            return net.torch.sigmoid(net.outputs(*net.layers))
 
-    return call
-
-
-def torch_eager(theta, sizes, X, y, lmbda, compiled=False):
-    """Linear layers, binary_cross_entropy_with_logits, autograd."""
-    import torch
-
-    kind = torch.from_numpy(X[:1]).dtype
-    data = torch.from_numpy(X)
-    targets = torch.nn.functional.one_hot(torch.from_numpy(y), sizes[-1]).to(kind)
-    layers = []
-    for W in matrices(theta, sizes):
-        layers.append(torch.tensor(W[:, 1:], dtype=kind).contiguous().requires_grad_())
-        layers.append(torch.tensor(W[:, 0], dtype=kind).contiguous().requires_grad_())
-    m = len(X)
-
-    def cost_of(*layers):
-        A = data
-        for W, b in zip(layers[:-2:2], layers[1:-2:2], strict=True):
-            A = torch.sigmoid(torch.nn.functional.linear(A, W, b))
-        Z = torch.nn.functional.linear(A, layers[-2], layers[-1])
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(Z, targets, reduction="sum") / m
-        return loss + lmbda / (2 * m) * sum(W.square().sum() for W in layers[::2])
-
-    function = torch.compile(cost_of) if compiled else cost_of
-
-    def evaluate():
-        cost = function(*layers)
-        gradients = torch.autograd.grad(cost, layers)
-        return cost, gradients
-
-    return evaluate
+    return ladder.Timed(
+        call,
+        want=lambda: ladder.right_outputs(problem),
+        tolerance=ladder.rounding(problem),
+        numbers=lambda A: A.numpy().ravel(),
+        operations=ladder.forward_operations(problem),
+    )
 
 
-def torch_compiled(theta, sizes, X, y, lmbda):
-    return torch_eager(theta, sizes, X, y, lmbda, compiled=True)
+def torch_gradient(problem, compiled=False):
+    net = _Torch(problem)
+    function = net.torch.compile(net.cost) if compiled else net.cost
+
+    def call():
+        cost = function(*net.layers)
+        return cost, net.torch.autograd.grad(cost, net.layers)
+
+    return ladder.Timed(
+        call,
+        want=lambda: ladder.right_gradient(problem),
+        tolerance=ladder.rounding(problem),
+        numbers=lambda returned: np.append(net.flat(returned[1]), returned[0].item()),
+        operations=ladder.gradient_operations(problem),
+    )
 
 
-def flat(gradients):
-    """What `torch_eager` returns, in the order of theta."""
-    pairs = zip(gradients[::2], gradients[1::2], strict=True)
-    return np.concatenate([np.column_stack([b.detach().numpy(), W.detach().numpy()]).ravel() for W, b in pairs])
+def torch_compiled_gradient(problem):
+    return torch_gradient(problem, compiled=True)
 
 
-def jax_jit(theta, sizes, X, y, lmbda):
-    """jit of value_and_grad, X as a closed-over argument on the device."""
-    import jax
+def torch_differences(problem):
+    net = _Torch(problem)
 
-    jax.config.update("jax_enable_x64", True)
-    import jax.numpy as jnp
+    def cost(theta):
+        with net.torch.inference_mode():
+            return net.cost(*net.layers_of(theta)).item()
 
-    m = len(X)
-    data = jnp.asarray(X)
-    targets = jax.nn.one_hot(y, sizes[-1], dtype=X.dtype)
-    ends = np.cumsum([rows * columns for rows, columns in shapes(sizes)])
+    return ladder.whole_differences(problem, cost, ladder.SAMPLE["numpy"])
 
-    def cost_of(theta, X, targets):
-        cost, A = 0.0, X
-        for l, (part, shape) in enumerate(zip(jnp.split(theta, ends[:-1]), shapes(sizes), strict=True)):
+
+def torch_training(problem):
+    """torch.optim.LBFGS, with strong Wolfe line searches, to the cost that SciPy's L-BFGS-B reaches.
+
+    Its path is its own; what is checked is cost and gradient where it ends.
+    """
+    net = _Torch(problem)
+
+    def train(maxiter):
+        for layer, start in zip(net.layers, net.layers_of(problem.theta), strict=True):
+            layer.data.copy_(start)
+        optimizer = net.torch.optim.LBFGS(
+            net.layers, max_iter=maxiter, line_search_fn="strong_wolfe", tolerance_change=0.0
+        )
+
+        def closure():
+            optimizer.zero_grad()
+            cost = net.cost(*net.layers)
+            cost.backward()
+            return cost
+
+        optimizer.step(closure)
+        return closure().item()
+
+    target = ladder.right_gradient(problem._replace(theta=ladder.trained(problem, "l-bfgs", problem.maxiter)[0]))[-1]
+    iterations = next((n for n in range(1, 4 * problem.maxiter) if train(n) <= target), 4 * problem.maxiter)
+
+    def numbers(cost):
+        return np.append(net.flat([layer.grad for layer in net.layers]), cost)
+
+    return ladder.Timed(
+        call=lambda: train(iterations),
+        want=lambda: ladder.right_gradient(problem._replace(theta=net.flat(net.layers))),
+        tolerance=ladder.TRAINING_FACTOR * ladder.rounding(problem),
+        numbers=numbers,
+    )
+
+
+# ---- JAX: jit of value_and_grad
+
+
+class _Jax:
+    """The network's outputs and cost as functions of theta."""
+
+    def __init__(self, problem):
+        import jax
+
+        jax.config.update("jax_enable_x64", True)
+        self.jax, self.numpy, self.problem = jax, jax.numpy, problem
+        self.data = jax.numpy.asarray(problem.X)
+        self.targets = jax.nn.one_hot(problem.y, problem.sizes[-1], dtype=problem.X.dtype)
+
+    def on_device(self, theta):
+        return self.numpy.asarray(theta, self.problem.X.dtype)
+
+    def pre_activations(self, theta, X):
+        """The outputs before the last sigmoid, and the sum of squares of all weights but the biases."""
+        shapes, A, squares = network.shapes(self.problem.sizes), X, 0.0
+        ends = np.cumsum([rows * columns for rows, columns in shapes])
+        for l, (part, shape) in enumerate(zip(self.numpy.split(theta, ends[:-1]), shapes, strict=True)):
             W = part.reshape(shape)
             Z = A @ W[:, 1:].T + W[:, 0]
-            cost += lmbda / (2 * m) * jnp.sum(W[:, 1:] ** 2)
-            A = jax.nn.sigmoid(Z) if l < len(sizes) - 2 else Z
-        return cost + jnp.sum(jnp.logaddexp(0.0, A) - targets * A) / m
+            squares += self.numpy.sum(W[:, 1:] ** 2)
+            A = self.jax.nn.sigmoid(Z) if l < len(shapes) - 1 else Z
+        return A, squares
 
-    function = jax.jit(jax.value_and_grad(cost_of))
-    points = [jnp.asarray(theta, X.dtype), jnp.asarray(theta + 1e-7, X.dtype)]
+    def outputs(self, theta, X):
+        return self.jax.nn.sigmoid(self.pre_activations(theta, X)[0])
 
-    def evaluate():
-        points.reverse()
-        cost, gradient = function(points[0], data, targets)
-        return cost, gradient.block_until_ready()
+    def cost(self, theta, X, targets):
+        Z, squares = self.pre_activations(theta, X)
+        loss = self.numpy.sum(self.numpy.logaddexp(0.0, Z) - targets * Z)
+        return (loss + self.problem.lmbda / 2 * squares) / len(X)
 
-    return evaluate
+
+def jax_forward(problem):
+    net = _Jax(problem)
+    function, theta = net.jax.jit(net.outputs), net.on_device(problem.theta)
+    return ladder.Timed(
+        call=lambda: function(theta, net.data).block_until_ready(),
+        want=lambda: ladder.right_outputs(problem),
+        tolerance=ladder.rounding(problem),
+        operations=ladder.forward_operations(problem),
+    )
+
+
+def jax_gradient(problem):
+    net = _Jax(problem)
+    function = net.jax.jit(net.jax.value_and_grad(net.cost))
+    points = itertools.cycle([net.on_device(problem.theta), net.on_device(problem.theta + 1e-7)])
+    return ladder.Timed(
+        call=lambda: net.jax.block_until_ready(function(next(points), net.data, net.targets)),
+        want=lambda: ladder.right_gradient(problem),
+        tolerance=ladder.rounding(problem),
+        numbers=lambda returned: np.append(returned[1], returned[0]).astype(np.float64),
+        operations=ladder.gradient_operations(problem),
+    )
+
+
+def jax_differences(problem):
+    net = _Jax(problem)
+    function = net.jax.jit(net.cost)
+    return ladder.whole_differences(
+        problem, lambda theta: float(function(theta, net.data, net.targets)), ladder.SAMPLE["numpy"]
+    )
+
+
+def jax_training(problem):
+    """SciPy's L-BFGS-B, as most who have no other optimiser at hand."""
+    from scipy.optimize import minimize
+
+    net = _Jax(problem)
+    function = net.jax.jit(net.jax.value_and_grad(net.cost))
+
+    def evaluate(theta):
+        cost, gradient = function(theta, net.data, net.targets)
+        return float(cost), np.asarray(gradient, np.float64)
+
+    def train(maxiter):
+        options = {"maxiter": maxiter, "gtol": GRADIENT_TOLERANCE, "ftol": 0.0}
+        return minimize(evaluate, problem.theta, jac=True, method="L-BFGS-B", options=options).x
+
+    return _training(problem, train)
+
+
+# By workload and contestant: the library that it needs, and the function.
+PEERS = {
+    "forward": {
+        "scikit-learn": ("sklearn", sklearn_forward),
+        "PyTorch": ("torch", torch_forward),
+        "JAX": ("jax", jax_forward),
+    },
+    "cost and gradient": {
+        "PyTorch": ("torch", torch_gradient),
+        "torch.compile": ("torch", torch_compiled_gradient),
+        "JAX": ("jax", jax_gradient),
+    },
+    "gradient check": {
+        "PyTorch": ("torch", torch_differences),
+        "JAX": ("jax", jax_differences),
+    },
+    "training, L-BFGS": {
+        "scikit-learn": ("sklearn", sklearn_training),
+        "PyTorch": ("torch", torch_training),
+        "JAX": ("jax", jax_training),
+    },
+}

@@ -8,11 +8,15 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import __version__
 from .validation import Array
+
+if TYPE_CHECKING:
+    from .ladder import Problem
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         status: int = options.run(options)
-    except (ValueError, TypeError, OSError, ImportError) as error:
+    except (ValueError, TypeError, ArithmeticError, OSError, ImportError) as error:
         print(f"fastnn {options.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -40,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="where to start: .mat with Theta1, Theta2, ... or a saved model (default: random)",
     )
-    start.add_argument("--hidden", type=_hidden, default=(25,), metavar="SIZES", help="as 25 or 64,32 (default: 25)")
+    start.add_argument("--hidden", type=_layers, default=(25,), metavar="SIZES", help="as 25 or 64,32 (default: 25)")
     start.add_argument("--activation", default="sigmoid", help="of hidden layers: sigmoid (default), tanh or relu")
     start.add_argument("--output", default="sigmoid", help="sigmoid (default), one for each class, or softmax")
     start.add_argument("--lmbda", type=float, default=1.0, help="regularisation (default: 1)")
@@ -87,6 +91,20 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--out", type=Path, metavar="FILE", help="default: digits.png or hidden-units.png")
     show.set_defaults(run=_show)
 
+    bench = commands.add_parser(
+        "bench", parents=[data], help="time the ladder: loop in Python, compiled loop, NumPy, fused; and draw it"
+    )
+    bench.add_argument("--hidden", type=_layers, default=(25,), metavar="SIZES", help="as 25 or 64,32 (default: 25)")
+    bench.add_argument("--sizes", type=_layers, metavar="SIZES", help="random data for these layers, as 784,128,10")
+    bench.add_argument(
+        "--examples", type=int, metavar="M", help="how many (default: all, or as many as a minute allows)"
+    )
+    bench.add_argument("--lmbda", type=float, default=1.0, help="regularisation (default: 1)")
+    bench.add_argument(
+        "--out", type=Path, metavar="FILE", help="the picture (default: ladder.png, if matplotlib is there)"
+    )
+    bench.set_defaults(run=_bench)
+
     info = commands.add_parser("info", help="versions, cores, vector width, threading layer, cache folder")
     info.set_defaults(run=_info)
     return parser
@@ -99,8 +117,7 @@ def _train(options: argparse.Namespace) -> int:
     out = options.out
     if out.suffix not in (".npz", ".mat"):
         raise ValueError(f"--out is {str(out)!r}; a name that ends in .npz or .mat is wanted")
-    if not out.absolute().parent.is_dir():
-        raise ValueError(f"--out is {str(out)!r}, in a folder that does not exist")
+    _folder(out)
     X, y = _examples(options)
     model = train(
         X,
@@ -196,14 +213,66 @@ def _show(options: argparse.Namespace) -> int:
         some = validation.seed(options.seed).permutation(len(X))[:100]
         images = X[some]
         out = options.out or Path("digits.png")
+    _folder(out)
     plot.save_images(images, out, order=options.order)
     print(f"saved {out}")
     return 0
 
 
-def _info(options: argparse.Namespace) -> int:
-    import numba
+def _bench(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
 
+    from . import ladder, plot, timing
+
+    out = options.out or Path("ladder.png")
+    if options.out or find_spec("matplotlib"):
+        plot.check_path(out)
+    _folder(out)
+    problem = _bench_problem(options)
+    print(timing.described(timing.machine()))
+    with tqdm(total=ladder.STEPS, unit=" blocks", leave=False, disable=None) as bar:
+
+        def progress(what: str, done: int) -> None:
+            bar.set_description(what, refresh=False)
+            bar.update(done)
+
+        groups = ladder.climb(problem, progress)
+    for group in groups:
+        print("", *ladder.summary(group), sep="\n")
+    print("", *ladder.NOTES, "", *map(ladder.headline, groups), sep="\n")
+    if find_spec("matplotlib"):
+        plot.save_ladder(groups, out, note=timing.described(timing.machine()))
+        print(f"saved {out}")
+    else:
+        print('no picture: it needs matplotlib; python -m pip install "fastnn[plot]" brings it', file=sys.stderr)
+    return 0
+
+
+def _bench_problem(options: argparse.Namespace) -> "Problem":
+    """The user's data, or random ones of the user's sizes; no more of them than a minute allows, if not told to."""
+    from . import ladder, network, validation
+
+    lmbda = validation.real(options.lmbda, "lmbda", minimum=0.0)
+    m = None if options.examples is None else validation.positive(options.examples, "--examples")
+    if options.sizes:
+        if options.data:
+            raise ValueError("--sizes and --data are both given; one of them is wanted")
+        sizes = validation.sizes(options.sizes, "--sizes")
+        if sizes[-1] < 2:
+            raise ValueError(f"--sizes ends in {sizes[-1]}; at least two classes are wanted")
+        m = m or min(5_000, ladder.examples_within_limit(sizes))
+        return ladder.random_problem(m, sizes)._replace(lmbda=lmbda)
+    X, y = _examples(options)
+    classes, indices = np.unique(y, return_inverse=True)
+    sizes = (X.shape[1], *options.hidden, len(classes))
+    problem = ladder.Problem(sizes, X, indices, network.pack(network.init_weights(sizes)), lmbda)
+    part = problem.part(m or ladder.examples_within_limit(sizes))
+    if m is None and len(part.X) < len(X):
+        print(f"on {len(part.X):,} of {len(X):,} examples, to end within a minute; --examples {len(X)} takes all")
+    return part
+
+
+def _info(options: argparse.Namespace) -> int:
     from .kernels import jit, tiles
 
     print(f"fastnn           {__version__}")
@@ -212,7 +281,7 @@ def _info(options: argparse.Namespace) -> int:
         print(f"{package:<16} {version(package)}")
     if not find_spec("threadpoolctl"):
         print('threadpoolctl    missing: --solver l-bfgs is faster with it; pip install "fastnn[threads]"')
-    print(f"cores            {os.cpu_count()}, of which numba uses {numba.get_num_threads()}")
+    print(f"cores            {os.cpu_count()}, of which numba uses {jit.threads()}")
     print(f"vector width     {8 * tiles.SHAPE.bytes} bits, {tiles.SHAPE.bytes // 8} float64")
     print(f"threading layer  {jit.threading_layer()}")
     print(f"cache folder     {jit.cache_folder() or 'none: FASTNN_CACHE is 0'}")
@@ -225,7 +294,12 @@ def _examples(options: argparse.Namespace) -> tuple[Array, Array]:
     return data.read_data(options.data) if options.data else data.load_digits()
 
 
-def _hidden(text: str) -> tuple[int, ...]:
+def _folder(out: Path) -> None:
+    if not out.absolute().parent.is_dir():
+        raise ValueError(f"--out is {str(out)!r}, in a folder that does not exist")
+
+
+def _layers(text: str) -> tuple[int, ...]:
     """25 or 64,32."""
     try:
         sizes = tuple(int(size) for size in text.split(","))

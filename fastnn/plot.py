@@ -1,12 +1,13 @@
 """Pictures, as PNG files. Needs matplotlib: the extra `plot`."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import validation
+from . import ladder, validation
 from .validation import Array
 
 
@@ -29,10 +30,9 @@ def save_images(X: ArrayLike, path: str | os.PathLike[str], *, order: str = "F")
     side = round(X.shape[1] ** 0.5)
     if side * side != X.shape[1]:
         raise ValueError(f"X has {X.shape[1]} columns; a square number, the pixels of a square image, is wanted")
-    if not str(path).endswith(".png"):
-        raise ValueError(f"path is {str(path)!r}; a name that ends in .png is wanted")
+    check_path(path)
     images = X.reshape(-1, side, side)
-    figure = _figure(_mosaic(images.transpose(0, 2, 1) if order == "F" else images))
+    figure = _picture(_mosaic(images.transpose(0, 2, 1) if order == "F" else images))
     figure.savefig(path, dpi=100)
 
 
@@ -49,15 +49,74 @@ def _mosaic(images: Array) -> Array:
     return mosaic
 
 
-def _figure(mosaic: Array) -> Any:
+def _picture(mosaic: Array) -> Any:
     """A figure of that image alone, at least three screen pixels for each of its own."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError('pictures need matplotlib; python -m pip install "fastnn[plot]" brings it') from None
     zoom = max(3, -(-800 // max(mosaic.shape)))
-    figure = Figure(figsize=(mosaic.shape[1] * zoom / 100, mosaic.shape[0] * zoom / 100))
+    figure = _figure(mosaic.shape[1] * zoom / 100, mosaic.shape[0] * zoom / 100)
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.imshow(mosaic, cmap="gray", vmin=-1.0, vmax=1.0, interpolation="nearest", aspect="auto")
     axes.set_axis_off()
     return figure
+
+
+_RUNG, _FUSED, _PEER = "#9db4c8", "#1f5a8c", "#d0c7b8"
+
+
+def save_ladder(groups: Sequence[ladder.Group], path: str | os.PathLike[str], *, note: str = "") -> None:
+    """Draw how long every contestant took: a panel for each group, time on a logarithmic axis.
+
+    Parameters
+    ----------
+    groups : sequence of ladder.Group
+    path : str or path
+        A name that ends in .png.
+    note : str
+        A line below: what it was measured on.
+    """
+    check_path(path)
+    heights = [len(group.results) for group in groups]
+    figure = _figure(8.0, 0.62 * len(groups) + 0.27 * sum(heights) + 0.4)
+    figure.set_layout_engine("constrained")
+    panels = figure.subplots(len(groups), 1, height_ratios=heights, squeeze=False)[:, 0]
+    for axes, group in zip(panels, groups, strict=True):
+        names = ladder.ranked(group)[::-1]
+        seconds = [float(np.median(group.results[name].seconds)) for name in names]
+        colours = [
+            _FUSED if name == ladder.FUSED else _RUNG if name in ladder.RUNGS.values() else _PEER for name in names
+        ]
+        axes.barh(names, seconds, color=colours, height=0.72)
+        axes.set_xscale("log")
+        axes.set_xlim(min(seconds) / 3.0, max(seconds) * 12.0)
+        for row, (name, value) in enumerate(zip(names, seconds, strict=True)):
+            label = ladder.duration(value)
+            if name != ladder.BASELINE and ladder.BASELINE in group.results:
+                times = ladder.ratio(group.results[ladder.BASELINE], group.results[name]).median
+                label += f",  {_factor(times)} x {ladder.BASELINE}"
+            axes.text(value * 1.08, row, label, va="center", fontsize=8)
+        axes.set_title(group.title, loc="left", fontsize=9, fontweight="bold")
+        axes.tick_params(axis="both", labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[-1].set_xlabel("seconds, logarithmic", fontsize=8)
+    if note:
+        figure.supxlabel(note, fontsize=6.5, color="#555555", wrap=True)
+    figure.savefig(path, dpi=130, metadata={"Software": None})
+
+
+def _factor(times: float) -> str:
+    return ladder.three_digits(times) if times >= 1.0 else f"1/{ladder.three_digits(1.0 / times)}"
+
+
+def check_path(path: str | os.PathLike[str]) -> None:
+    """Raise what saving a picture under this name would raise, before there is any work to lose."""
+    if not str(path).endswith(".png"):
+        raise ValueError(f"path is {str(path)!r}; a name that ends in .png is wanted")
+    _figure(1.0, 1.0)
+
+
+def _figure(width: float, height: float) -> Any:
+    """An empty figure of so many inches."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError('pictures need matplotlib; python -m pip install "fastnn[plot]" brings it') from None
+    return Figure(figsize=(width, height))

@@ -78,6 +78,11 @@ def threading_layer() -> str:
     return str(numba.threading_layer())
 
 
+def threads() -> int:
+    """On how many threads a parallel loop runs when it is launched from here."""
+    return int(numba.get_num_threads())
+
+
 def cpu_features() -> str:
     """The features that numba compiles for, "+avx2,-avx512f,...": this machine's, or NUMBA_CPU_FEATURES."""
     chosen = numba.config.CPU_FEATURES

@@ -1,0 +1,114 @@
+"""How a benchmark is run, what it stores beside its time, and the summary after the table."""
+
+import shlex
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+import pytest
+
+from fastnn import ladder, timing
+
+from . import results
+from .workloads import TITLED
+
+
+class Session:
+    """What is selected, and the case that has run last: its contestants run against each other once."""
+
+    def __init__(self, items):
+        self.selected = {}
+        for item in items:
+            if hasattr(item, "callspec") and "case" in item.callspec.params:
+                title, name = (item.callspec.params[key] for key in ("case", "name"))
+                self.selected.setdefault(title, []).append(name)
+        self.case = self.timed = self.failures = None
+        self.groups = {}
+
+    def run(self, case):
+        """Check all that are selected, and the baseline; then let those that are right run in turns."""
+        if self.case == case:
+            return
+        self.case, self.timed, self.failures = case, {}, {}  # the data of the case before are released here
+        problem, first = case.problem(), {}
+        for contestant in case.contestants:
+            name = contestant.name
+            if contestant.missing or name not in [*self.selected[str(case)], ladder.BASELINE]:
+                continue
+            try:
+                timed = contestant.make(problem)
+                first[name] = ladder.first_call(timed)
+                self.timed[name] = timed
+            except Exception as error:
+                self.failures[name] = error
+        self.groups[str(case)] = ladder.measure(str(case), self.timed, first, case.dtype, case.rounds)
+
+
+def pytest_collection_finish(session):
+    session.config.bench = Session(session.items)
+
+
+@pytest.fixture
+def run(request):
+    """A function that runs a contestant of a case: with --benchmark timed and among the others, else once and small."""
+    if not request.config.pluginmanager.hasplugin("benchmark"):
+        pytest.skip('needs pytest-benchmark; python -m pip install "fastnn[test]" brings it')
+    benchmark = request.getfixturevalue("benchmark")
+
+    def run(title, name):
+        case = TITLED[title]
+        contestant = case.contestant(name)
+        if contestant.missing:
+            pytest.skip(contestant.missing)
+        if benchmark.disabled:
+            benchmark(ladder.first_call, contestant.make(case.small_problem()))
+            return
+        session = request.config.bench
+        session.run(case)
+        if name in session.failures:
+            raise session.failures[name]
+        timed, group = session.timed[name], session.groups[title]
+        benchmark.group = title
+        benchmark.extra_info.update(results.stored(case, group, name))
+        if np.median(group.results[name].seconds) * timed.share > 1.0:
+            benchmark.pedantic(timed.call, rounds=1)
+        else:
+            benchmark(timed.call)
+
+    return run
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_machine_info(config, machine_info):
+    machine_info.update(timing.machine())
+    for package in ("scikit-learn", "torch", "jax"):
+        try:
+            machine_info[package] = version(package)
+        except PackageNotFoundError:
+            machine_info[package] = None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_json(config, benchmarks, output_json):
+    """The command as it was typed, but for folders."""
+    words = [word if "/" not in word else word.rsplit("/", 1)[1] for word in config.invocation_params.args]
+    output_json["command"] = shlex.join(["pytest", *words])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter, config):
+    groups = config.bench.groups
+    if not groups:
+        return
+    terminalreporter.section("who is how fast")
+    terminalreporter.line(timing.described(timing.machine()))
+    for group in groups.values():
+        terminalreporter.line("")
+        for line in ladder.summary(group):
+            terminalreporter.line(line)
+    terminalreporter.line("")
+    for line in ladder.NOTES:
+        terminalreporter.line(line)
+    terminalreporter.line("")
+    for group in groups.values():
+        if ladder.FUSED in group.results:
+            terminalreporter.line(ladder.headline(group))

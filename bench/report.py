@@ -1,0 +1,205 @@
+"""Rewrite the tables and the figure of the READMEs from a saved run.
+
+    pytest --benchmark --benchmark-json=run.json
+    python -m bench.report run.json          (without a file: from bench/results.json again)
+
+Keeps what it needs of the run in bench/results.json, draws bench/ladder.png, and writes what stands
+between the markers in README.md and bench/README.md. Refuses a run of a tree with uncommitted
+changes, a tree that has some now, and a run in which an error is missing.
+"""
+
+import argparse
+import hashlib
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from fastnn import ladder, plot, timing
+
+from . import results
+from .workloads import CASES, ROOT
+
+RESULTS, FIGURE = ROOT / "bench" / "results.json", ROOT / "bench" / "ladder.png"
+README, BENCH_README = ROOT / "README.md", ROOT / "bench" / "README.md"
+BEGIN = "<!-- results: begin (written by python -m bench.report; a test notices edits) -->"
+END = "<!-- results: end -->"
+MACHINE = (*timing.MACHINE, "scikit-learn", "torch", "jax")
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", nargs="?", type=Path, help="what --benchmark-json has written")
+    options = parser.parse_args(arguments)
+    try:
+        kept = condensed(json.loads(options.run.read_text())) if options.run else json.loads(RESULTS.read_text())
+        if options.run:
+            require_clean_tree()
+    except (OSError, ValueError, KeyError) as problem:
+        print(f"bench.report: {problem}", file=sys.stderr)
+        return 2
+    write(kept)
+    return 0
+
+
+def condensed(run):
+    """Of what pytest-benchmark has saved, what is published; raises ValueError if it should not be."""
+    commit = run["commit_info"]
+    if commit["dirty"]:
+        raise ValueError("the run is of a tree with changes that are not committed; one of a commit is wanted")
+    rows = [bench["extra_info"] for bench in run["benchmarks"]]
+    for bench in run["benchmarks"]:
+        error = bench["extra_info"].get("error")
+        if error is None or not math.isfinite(error):
+            raise ValueError(f"{bench['name']} has no error beside its time; a run that checks all results is wanted")
+    missing = {str(case) for case in CASES} - {row["group"] for row in rows}
+    if missing:
+        raise ValueError(f"the run has no {min(missing)!r}; a run of all benchmarks is wanted")
+    return {
+        "commit": commit["id"][:12],
+        "date": run["datetime"][:10],
+        "command": run["command"],
+        "machine": {key: run["machine_info"].get(key) for key in MACHINE},
+        "rows": [
+            {key: rounded(value) if key.endswith("seconds") else value for key, value in row.items()} for row in rows
+        ],
+    }
+
+
+def rounded(value):
+    """To four digits."""
+    return [rounded(number) for number in value] if isinstance(value, list) else float(f"{value:.4g}")
+
+
+def require_clean_tree():
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\n")
+    own = {str(path.relative_to(ROOT)) for path in (RESULTS, FIGURE, README, BENCH_README)}
+    others = [line[3:] for line in changed if line and line[3:] not in own]
+    if others:
+        raise ValueError(f"{others[0]} has changes that are not committed; a clean tree is wanted")
+
+
+def write(kept):
+    """The figure, the results with its checksum, and the tables."""
+    groups = by_kind(kept)
+    plot.save_ladder(groups["ladder"], FIGURE, note=measured_on(kept))
+    kept["figure_sha256"] = hashlib.sha256(FIGURE.read_bytes()).hexdigest()
+    head = {key: value for key, value in kept.items() if key != "rows"}
+    lines = ",\n".join(json.dumps(row) for row in kept["rows"])
+    RESULTS.write_text(f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{lines}\n]}}\n')
+    for path, text in sections(kept).items():
+        before, _, after = cut(path.read_text())
+        path.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+
+
+def cut(text):
+    """What stands before, between and after the markers."""
+    before, rest = text.split(BEGIN)
+    between, after = rest.split(END)
+    return before, between.removeprefix("\n"), after
+
+
+def sections(kept):
+    """What belongs between the markers of each file."""
+    groups = by_kind(kept)
+    return {
+        README: f"![How long each rung and each peer takes](bench/ladder.png)\n\n{overview(groups['ladder'])}\n"
+        f"{explained(kept)}",
+        BENCH_README: "\n".join(
+            [
+                explained(kept),
+                "**Growth**, cost and gradient. Times are those of `fused`.\n",
+                growth(groups["ladder"][1:2] + groups["dtypes"] + groups["shapes"]),
+                *(f"**{heading}**\n\n{whole(group)}" for kind, heading in HEADINGS.items() for group in groups[kind]),
+            ]
+        ),
+    }
+
+
+HEADINGS = {"threads": "Threads", "start": "Cold and warm start", "ladder": "The ladder and the peers"}
+
+
+def by_kind(kept):
+    """Groups of contestants, by the kind of their case, in the order of the cases."""
+    groups = results.groups(kept["rows"])
+    kinds = {}
+    for case in CASES:
+        kinds.setdefault(case.group, []).append(groups[str(case)])
+    return kinds
+
+
+def measured_on(kept):
+    peers = [f"{name} {kept['machine'][name]}" for name in MACHINE[len(timing.MACHINE) :] if kept["machine"][name]]
+    return ", ".join([timing.described(kept["machine"]), *peers])
+
+
+def explained(kept):
+    rounds = len(kept["rows"][0]["seconds"])
+    return (
+        f"Measured on {kept['date']} at commit {kept['commit']} by `{kept['command']}`: {measured_on(kept)}. "
+        f"*x {ladder.BASELINE}*, *x peer*: how many times as fast, the median of {rounds} rounds (lowest - highest), "
+        "in each of which all contestants ran in turns. *of BLAS*: floating-point operations a second, as a share "
+        f"of those of a {timing.SQUARE} x {timing.SQUARE} matrix product in the same rounds. *error*: |got - want| / "
+        f"|want|, want by the NumPy reference in float64. *: a part was timed, and scaled to the whole.\n"
+    )
+
+
+def overview(groups):
+    """A row for each contestant, a column for each workload: time, and speed as a multiple of NumPy's."""
+    names = list(dict.fromkeys(name for group in groups for name in group.results))
+    rows = [["", *(group.title.split(", 5,000")[0] for group in groups)]]
+    for name in [*sorted(names, key=lambda name: name == ladder.FUSED)]:
+        cells = [
+            f"{time_of(group, name)}, {multiple(group, ladder.BASELINE, name)}" if name in group.results else ""
+            for group in groups
+        ]
+        rows.append([f"**{name}**" if name == ladder.FUSED else name, *cells])
+    rows.append(["largest error", *(f"{max(r.error for r in group.results.values()):.0e}" for group in groups)])
+    return markdown(rows)
+
+
+def growth(groups):
+    rows = [["m x layers, type", "time", "GFLOP/s", "of BLAS", f"x {ladder.BASELINE}", "x best peer", "", "error"]]
+    for group in groups:
+        peer = ladder.best_peer(group)
+        rows.append(
+            [
+                group.title.removeprefix("cost and gradient, "),
+                time_of(group, ladder.FUSED),
+                ladder.three_digits(ladder.gflops(group, ladder.FUSED)),
+                f"{100 * ladder.share_of_square(group, ladder.FUSED):.0f} %",
+                str(ladder.ratio(group.results[ladder.BASELINE], group.results[ladder.FUSED])),
+                str(ladder.ratio(group.results[peer], group.results[ladder.FUSED])) if peer else "",
+                peer or "",
+                f"{group.results[ladder.FUSED].error:.0e}",
+            ]
+        )
+    return markdown(rows)
+
+
+def whole(group):
+    """All that `ladder.summary` shows, as a table."""
+    return f"{group.title}\n\n{markdown(ladder.columns(group))}"
+
+
+def time_of(group, name):
+    result = group.results[name]
+    return ladder.duration(float(np.median(result.seconds))) + ("*" if result.share < 1.0 else "")
+
+
+def multiple(group, slow, fast):
+    return "1 x" if slow == fast else f"{ladder.ratio(group.results[slow], group.results[fast])} x"
+
+
+def markdown(rows):
+    head, *rest = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *rest]) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

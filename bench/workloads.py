@@ -1,0 +1,201 @@
+"""What is compared: every workload with its contestants, shapes and types. Tests and benchmarks read this list.
+
+A case is one workload on one problem; its contestants, the rungs of the ladder and the peers, must
+give the same numbers, and run against each other.
+"""
+
+import functools
+import io
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+import fastnn
+from fastnn import ladder, network
+
+from .peers import PEERS
+
+ROOT = Path(__file__).parent.parent
+DIGITS = (5_000, (400, 25, 10))
+
+# One of m, n, hidden and depth grows, or several do, as in networks that people have.
+SHAPES = [
+    (100, (400, 25, 10)),
+    (50_000, (400, 25, 10)),
+    (1_797, (64, 32, 10)),
+    (5_000, (1_600, 25, 10)),
+    (5_000, (400, 100, 10)),
+    (5_000, (400, 512, 10)),
+    (5_000, (400, 64, 32, 10)),
+    (5_000, (400, 25, 25, 25, 25, 10)),
+    (60_000, (784, 128, 10)),
+    (1_000_000, (28, 64, 2)),
+]
+DTYPES = ("float64", "float32")
+
+# For tests: every layer count, and sizes at which each run takes milliseconds.
+SMALL_M, SMALL = 40, {2: (7, 3), 3: (7, 5, 3), 4: (7, 5, 4, 3), 6: (7, 5, 4, 4, 4, 3)}
+
+RUNGS_OF = dict.fromkeys(ladder.WORKLOADS, ("python", "loop", "numpy", "fused")) | {
+    "training, L-BFGS": ("numpy", "fused")
+}
+WORKLOADS = ladder.WORKLOADS | {"training, L-BFGS": functools.partial(ladder.training, solver="l-bfgs")}
+
+
+def problem(m: int, sizes: tuple[int, ...], dtype: str) -> ladder.Problem:
+    """The digits, or random data of that shape."""
+    if (m, sizes) != DIGITS:
+        return ladder.random_problem(m, sizes, np.dtype(dtype))
+    X, y = fastnn.load_digits()
+    return ladder.Problem(sizes, X.astype(dtype), y, network.pack(network.init_weights(sizes)))
+
+
+class Contestant(NamedTuple):
+    """A name, what makes it of a problem, and the library it needs."""
+
+    name: str
+    make: Callable[[ladder.Problem], ladder.Timed]
+    library: str | None = None
+
+    @property
+    def missing(self) -> str | None:
+        """Why it cannot take part, in a sentence."""
+        if self.library and not find_spec(self.library):
+            return f'{self.library} is not installed; python -m pip install "fastnn[peers]" brings it'
+        return None
+
+
+class Case(NamedTuple):
+    """One workload on one problem."""
+
+    group: str
+    workload: str
+    m: int
+    sizes: tuple[int, ...]
+    dtype: str
+    contestants: tuple[Contestant, ...]
+    rounds: int = 5
+
+    def problem(self) -> ladder.Problem:
+        return problem(self.m, self.sizes, self.dtype)
+
+    def small_problem(self) -> ladder.Problem:
+        return problem(SMALL_M, SMALL[len(self.sizes)], self.dtype)._replace(maxiter=5)
+
+    def contestant(self, name: str) -> Contestant:
+        return next(contestant for contestant in self.contestants if contestant.name == name)
+
+    def __str__(self) -> str:
+        return f"{self.workload}, {self.m:,} x {'-'.join(map(str, self.sizes))}, {self.dtype}"
+
+
+def everyone(workload: str, rungs: tuple[str, ...] | None = None) -> tuple[Contestant, ...]:
+    """The rungs and peers of a workload."""
+    make = WORKLOADS[workload]
+    own = [Contestant(ladder.RUNGS[rung], functools.partial(make, engine=rung)) for rung in rungs or RUNGS_OF[workload]]
+    return (*own, *(Contestant(name, make, library) for name, (library, make) in PEERS.get(workload, {}).items()))
+
+
+def with_threads(engine: str, threads: int, problem: ladder.Problem) -> ladder.Timed:
+    """Cost and gradient on so many threads, Numba's and BLAS's."""
+    from threadpoolctl import ThreadpoolController
+
+    timed = ladder.gradient(problem, engine)
+    controller = ThreadpoolController()
+
+    def call():
+        before = numba.get_num_threads()
+        numba.set_num_threads(threads)
+        try:
+            with controller.limit(limits=threads, user_api="blas"):
+                return timed.call()
+        finally:
+            numba.set_num_threads(before)
+
+    return timed._replace(call=call)
+
+
+def thread_counts(most: int) -> list[int]:
+    """1, 2, 4, ... below `most`."""
+    return [2**k for k in range(20) if 2**k < most]
+
+
+def on_threads() -> tuple[Contestant, ...]:
+    """The engines on all threads, as everywhere, and on fewer."""
+    contestants = []
+    for engine in ("loop", "numpy", "fused"):
+        rung = ladder.RUNGS[engine]
+        contestants.append(Contestant(rung, functools.partial(ladder.gradient, engine=engine)))
+        for threads in thread_counts(numba.config.NUMBA_NUM_THREADS):
+            name = f"{rung}, {threads} thread{'s' if threads > 1 else ''}"
+            contestants.append(Contestant(name, functools.partial(with_threads, engine, threads), "threadpoolctl"))
+    return tuple(contestants)
+
+
+# A new process imports the library, evaluates cost and gradient once, and writes them to its output.
+_START = """
+import sys
+sys.path.append(sys.argv[1])
+import numpy as np
+from bench import workloads
+problem = workloads.problem(int(sys.argv[3]), tuple(map(int, sys.argv[4].split("-"))), sys.argv[5])
+timed = workloads.contestant_of("cost and gradient", sys.argv[2]).make(problem)
+np.save(sys.stdout.buffer, timed.numbers(timed.call()))
+"""
+
+
+def contestant_of(workload: str, name: str) -> Contestant:
+    return next(contestant for contestant in everyone(workload) if contestant.name == name)
+
+
+def start(name: str, cold: bool, asked: ladder.Problem) -> ladder.Timed:
+    """The whole of a process that evaluates once; `cold`: with nothing compiled before."""
+    m, sizes, dtype = len(asked.X), asked.sizes, str(asked.X.dtype)
+    arguments = [sys.executable, "-c", _START, str(ROOT), name, str(m), "-".join(map(str, sizes)), dtype]
+
+    def call():
+        with tempfile.TemporaryDirectory() as empty:
+            caches = {"FASTNN_CACHE": empty, "TORCHINDUCTOR_CACHE_DIR": empty} if cold else {}
+            done = subprocess.run(arguments, env=os.environ | caches, stdout=subprocess.PIPE, check=True)
+        return np.load(io.BytesIO(done.stdout))
+
+    return ladder.Timed(
+        call,
+        want=lambda: ladder.right_gradient(problem(m, sizes, dtype)),
+        tolerance=ladder.rounding(asked),
+    )
+
+
+def starts() -> tuple[Contestant, ...]:
+    """In new processes: those that compile once more with nothing in their caches."""
+    contestants = []
+    for name in ("NumPy", "fused", "PyTorch", "torch.compile", "JAX"):
+        library = contestant_of("cost and gradient", name).library
+        contestants.append(Contestant(name, functools.partial(start, name, False), library))
+        if name in ("fused", "torch.compile"):
+            contestants.append(Contestant(f"{name}, cold", functools.partial(start, name, True), library))
+    return tuple(contestants)
+
+
+COMPILED = ("loop", "numpy", "fused")
+
+CASES = [
+    *(Case("ladder", workload, *DIGITS, "float64", everyone(workload)) for workload in WORKLOADS),
+    Case("dtypes", "cost and gradient", *DIGITS, "float32", everyone("cost and gradient")),
+    *(
+        Case("shapes", "cost and gradient", m, sizes, dtype, everyone("cost and gradient", COMPILED))
+        for m, sizes in SHAPES
+        for dtype in DTYPES
+    ),
+    *(Case("threads", "cost and gradient on threads", *DIGITS, dtype, on_threads()) for dtype in DTYPES),
+    Case("start", "new process, cost and gradient once", *DIGITS, "float64", starts(), rounds=2),
+]
+TITLED = {str(case): case for case in CASES}

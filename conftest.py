@@ -1,0 +1,50 @@
+"""`pytest` runs the tests and every benchmark once, small; `pytest --benchmark` times the benchmarks, alone.
+
+The options of pytest-benchmark that ask for times, such as --benchmark-json, ask for --benchmark too.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+
+# `bench` can be imported, and an installed fastnn still comes before the one in this folder.
+sys.path.append(str(ROOT))
+
+ASKING = ("only", "json", "save", "autosave", "save_data", "compare", "compare_fail", "histogram", "csv")
+
+
+def pytest_addoption(parser):
+    parser.addoption("--benchmark", action="store_true", help="time the benchmarks in bench/, and run nothing else")
+
+
+def pytest_configure(config):
+    option = config.option
+    asked = option.benchmark or any(getattr(option, f"benchmark_{name}", None) for name in ASKING)
+    if not asked:
+        option.benchmark_disable = True  # without the plugin nobody reads it
+        return
+    if not config.pluginmanager.hasplugin("benchmark"):
+        raise pytest.UsageError('--benchmark needs pytest-benchmark; python -m pip install "fastnn[test]" brings it')
+    option.benchmark = True
+    # So that the seconds of first calls are those of compiling, and not of reading what an earlier run has left.
+    config.empty_cache = tempfile.mkdtemp()
+    os.environ.setdefault("FASTNN_CACHE", config.empty_cache)
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(config.empty_cache, "torch"))
+
+
+def pytest_unconfigure(config):
+    if hasattr(config, "empty_cache"):
+        shutil.rmtree(config.empty_cache, ignore_errors=True)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """With --benchmark, what is not in bench/."""
+    if config.option.benchmark and collection_path.is_file():
+        return ROOT / "bench" not in collection_path.parents or None
+    return None

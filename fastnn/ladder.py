@@ -1,0 +1,461 @@
+"""The ladder: the same work by a loop in Python, by that loop compiled, by vectorised NumPy, and fused.
+
+A *workload* makes, for a problem and an engine, something `Timed`: what to call, and how to see
+that it is right. `measure` lets contestants run against each other, whoever made them, and
+`summary` says in words and columns who is how fast.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import network, objective, solvers, timing
+from .check import numerical_gradient
+from .validation import Array
+
+# From the slowest to the fastest, as a rule; the names are those of the engines.
+RUNGS = {"python": "Python loop", "loop": "compiled loop", "numpy": "NumPy", "fused": "fused"}
+BASELINE, FUSED = RUNGS["numpy"], RUNGS["fused"]
+
+# The loop in Python works on so many examples at most, and trains for a few iterations; its time is scaled.
+PYTHON_EXAMPLES = 5_000
+PYTHON_ITERATIONS = 1
+
+# Differences by whole evaluations take two for each parameter: so many are timed, and scaled. The step
+# is the course's.
+SAMPLE = {"python": 1, "loop": 10, "numpy": 10}
+STEP = 1e-4
+
+# Trainings that compute the same, but round otherwise, go apart sooner or later; they are compared
+# after so many iterations.
+COMPARED_ITERATIONS = 3
+
+
+class Problem(NamedTuple):
+    """A network, its data, and the point where it is evaluated or from where it is trained."""
+
+    sizes: tuple[int, ...]
+    X: Array
+    y: Array
+    theta: Array
+    lmbda: float = 1.0
+    maxiter: int = 50
+
+    @property
+    def weights(self) -> network.Weights:
+        return network.unpack(self.theta, self.sizes)
+
+    def part(self, m: int) -> "Problem":
+        """On m of the examples, evenly spaced; on all of them if there are no more."""
+        m = min(m, len(self.X))
+        some = np.arange(m) * len(self.X) // m
+        return self._replace(X=self.X[some], y=self.y[some])
+
+    def __str__(self) -> str:
+        return f"{len(self.X):,} x {'-'.join(map(str, self.sizes))}, {self.X.dtype}"
+
+
+def random_problem(m: int, sizes: tuple[int, ...], dtype: Any = np.float64) -> Problem:
+    """Standard normal inputs, and as many examples of every class, in random order."""
+    rng = np.random.default_rng([m, *sizes])
+    X = rng.standard_normal((m, sizes[0]), dtype=dtype)
+    return Problem(sizes, X, rng.permutation(m) % sizes[-1], network.pack(network.init_weights(sizes)))
+
+
+class Timed(NamedTuple):
+    """One contestant at one workload.
+
+    `call` is timed; `numbers` makes a vector of what it returns, and `want` gives what that should
+    be to `tolerance`, in norm. (Of a workload whose end cannot be compared, `checked` is called for
+    that instead.) A call is `share` of the whole workload, which takes `operations` floating-point
+    operations, if that can be said.
+    """
+
+    call: Callable[[], Any]
+    want: Callable[[], Array]
+    tolerance: float
+    numbers: Callable[[Any], Array] = np.ravel
+    checked: Callable[[], Any] | None = None
+    share: float = 1.0
+    operations: float | None = None
+
+    def error(self, returned: Any) -> float:
+        """|got - want| / |want| of what the first call returned."""
+        got, want = self.numbers(self.checked() if self.checked else returned), self.want()
+        return float(np.linalg.norm(got - want) / np.linalg.norm(want))
+
+
+Workload = Callable[[Problem, str], Timed]
+
+
+def rounding(problem: Problem) -> float:
+    """What rounding may leave, in norm: sums of n or m products, each rounded, err by the root of their number."""
+    return float(np.sqrt(len(problem.X) + max(problem.sizes)) * np.finfo(problem.X.dtype).eps)
+
+
+def forward(problem: Problem, engine: str) -> Timed:
+    """The outputs of all examples."""
+    part, share = _bearable(problem, engine)
+    return Timed(
+        call=partial(objective.forward, problem.weights, part.X, engine=engine),
+        want=partial(right_outputs, part),
+        tolerance=rounding(part),
+        share=share,
+        operations=forward_operations(problem),
+    )
+
+
+def gradient(problem: Problem, engine: str) -> Timed:
+    """Cost and gradient, at another point in every call as in a training."""
+    part, share = _bearable(problem, engine)
+    function = objective.Objective(part.X, part.y, part.sizes, part.lmbda, engine=engine)
+    points = itertools.cycle([part.theta, part.theta + 1e-9])
+    return Timed(
+        call=lambda: function.evaluate(next(points)),
+        want=partial(right_gradient, part),
+        tolerance=rounding(part),
+        numbers=lambda returned: np.append(returned[1], returned[0]),
+        share=share,
+        operations=gradient_operations(problem),
+    )
+
+
+def differences(problem: Problem, engine: str) -> Timed:
+    """The gradient by central differences; but for "fused" by two whole evaluations for each parameter."""
+    if engine != "fused":
+        module, layers = import_module(objective.ENGINES[engine]), network.layer_table(problem.sizes, *_COURSE)
+        A = np.empty((len(problem.X), problem.sizes[-1]))
+
+        def cost(theta: Array) -> float:
+            module.forward(theta, layers, problem.X, A)
+            return cross_entropy(A, problem) + penalty(theta, problem)
+
+        return whole_differences(problem, cost, SAMPLE[engine])
+    return Timed(
+        call=partial(numerical_gradient, problem.weights, problem.X, problem.y, problem.lmbda),
+        want=lambda: right_gradient(problem)[:-1],
+        tolerance=DIFFERENCES_TOLERANCE,
+        numbers=network.pack,
+    )
+
+
+def training(problem: Problem, engine: str, solver: str = "cg") -> Timed:
+    """From data to the weights of lowest cost."""
+    part, share = _bearable(problem, engine)
+    iterations, evaluations = part.maxiter, trained(part, solver, part.maxiter)[1]
+    if engine == "python":
+        iterations = min(iterations, PYTHON_ITERATIONS)
+        share *= trained(part, solver, iterations)[1] / evaluations
+    return Timed(
+        call=partial(trained, part, solver, iterations, engine),
+        want=partial(right_training, part, solver),
+        tolerance=TRAINING_FACTOR * rounding(part),
+        numbers=lambda returned: returned[0],
+        checked=partial(trained, part, solver, COMPARED_ITERATIONS, engine),
+        share=share,
+        operations=evaluations * gradient_operations(problem),
+    )
+
+
+def trained(problem: Problem, solver: str, maxiter: int, engine: str = "fused") -> tuple[Array, int]:
+    """Weights (P,) after so many iterations, and how many evaluations that took: what `fastnn.train` does."""
+    function = objective.Objective(problem.X, problem.y, problem.sizes, problem.lmbda, engine=engine)
+    theta, outcome, _ = solvers.minimize(function, problem.theta, solver, maxiter, lambda iteration, cost: None)
+    return theta, outcome.evaluations
+
+
+WORKLOADS: dict[str, Workload] = {
+    "forward": forward,
+    "cost and gradient": gradient,
+    "gradient check": differences,
+    "training": training,
+}
+
+# The stencil's own error, step**2/6 of the third derivative, and what subtracting two costs leaves, are
+# 1e-9 of the gradient; a gradient that is wrong by 1e-6 must be seen.
+DIFFERENCES_TOLERANCE = 1e-7
+
+# How much further apart than their gradients a few iterations may bring two trainings: their line searches
+# divide differences of the cost by the step. On random data 700 times was seen; a gradient that is
+# wrong by 1e-6 must be seen too.
+TRAINING_FACTOR = 1e5
+
+_COURSE = ("sigmoid", "sigmoid")
+
+
+def _bearable(problem: Problem, engine: str) -> tuple[Problem, float]:
+    """As much of a problem as the engine can be asked to solve again and again, and its share."""
+    part = problem.part(PYTHON_EXAMPLES) if engine == "python" else problem
+    return part, len(part.X) / len(problem.X)
+
+
+def right_outputs(problem: Problem) -> Array:
+    """What `forward` should give, (m K,): by the reference, in float64."""
+    return objective.forward(problem.weights, problem.X.astype(np.float64), engine="numpy").ravel()
+
+
+def right_gradient(problem: Problem) -> Array:
+    """What `gradient` should give, (P + 1,), the cost last: by the reference, in float64."""
+    wide = problem.X.astype(np.float64, copy=False)
+    cost, matrices = objective.cost_and_gradient(problem.weights, wide, problem.y, problem.lmbda, engine="numpy")
+    return np.append(network.pack(matrices), cost)
+
+
+def right_training(problem: Problem, solver: str) -> Array:
+    """What `training` should give after a few iterations, (P,): by the reference, in float64."""
+    wide = problem._replace(X=problem.X.astype(np.float64, copy=False))
+    return trained(wide, solver, COMPARED_ITERATIONS, "numpy")[0]
+
+
+def whole_differences(problem: Problem, cost: Callable[[Array], float], count: int) -> Timed:
+    """(J(theta_p + STEP) - J(theta_p - STEP)) / (2 STEP) for the `count` parameters of the largest gradient."""
+    gradient = right_gradient(problem)[:-1]
+    parameters = np.argsort(-np.abs(gradient))[:count]
+    theta = problem.theta.copy()
+
+    def call() -> Array:
+        numbers = []
+        for p in parameters:
+            here = theta[p]
+            theta[p] = here + STEP
+            up = cost(theta)
+            theta[p] = here - STEP
+            numbers.append((up - cost(theta)) / (2.0 * STEP))
+            theta[p] = here
+        return np.array(numbers)
+
+    return Timed(
+        call,
+        want=lambda: gradient[parameters],
+        tolerance=DIFFERENCES_TOLERANCE,
+        share=len(parameters) / len(theta),
+    )
+
+
+def cross_entropy(A: Array, problem: Problem) -> float:
+    """The mean loss, by the textbook's formula from outputs (m, K)."""
+    own = A[np.arange(len(A)), problem.y]
+    return float(np.log1p(-own).sum() - np.log(own).sum() - np.log1p(-A).sum()) / len(A)
+
+
+def penalty(theta: Array, problem: Problem) -> float:
+    """What the regularisation adds to the cost."""
+    squares = sum(float(np.square(W[:, 1:]).sum()) for W in network.matrices(theta, problem.sizes))
+    return problem.lmbda / (2 * len(problem.X)) * squares
+
+
+def forward_operations(problem: Problem) -> float:
+    """A product and a sum for each example and parameter."""
+    return 2.0 * len(problem.X) * len(problem.theta)
+
+
+def gradient_operations(problem: Problem) -> float:
+    """Forward, the same again for the weights' gradients, and the deltas of the hidden layers."""
+    deltas = sum(below * above for below, above in itertools.pairwise(problem.sizes[1:]))
+    return 2.0 * len(problem.X) * (2 * len(problem.theta) + deltas)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a contestant needed for the whole workload, in each round."""
+
+    seconds: Array
+    error: float
+    compile_seconds: float
+    operations: float | None
+    share: float
+
+
+@dataclass(frozen=True)
+class Group:
+    """Contestants that ran against each other; `square` is what a square product took in the same rounds."""
+
+    title: str
+    results: dict[str, Result]
+    square: Array
+
+
+def first_call(timed: Timed) -> tuple[float, float]:
+    """Seconds of a contestant's first call, in which code is compiled or read from a cache; and its error.
+
+    Raises
+    ------
+    ArithmeticError
+        If the numbers are not the reference's to `timed.tolerance`.
+    """
+    start = time.perf_counter()
+    returned = timed.call()
+    seconds = time.perf_counter() - start
+    error = timed.error(returned)
+    if not error <= timed.tolerance:
+        raise ArithmeticError(f"differs from the reference by {error:.1e}; at most {timed.tolerance:.1e} is wanted")
+    return seconds, error
+
+
+def measure(
+    title: str,
+    contestants: Mapping[str, Timed],
+    first: Mapping[str, tuple[float, float]],
+    dtype: Any,
+    rounds: int,
+    progress: Callable[[], object] = lambda: None,
+) -> Group:
+    """Let them run in turns, with a square product of that type; `first` is what `first_call` gave for each."""
+    calls: dict[str, Callable[[], Any]] = {name: timed.call for name, timed in contestants.items()}
+    seconds = timing.interleave(calls | {"": timing.square_product(dtype)}, rounds, progress)
+    results = {}
+    for name, timed in contestants.items():
+        first_seconds, error = first[name]
+        compiling = max(0.0, first_seconds - float(np.median(seconds[name])))
+        results[name] = Result(seconds[name] / timed.share, error, compiling, timed.operations, timed.share)
+    return Group(title, results, seconds[""])
+
+
+# What `climb` asks for, so that it ends within a minute with four rungs on two cores: multiplications and
+# additions of an evaluation, parameters times examples of a gradient check, seconds of training.
+ROUNDS = 3
+EVALUATION_LIMIT, CHECK_LIMIT, TRAINING_SECONDS = 2e9, 6e7, 0.8
+
+
+def examples_within_limit(sizes: tuple[int, ...]) -> int:
+    """Of how many examples an evaluation is within EVALUATION_LIMIT."""
+    return max(1, int(EVALUATION_LIMIT / (4 * network.parameter_count(sizes))))
+
+
+def climb(problem: Problem, progress: Callable[[str, int], object]) -> list[Group]:
+    """All workloads with all rungs; `progress(what, done)` is told what is next, and how much of `STEPS` is done."""
+    groups: list[Group] = []
+    for name, workload in WORKLOADS.items():
+        task, about = problem, ""
+        if name == "gradient check":
+            task = problem.part(max(1, int(CHECK_LIMIT / len(problem.theta))))
+        elif name == "training":
+            others = [groups[1].results[rung] for engine, rung in RUNGS.items() if engine != "python"]
+            evaluation = sum(float(np.median(result.seconds)) for result in others)
+            task = problem._replace(maxiter=int(np.clip(TRAINING_SECONDS / (2.2 * evaluation), 1, problem.maxiter)))
+            about = f", {task.maxiter} iteration{'s' if task.maxiter > 1 else ''}"
+        progress(name, 0)
+        timed, first = {}, {}
+        for engine, rung in RUNGS.items():
+            timed[rung] = workload(task, engine)
+            first[rung] = first_call(timed[rung])
+            progress(name, 1)
+        title = f"{name}{about}, {task}"
+        groups.append(measure(title, timed, first, task.X.dtype, ROUNDS, partial(progress, name, 1)))
+    return groups
+
+
+STEPS = len(WORKLOADS) * (len(RUNGS) + (len(RUNGS) + 1) * ROUNDS)
+
+
+class Ratio(NamedTuple):
+    """Of two contestants' times, over the rounds."""
+
+    median: float
+    lowest: float
+    highest: float
+
+    def __str__(self) -> str:
+        return f"{three_digits(self.median)} ({three_digits(self.lowest)} - {three_digits(self.highest)})"
+
+
+def ratio(slow: Result, fast: Result) -> Ratio:
+    """How many times as fast as `slow` the other is."""
+    ratios = slow.seconds / fast.seconds
+    return Ratio(float(np.median(ratios)), float(ratios.min()), float(ratios.max()))
+
+
+def ranked(group: Group) -> list[str]:
+    """The contestants' names, the fastest first: by the ratio to the baseline, or to the first there is."""
+    base = group.results.get(BASELINE) or next(iter(group.results.values()))
+    return sorted(group.results, key=lambda name: ratio(group.results[name], base).median)
+
+
+def best_peer(group: Group) -> str | None:
+    """The fastest that is no rung of the ladder."""
+    return next((name for name in ranked(group) if name.split(",")[0] not in RUNGS.values()), None)
+
+
+def gflops(group: Group, name: str) -> float | None:
+    """Of a contestant, 1e9 floating-point operations a second."""
+    result = group.results[name]
+    return None if result.operations is None else result.operations / float(np.median(result.seconds)) / 1e9
+
+
+def share_of_square(group: Group, name: str) -> float | None:
+    """A contestant's speed over that of the square product, median over the rounds."""
+    operations = group.results[name].operations
+    if operations is None:
+        return None
+    speeds = operations / group.results[name].seconds
+    return float(np.median(speeds / (2.0 * timing.SQUARE**3 / group.square)))
+
+
+def columns(group: Group) -> list[list[str]]:
+    """The group as a table of words, head first, a contestant each, the fastest first."""
+    peer = best_peer(group)
+    table = [["", "time", f"x {BASELINE} (rounds)", f"x {peer} (rounds)", "GFLOP/s", "of BLAS", "error"]]
+    for name in ranked(group):
+        result = group.results[name]
+        speed, part = gflops(group, name), share_of_square(group, name)
+        table.append(
+            [
+                name,
+                duration(float(np.median(result.seconds))) + ("*" if result.share < 1.0 else ""),
+                str(ratio(group.results[BASELINE], result)) if BASELINE in group.results else "",
+                str(ratio(group.results[peer], result)) if peer else "",
+                "" if speed is None else three_digits(speed),
+                "" if part is None else f"{100 * part:.0f} %",
+                f"{result.error:.0e}" if result.error else "reference",
+            ]
+        )
+    empty = [i for i, cells in enumerate(zip(*table[1:], strict=True)) if not any(cells)]
+    return [[cell for i, cell in enumerate(row) if i not in empty] for row in table]
+
+
+def summary(group: Group) -> list[str]:
+    """The same as lines of text under the group's title."""
+    table = columns(group)
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    lines = [group.title]
+    for first, *rest in table:
+        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
+        lines.append("  " + "  ".join(cells).rstrip())
+    return lines
+
+
+NOTES = (
+    f"x {BASELINE}: how many times as fast, median of the rounds (lowest - highest); in a round all ran in turns.",
+    f"of BLAS: GFLOP/s as a share of those of a {timing.SQUARE} x {timing.SQUARE} matrix product in the same rounds.",
+    "error: |got - want| / |want|, want by the NumPy reference in float64.",
+    "*: a part was timed, and scaled to the whole.",
+)
+
+
+def headline(group: Group) -> str:
+    """In a sentence, how fast `fused` is."""
+    fused = group.results[FUSED]
+    others = [name for name in (BASELINE, best_peer(group)) if name in group.results]
+    ratios = {name: ratio(group.results[name], fused).median for name in others}
+    said = " and ".join(f"{three_digits(value)} times as fast as {name}" for name, value in ratios.items())
+    return f"{group.title}: fused takes {duration(float(np.median(fused.seconds)))}, {said}"
+
+
+def duration(seconds: float) -> str:
+    """With three digits, in a unit that suits."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{three_digits(seconds / size)} {unit}"
+    return f"{three_digits(seconds / 1e-6)} us"
+
+
+def three_digits(number: float) -> str:
+    """Three digits, and no exponent."""
+    digits = 2 - int(np.floor(np.log10(number))) if number > 0.0 else 2
+    return f"{number:,.{max(0, digits)}f}"

@@ -1,0 +1,134 @@
+"""What the benchmarks compare is the same: engines and peers, at every workload, shape and type."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from bench import workloads
+from bench.workloads import CASES, Contestant
+from fastnn import ladder, network, objective
+
+pytestmark = pytest.mark.filterwarnings("default")  # other libraries warn of what is theirs to mend
+
+FAULT = 1e-6  # of one weight's gradient, what must be seen
+
+# Each contestant at each of its workloads once, however many shapes it is timed at.
+CONTESTANTS = {
+    (case.workload, contestant.name, case.dtype): contestant
+    for case in CASES
+    for contestant in case.contestants
+    if case.group in ("ladder", "dtypes")
+}
+each_contestant = pytest.mark.parametrize(
+    ("workload", "name", "dtype"), CONTESTANTS, ids=lambda value: value.replace(", ", "-").replace(" ", "_")
+)
+
+# One hidden layer and two, none of a tile's or a vector's size; m at and around the smallest block.
+SHAPES = [(15, (7, 5, 3)), (16, (7, 5, 3)), (33, (30, 9, 5, 4))]
+
+
+def made(contestant: Contestant, problem: ladder.Problem) -> ladder.Timed:
+    if contestant.missing:
+        pytest.skip(contestant.missing)
+    return contestant.make(problem)
+
+
+@each_contestant
+@pytest.mark.parametrize(("m", "sizes"), SHAPES, ids=str)
+def test_same_numbers(workload, name, dtype, m, sizes):
+    if name == "torch.compile" and m != 15:
+        pytest.skip("a compilation takes 20 s; one shape, and those of bench/, are enough")
+    problem = workloads.problem(m, sizes, dtype)._replace(maxiter=5)
+    ladder.first_call(made(CONTESTANTS[workload, name, dtype], problem))
+
+
+def perturbed(timed, entry, fault):
+    """The same contestant, with a fault in one entry of what is compared."""
+
+    def numbers(returned):
+        got = np.array(timed.numbers(returned))
+        got[entry] += fault(got[entry], np.linalg.norm(got))
+        return got
+
+    return timed._replace(numbers=numbers)
+
+
+@each_contestant
+def test_fault_in_any_entry_is_seen(workload, name, dtype):
+    """In float64 each entry wrong by 1e-6 of itself; in float32, whose own rounding is a tenth of that, of the norm.
+
+    Entries smaller than 1e-6 of the norm would pass; these networks have none. Differences of costs
+    themselves err by 1e-10 of the norm, and trainings are compared to 1e-9 of it.
+    """
+    problem = workloads.problem(4, (3, 2, 2), dtype)._replace(maxiter=5)
+    timed = made(CONTESTANTS[workload, name, dtype], problem)
+    returned = timed.call()
+    count = len(timed.numbers(returned))
+    own = dtype == "float64" and timed.tolerance < 1e-12
+    for entry in range(count):
+        fault = (lambda value, norm: FAULT * value) if own else (lambda value, norm: FAULT * norm)
+        assert timed.error(returned) <= timed.tolerance
+        assert not perturbed(timed, entry, fault).error(returned) <= timed.tolerance, entry
+    nothing = timed._replace(numbers=lambda returned: np.full(count, np.nan))
+    with pytest.raises(ArithmeticError, match="differs from the reference by nan"):
+        ladder.first_call(nothing)
+
+
+@pytest.mark.parametrize("engine", ["python", "loop", "fused"])
+@pytest.mark.parametrize(
+    "make", [ladder.gradient, ladder.training, functools.partial(ladder.training, solver="l-bfgs")]
+)
+def test_fault_inside_an_engine_is_seen(engine, make, monkeypatch):
+    """The largest entry of the gradient wrong by 1e-6 of itself, in every evaluation."""
+    problem = workloads.problem(40, (7, 5, 3), "float64")._replace(maxiter=5)
+    ladder.first_call(make(problem, engine))
+    right = objective.Objective.evaluate
+
+    def wrong(self, theta):
+        cost, gradient = right(self, theta)
+        gradient = gradient.copy()
+        if self._module.__name__ == objective.ENGINES[engine]:
+            gradient[np.abs(gradient).argmax()] *= 1.0 + FAULT
+        return cost, gradient
+
+    monkeypatch.setattr(objective.Objective, "evaluate", wrong)
+    with pytest.raises(ArithmeticError, match="differs from the reference by"):
+        ladder.first_call(make(problem, engine))
+
+
+def test_fault_inside_scikit_learn_is_seen(monkeypatch):
+    """Its gradient is not public: a fault in what its backpropagation returns shows in the trained weights."""
+    pytest.importorskip("sklearn", reason=CONTESTANTS["forward", "scikit-learn", "float64"].missing)
+    from sklearn.neural_network import MLPClassifier
+
+    right = MLPClassifier._loss_grad_lbfgs
+
+    def wrong(self, *arguments):
+        cost, gradient = right(self, *arguments)
+        gradient[np.abs(gradient).argmax()] *= 1.0 + FAULT
+        return cost, gradient
+
+    problem = workloads.problem(40, (7, 5, 3), "float64")._replace(maxiter=5)
+    contestant = CONTESTANTS["training, L-BFGS", "scikit-learn", "float64"]
+    ladder.first_call(contestant.make(problem))
+    monkeypatch.setattr(MLPClassifier, "_loss_grad_lbfgs", wrong)
+    with pytest.raises(ArithmeticError, match="differs from the reference by"):
+        ladder.first_call(contestant.make(problem))
+
+
+def test_every_group_is_there():
+    assert {case.group for case in CASES} == {"ladder", "dtypes", "shapes", "threads", "start"}
+    assert {case.workload for case in CASES if case.group == "ladder"} == set(workloads.WORKLOADS)
+    for case in CASES:
+        names = [contestant.name for contestant in case.contestants]
+        assert ladder.BASELINE in names
+        assert len(set(names)) == len(names)
+
+
+def test_operations():
+    """Of 2 examples and a 3-2-2 network, 14 parameters: by hand."""
+    problem = workloads.problem(2, (3, 2, 2), "float64")
+    assert ladder.forward_operations(problem) == 2 * 2 * 14
+    assert ladder.gradient_operations(problem) == 2 * 2 * (2 * 14 + 4)
+    assert network.parameter_count((3, 2, 2)) == 14
