@@ -7,6 +7,8 @@ import os
 import shutil
 import sys
 import tempfile
+import warnings
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,8 @@ def pytest_configure(config):
     if not config.pluginmanager.hasplugin("benchmark"):
         raise pytest.UsageError('--benchmark needs pytest-benchmark; python -m pip install "fastnn[test]" brings it')
     option.benchmark = True
+    # "Nothing to save", "another machine": news, and no reason to fail.
+    warnings.filterwarnings("default", category=import_module("pytest_benchmark.logger").PytestBenchmarkWarning)
     # So that the seconds of first calls are those of compiling, and not of reading what an earlier run has left.
     config.empty_cache = tempfile.mkdtemp()
     os.environ.setdefault("FASTNN_CACHE", config.empty_cache)

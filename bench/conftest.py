@@ -1,5 +1,6 @@
 """How a benchmark is run, what it stores beside its time, and the summary after the table."""
 
+import re
 import shlex
 from importlib.metadata import PackageNotFoundError, version
 
@@ -89,8 +90,8 @@ def pytest_benchmark_update_machine_info(config, machine_info):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_json(config, benchmarks, output_json):
-    """The command as it was typed, but for folders."""
-    words = [word if "/" not in word else word.rsplit("/", 1)[1] for word in config.invocation_params.args]
+    """The command as it was typed, but for the folders of files."""
+    words = [re.sub(r"[^=]*/", "", word) for word in config.invocation_params.args]
     output_json["command"] = shlex.join(["pytest", *words])
 
 

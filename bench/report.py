@@ -10,6 +10,7 @@ changes, a tree that has some now, and a run in which an error is missing.
 
 import argparse
 import hashlib
+import itertools
 import json
 import math
 import subprocess
@@ -107,21 +108,19 @@ def cut(text):
 def sections(kept):
     """What belongs between the markers of each file."""
     groups = by_kind(kept)
+    growing = groups["ladder"][1:2] + groups["dtypes"] + groups["shapes"]
+    tables = [(f"**{kind}**", *map(whole, groups[kind])) for kind in ("ladder", "threads", "start")]
+    parts = [
+        explained(kept),
+        losses(groups["ladder"][:1] + groups["ladder"][2:] + growing),
+        f"**shapes**, cost and gradient by `fused`\n\n{growth(growing)}",
+        *itertools.chain(*tables),
+    ]
     return {
         README: f"![How long each rung and each peer takes](bench/ladder.png)\n\n{overview(groups['ladder'])}\n"
         f"{explained(kept)}",
-        BENCH_README: "\n".join(
-            [
-                explained(kept),
-                "**Growth**, cost and gradient. Times are those of `fused`.\n",
-                growth(groups["ladder"][1:2] + groups["dtypes"] + groups["shapes"]),
-                *(f"**{heading}**\n\n{whole(group)}" for kind, heading in HEADINGS.items() for group in groups[kind]),
-            ]
-        ),
+        BENCH_README: "\n".join(part.rstrip("\n") + "\n" for part in parts),
     }
-
-
-HEADINGS = {"threads": "Threads", "start": "Cold and warm start", "ladder": "The ladder and the peers"}
 
 
 def by_kind(kept):
@@ -139,21 +138,23 @@ def measured_on(kept):
 
 
 def explained(kept):
-    rounds = len(kept["rows"][0]["seconds"])
+    counts = {len(row["seconds"]) for row in kept["rows"]}
+    rounds = f"{min(counts)} to {max(counts)}"
     return (
         f"Measured on {kept['date']} at commit {kept['commit']} by `{kept['command']}`: {measured_on(kept)}. "
-        f"*x {ladder.BASELINE}*, *x peer*: how many times as fast, the median of {rounds} rounds (lowest - highest), "
-        "in each of which all contestants ran in turns. *of BLAS*: floating-point operations a second, as a share "
-        f"of those of a {timing.SQUARE} x {timing.SQUARE} matrix product in the same rounds. *error*: |got - want| / "
-        f"|want|, want by the NumPy reference in float64. *: a part was timed, and scaled to the whole.\n"
+        f"*x*: how many times as fast as {ladder.BASELINE} or another, the median of {rounds} rounds "
+        "(lowest - highest) in which all contestants ran in turns. *of BLAS*: floating-point operations a second, "
+        f"as a share of those of a {timing.SQUARE} x {timing.SQUARE} matrix product in the same rounds. *error*: "
+        "|got - want| / |want|, want by the NumPy engine in float64. A star: a part was timed, and scaled to the "
+        "whole.\n"
     )
 
 
 def overview(groups):
-    """A row for each contestant, a column for each workload: time, and speed as a multiple of NumPy's."""
+    """A row for each contestant, `fused` last; a column for each workload: time, and speed as a multiple of NumPy's."""
     names = list(dict.fromkeys(name for group in groups for name in group.results))
     rows = [["", *(group.title.split(", 5,000")[0] for group in groups)]]
-    for name in [*sorted(names, key=lambda name: name == ladder.FUSED)]:
+    for name in sorted(names, key=lambda name: name == ladder.FUSED):
         cells = [
             f"{time_of(group, name)}, {multiple(group, ladder.BASELINE, name)}" if name in group.results else ""
             for group in groups
@@ -163,7 +164,18 @@ def overview(groups):
     return markdown(rows)
 
 
+def losses(groups):
+    """In a sentence, where `fused` is not the fastest."""
+    lost = []
+    for group in groups:
+        name = ladder.ranked(group)[0]
+        if name != ladder.FUSED:
+            lost.append(f"{group.title} ({ladder.ratio(group.results[name], group.results[ladder.FUSED])} x {name})")
+    return f"`fused` is not the fastest in {len(lost)} of {len(groups)} cases: {'; '.join(lost)}."
+
+
 def growth(groups):
+    """A row for each group, about `fused` alone."""
     rows = [["m x layers, type", "time", "GFLOP/s", "of BLAS", f"x {ladder.BASELINE}", "x best peer", "", "error"]]
     for group in groups:
         peer = ladder.best_peer(group)
@@ -193,7 +205,11 @@ def time_of(group, name):
 
 
 def multiple(group, slow, fast):
-    return "1 x" if slow == fast else f"{ladder.ratio(group.results[slow], group.results[fast])} x"
+    return (
+        "1 x"
+        if slow == fast
+        else f"{ladder.three_digits(ladder.ratio(group.results[slow], group.results[fast]).median)} x"
+    )
 
 
 def markdown(rows):

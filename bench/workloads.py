@@ -82,7 +82,7 @@ class Case(NamedTuple):
     sizes: tuple[int, ...]
     dtype: str
     contestants: tuple[Contestant, ...]
-    rounds: int = 5
+    rounds: int = 7
 
     def problem(self) -> ladder.Problem:
         return problem(self.m, self.sizes, self.dtype)
@@ -191,11 +191,11 @@ CASES = [
     *(Case("ladder", workload, *DIGITS, "float64", everyone(workload)) for workload in WORKLOADS),
     Case("dtypes", "cost and gradient", *DIGITS, "float32", everyone("cost and gradient")),
     *(
-        Case("shapes", "cost and gradient", m, sizes, dtype, everyone("cost and gradient", COMPILED))
+        Case("shapes", "cost and gradient", m, sizes, dtype, everyone("cost and gradient", COMPILED), rounds=5)
         for m, sizes in SHAPES
         for dtype in DTYPES
     ),
     *(Case("threads", "cost and gradient on threads", *DIGITS, dtype, on_threads()) for dtype in DTYPES),
-    Case("start", "new process, cost and gradient once", *DIGITS, "float64", starts(), rounds=2),
+    Case("start", "new process, cost and gradient once", *DIGITS, "float64", starts(), rounds=3),
 ]
 TITLED = {str(case): case for case in CASES}

@@ -264,6 +264,8 @@ def _bench_problem(options: argparse.Namespace) -> "Problem":
         return ladder.random_problem(m, sizes)._replace(lmbda=lmbda)
     X, y = _examples(options)
     classes, indices = np.unique(y, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"--data holds one label only, {classes[0]!r}; at least two classes are wanted")
     sizes = (X.shape[1], *options.hidden, len(classes))
     problem = ladder.Problem(sizes, X, indices, network.pack(network.init_weights(sizes)), lmbda)
     part = problem.part(m or ladder.examples_within_limit(sizes))

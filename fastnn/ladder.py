@@ -377,6 +377,17 @@ def ranked(group: Group) -> list[str]:
     return sorted(group.results, key=lambda name: ratio(group.results[name], base).median)
 
 
+def places(group: Group) -> dict[str, int]:
+    """Who is first, second, ...; whoever was ahead of the one before in one round or more shares its place."""
+    found: dict[str, int] = {}
+    before = None
+    for number, name in enumerate(ranked(group), start=1):
+        tied = before is not None and ratio(group.results[name], group.results[before]).lowest < 1.0
+        found[name] = found[before] if tied and before else number
+        before = name
+    return found
+
+
 def best_peer(group: Group) -> str | None:
     """The fastest that is no rung of the ladder."""
     return next((name for name in ranked(group) if name.split(",")[0] not in RUNGS.values()), None)
@@ -399,13 +410,14 @@ def share_of_square(group: Group, name: str) -> float | None:
 
 def columns(group: Group) -> list[list[str]]:
     """The group as a table of words, head first, a contestant each, the fastest first."""
-    peer = best_peer(group)
-    table = [["", "time", f"x {BASELINE} (rounds)", f"x {peer} (rounds)", "GFLOP/s", "of BLAS", "error"]]
+    peer, place = best_peer(group), places(group)
+    table = [["", "", "time", f"x {BASELINE} (rounds)", f"x {peer} (rounds)", "GFLOP/s", "of BLAS", "error"]]
     for name in ranked(group):
         result = group.results[name]
         speed, part = gflops(group, name), share_of_square(group, name)
         table.append(
             [
+                f"{place[name]}.",
                 name,
                 duration(float(np.median(result.seconds))) + ("*" if result.share < 1.0 else ""),
                 str(ratio(group.results[BASELINE], result)) if BASELINE in group.results else "",
@@ -415,8 +427,8 @@ def columns(group: Group) -> list[list[str]]:
                 f"{result.error:.0e}" if result.error else "reference",
             ]
         )
-    empty = [i for i, cells in enumerate(zip(*table[1:], strict=True)) if not any(cells)]
-    return [[cell for i, cell in enumerate(row) if i not in empty] for row in table]
+    empty = [column for column, cells in enumerate(zip(*table[1:], strict=True)) if not any(cells)]
+    return [[cell for column, cell in enumerate(row) if column not in empty] for row in table]
 
 
 def summary(group: Group) -> list[str]:
@@ -424,8 +436,9 @@ def summary(group: Group) -> list[str]:
     table = columns(group)
     widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
     lines = [group.title]
-    for first, *rest in table:
-        cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))]
+    for row in table:
+        cells = [cell.rjust(width) for cell, width in zip(row, widths, strict=True)]
+        cells[1] = row[1].ljust(widths[1])
         lines.append("  " + "  ".join(cells).rstrip())
     return lines
 
@@ -434,7 +447,7 @@ NOTES = (
     f"x {BASELINE}: how many times as fast, median of the rounds (lowest - highest); in a round all ran in turns.",
     f"of BLAS: GFLOP/s as a share of those of a {timing.SQUARE} x {timing.SQUARE} matrix product in the same rounds.",
     "error: |got - want| / |want|, want by the NumPy reference in float64.",
-    "*: a part was timed, and scaled to the whole.",
+    "*: a part was timed, and scaled to the whole. Equal places: neither was ahead in every round.",
 )
 
 

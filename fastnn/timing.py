@@ -46,9 +46,10 @@ def _block(call: Callable[[], object]) -> float:
         seconds = _timed(call)
         if seconds >= BLOCK:
             return seconds
-    times: list[float] = []
-    while sum(times) < BLOCK:
+    times, total = [], 0.0
+    while total < BLOCK:
         times.append(_timed(call))
+        total += times[-1]
     return float(np.median(times))
 
 

@@ -17,6 +17,7 @@ def here(tmp_path, monkeypatch):
     y = np.repeat([3, 5], 20)
     X = np.where(y == 3, 1.0, -1.0)[:, None] + 0.3 * rng.standard_normal((40, 4))
     np.savez("data.npz", X=X, y=y)
+    np.savez("one-label.npz", X=X, y=np.ones(40, int))
     np.savetxt("unlabelled.csv", X, delimiter=",")
     return tmp_path
 
@@ -115,6 +116,47 @@ def test_show(here, capsys):
         assert f"saved {name}" in capsys.readouterr().out or name == "units.png"
 
 
+def test_bench(here, capsys, monkeypatch):
+    from fastnn import ladder
+
+    monkeypatch.setattr(ladder, "ROUNDS", 1)
+    assert main(["bench", "--data", "data.npz", "--hidden", "3,2"]) == 0
+    out = capsys.readouterr().out
+    for words in ("forward, 40 x 4-3-2-2, float64", "cost and gradient, 40", "gradient check, 40", "iterations, 40"):
+        assert words in out
+    for rung in ladder.RUNGS.values():
+        assert out.count(f".  {rung} ") == 4
+    assert "cost and gradient, 40 x 4-3-2-2, float64: fused takes" in out
+    assert "saved ladder.png" in out
+    assert (here / "ladder.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch):
+    from fastnn import cli, ladder
+
+    monkeypatch.setattr(ladder, "ROUNDS", 1)
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    assert main(["bench", "--sizes", "5,4,3", "--examples", "30", "--lmbda", "0.5"]) == 0
+    shown = capsys.readouterr()
+    assert "cost and gradient, 30 x 5-4-3, float64" in shown.out
+    assert "no picture: it needs matplotlib" in shown.err
+    assert not (here / "ladder.png").exists()
+
+
+def test_bench_takes_no_more_than_a_minute_allows(here, capsys, monkeypatch):
+    from fastnn import cli, ladder
+
+    monkeypatch.setattr(ladder, "EVALUATION_LIMIT", 4 * 8 * 11)  # a 4-2 network has 10 parameters, a 4-1-2 one 9
+    options = cli._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1"])
+    problem = cli._bench_problem(options)
+    assert capsys.readouterr().out == "on 9 of 40 examples, to end within a minute; --examples 40 takes all\n"
+    assert len(problem.X) == 9
+    assert problem.sizes == (4, 1, 2)
+    options = cli._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1", "--examples", "40"])
+    assert len(cli._bench_problem(options).X) == 40
+    assert capsys.readouterr().out == ""
+
+
 def test_info(capsys):
     assert main(["info"]) == 0
     out = capsys.readouterr().out
@@ -137,6 +179,15 @@ def test_info(capsys):
         ("check --examples 0", "--examples is 0"),
         ("show --order X --data data.npz", "order is 'X'"),
         ("show --out a.svg", "path is 'a.svg'"),
+        ("show --out no/a.png", "--out is 'no/a.png', in a folder that does not exist"),
+        ("bench --out a.svg", "path is 'a.svg'"),
+        ("bench --out no/a.png", "--out is 'no/a.png', in a folder that does not exist"),
+        ("bench --examples 0", "--examples is 0"),
+        ("bench --lmbda -1", "lmbda is -1.0"),
+        ("bench --sizes 5,3 --data data.npz", "--sizes and --data are both given; one of them is wanted"),
+        ("bench --sizes 5,1", "--sizes ends in 1; at least two classes are wanted"),
+        ("bench --data one-label.npz", "--data holds one label only, np.int64(1); at least two classes are wanted"),
+        ("bench --data missing.csv", "No such file or directory: 'missing.csv'"),
     ],
 )
 def test_bad_input_is_one_line_and_status_2(here, capsys, arguments, message):
@@ -150,7 +201,8 @@ def test_bad_input_is_one_line_and_status_2(here, capsys, arguments, message):
 
 
 @pytest.mark.parametrize(
-    "arguments", ["", "fly", "train --hidden 0", "train --hidden a,b", "predict", "check --all --quick"]
+    "arguments",
+    ["", "fly", "train --hidden 0", "train --hidden a,b", "predict", "check --all --quick", "bench --sizes a"],
 )
 def test_unusable_options(arguments, capsys):
     with pytest.raises(SystemExit) as ended:

@@ -99,12 +99,12 @@ def test_summary():
     """Every number of it by hand."""
     assert ladder.summary(GROUP) == [
         "work",
-        "                  time       x NumPy (rounds)       x PyTorch (rounds)  GFLOP/s  of BLAS      error",
-        "  fused         2.00 s     3.00 (2.00 - 4.00)       1.50 (1.50 - 2.00)    0.500     50 %      1e-16",
-        "  PyTorch       3.00 s     2.00 (1.33 - 2.00)       1.00 (1.00 - 1.00)                        1e-16",
-        "  JAX           5.00 s    1.20 (0.800 - 1.60)    0.600 (0.600 - 0.800)    0.200     20 %      1e-16",
-        "  NumPy         6.00 s     1.00 (1.00 - 1.00)    0.500 (0.500 - 0.750)    0.167     17 %  reference",
-        "  Python loop  40.0 s*  0.150 (0.100 - 0.200)  0.0750 (0.0750 - 0.100)   0.0250      2 %      1e-16",
+        "                      time       x NumPy (rounds)       x PyTorch (rounds)  GFLOP/s  of BLAS      error",
+        "  1.  fused         2.00 s     3.00 (2.00 - 4.00)       1.50 (1.50 - 2.00)    0.500     50 %      1e-16",
+        "  2.  PyTorch       3.00 s     2.00 (1.33 - 2.00)       1.00 (1.00 - 1.00)                        1e-16",
+        "  3.  JAX           5.00 s    1.20 (0.800 - 1.60)    0.600 (0.600 - 0.800)    0.200     20 %      1e-16",
+        "  3.  NumPy         6.00 s     1.00 (1.00 - 1.00)    0.500 (0.500 - 0.750)    0.167     17 %  reference",
+        "  5.  Python loop  40.0 s*  0.150 (0.100 - 0.200)  0.0750 (0.0750 - 0.100)   0.0250      2 %      1e-16",
     ]
     assert ladder.headline(GROUP) == (
         "work: fused takes 2.00 s, 3.00 times as fast as NumPy and 1.50 times as fast as PyTorch"

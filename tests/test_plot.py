@@ -39,6 +39,28 @@ def test_hundred_digits(digits, tmp_path):
     assert picture.std() > 0.05
 
 
+def test_ladder(tmp_path):
+    """Bars as long as times are: each decade of them is as far from the next."""
+    from matplotlib.image import imread
+
+    from fastnn import ladder
+
+    def result(seconds):
+        return ladder.Result(np.full(3, seconds), 0.0, 0.0, None, 1.0)
+
+    names = {"fused": 0.001, "NumPy": 0.01, "Python loop": 0.1}
+    group = ladder.Group("work", {name: result(seconds) for name, seconds in names.items()}, np.ones(3))
+    plot.save_ladder([group], tmp_path / "ladder.png", note="here")
+    picture = imread(tmp_path / "ladder.png")[..., :3]
+    lengths = []
+    for colour in (plot._FUSED, plot._RUNG):
+        rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        rows = (np.abs(picture - rgb).max(axis=2) < 0.02).sum(axis=1)
+        lengths += sorted(set(rows[rows > 40]))
+    assert len(lengths) >= 3
+    assert lengths[1] - lengths[0] == pytest.approx(lengths[-1] - lengths[1], abs=4)
+
+
 def test_without_matplotlib(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(

@@ -1,0 +1,108 @@
+"""`pytest --benchmark`, as typed: what it runs, what it stores, what it says when something is missing."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fastnn import ladder, timing
+from fastnn.kernels import jit
+
+from .conftest import ROOT
+
+
+def run_pytest(*arguments, **environment):
+    folder = jit.cache_folder()
+    kept = {"FASTNN_CACHE": str(folder.parent) if folder else "0"}  # it would compile everything anew otherwise
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        cwd=ROOT, env=os.environ | kept | environment, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def collected(*arguments):
+    """The files that would run."""
+    done = run_pytest("--collect-only", "-q", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {line.split("::")[0] for line in done.stdout.splitlines() if "::" in line}
+
+
+@pytest.mark.parametrize("option", ["--benchmark", "--benchmark-only", "--benchmark-save=x", "--benchmark-json=x"])
+def test_benchmarks_and_nothing_else(option, tmp_path):
+    if option.endswith("json=x"):
+        option = f"--benchmark-json={tmp_path / 'x'}"
+    assert collected(option) == {"bench/test_benchmarks.py"}
+
+
+def test_plain_pytest_has_both():
+    files = collected("tests/test_network.py", "bench")
+    assert files == {"tests/test_network.py", "bench/test_benchmarks.py"}
+    assert {"tests/test_timing.py", "bench/test_benchmarks.py"} <= collected()
+
+
+def test_without_the_plugin():
+    done = run_pytest("--benchmark", "-p", "no:benchmark")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert '--benchmark needs pytest-benchmark; python -m pip install "fastnn[test]" brings it' in done.stderr
+    done = run_pytest("-p", "no:benchmark", "bench", "-k", "dtypes and fused", "-rs")
+    assert done.returncode == 0
+    assert 'needs pytest-benchmark; python -m pip install "fastnn[test]" brings it' in done.stdout
+    assert "1 skipped" in done.stdout
+
+
+def test_a_run(tmp_path):
+    """Of one contestant: its time, and the summary with the baseline beside it."""
+    file = tmp_path / "run.json"
+    done = run_pytest("--benchmark", "-k", "dtypes and fused", f"--benchmark-json={file}", "--benchmark-max-time=0.1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 passed" in done.stdout
+    run = json.loads(file.read_text())
+    (bench,) = run["benchmarks"]
+    assert bench["group"] == "cost and gradient, 5,000 x 400-25-10, float32"
+    info = bench["extra_info"]
+    assert len(info["seconds"]) == len(info["square_seconds"]) == 7
+    assert min(info["seconds"]) > 0.0
+    assert 0.0 < info["error"] <= 1e-5
+    assert info["compile_seconds"] > 0.0
+    assert info["contestant"] == "fused"
+    assert info["operations"] == 2 * 5000 * (2 * 10_285 + 250)
+    assert set(timing.MACHINE) <= set(run["machine_info"])
+    command = "pytest -p no:cacheprovider --benchmark -k 'dtypes and fused' --benchmark-json=run.json"
+    assert run["command"] == f"{command} --benchmark-max-time=0.1"
+
+    summary = done.stdout.split("who is how fast")[1]
+    for name in ("fused", "NumPy"):
+        assert f".  {name} " in summary
+    ratio = float(summary.split(".  fused ")[1].split("ms")[1].split("(")[0])
+    median = np.median(info["seconds"])
+    assert ratio > 1.0
+    assert (
+        f"fused takes {ladder.duration(float(median))}, {ladder.three_digits(ratio)} times as fast as NumPy" in summary
+    )
+
+
+def test_a_wrong_result_is_not_timed(tmp_path):
+    """A fault of a millionth in one entry of what the engine returns: the benchmark fails, the others run."""
+    plugin = tmp_path / "fault.py"
+    plugin.write_text(
+        "import numpy as np\n"
+        "from fastnn import objective\n"
+        "right = objective.Objective.evaluate\n"
+        "def wrong(self, theta):\n"
+        "    cost, gradient = right(self, theta)\n"
+        "    gradient = gradient.copy()\n"
+        "    if 'fused' in self._module.__name__:\n"
+        "        gradient[np.abs(gradient).argmax()] *= 1 + 1e-6\n"
+        "    return cost, gradient\n"
+        "objective.Objective.evaluate = wrong\n"
+    )
+    done = run_pytest(
+        "--benchmark", "-k", "threads and float64 and (1_thread and (fused or NumPy))", "-p", "fault",
+        "--benchmark-max-time=0.1", PYTHONPATH=str(tmp_path),
+    )  # fmt: skip
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert "1 failed, 1 passed" in done.stdout
+    assert "ArithmeticError: differs from the reference by" in done.stdout
