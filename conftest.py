@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent
 # `bench` can be imported, and an installed fastnn still comes before the one in this folder.
 sys.path.append(str(ROOT))
 
-ASKING = ("only", "json", "save", "autosave", "save_data", "compare", "compare_fail", "histogram", "csv")
+ASKING = ("enable", "only", "json", "save", "autosave", "save_data", "compare", "compare_fail", "histogram", "csv")
 
 
 def pytest_addoption(parser):

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 import pytest
 
-from fastnn import ladder, timing
+from fastnn import comparison, ladder, timing
 
 from . import results
 from .workloads import TITLED
@@ -33,7 +33,7 @@ class Session:
         problem, first = case.problem(), {}
         for contestant in case.contestants:
             name = contestant.name
-            if contestant.missing or name not in [*self.selected[str(case)], ladder.BASELINE]:
+            if contestant.missing or name not in [*self.selected[str(case)], comparison.BASELINE]:
                 continue
             try:
                 timed = contestant.make(problem)
@@ -41,7 +41,8 @@ class Session:
                 self.timed[name] = timed
             except Exception as error:
                 self.failures[name] = error
-        self.groups[str(case)] = ladder.measure(str(case), self.timed, first, case.dtype, case.rounds)
+        if self.timed:
+            self.groups[str(case)] = ladder.measure(str(case), self.timed, first, case.dtype, case.rounds)
 
 
 def pytest_collection_finish(session):
@@ -104,12 +105,12 @@ def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.line(timing.described(timing.machine()))
     for group in groups.values():
         terminalreporter.line("")
-        for line in ladder.summary(group):
+        for line in comparison.summary(group):
             terminalreporter.line(line)
     terminalreporter.line("")
-    for line in ladder.NOTES:
+    for line in comparison.NOTES:
         terminalreporter.line(line)
     terminalreporter.line("")
     for group in groups.values():
-        if ladder.FUSED in group.results:
-            terminalreporter.line(ladder.headline(group))
+        if comparison.FUSED in group.results:
+            terminalreporter.line(comparison.headline(group))

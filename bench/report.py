@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fastnn import ladder, plot, timing
+from fastnn import comparison, plot, timing
 
 from . import results
 from .workloads import CASES, ROOT
@@ -39,7 +39,7 @@ def main(arguments=None):
         kept = condensed(json.loads(options.run.read_text())) if options.run else json.loads(RESULTS.read_text())
         if options.run:
             require_clean_tree()
-    except (OSError, ValueError, KeyError) as problem:
+    except (OSError, ValueError) as problem:
         print(f"bench.report: {problem}", file=sys.stderr)
         return 2
     write(kept)
@@ -48,7 +48,11 @@ def main(arguments=None):
 
 def condensed(run):
     """Of what pytest-benchmark has saved, what is published; raises ValueError if it should not be."""
+    if "command" not in run:
+        raise ValueError("the file is not what pytest --benchmark --benchmark-json=FILE writes, which is wanted")
     commit = run["commit_info"]
+    if commit["id"] in ("unknown", "unversioned"):
+        raise ValueError("the run is of a folder without git; one of a commit is wanted")
     if commit["dirty"]:
         raise ValueError("the run is of a tree with changes that are not committed; one of a commit is wanted")
     rows = [bench["extra_info"] for bench in run["benchmarks"]]
@@ -142,7 +146,7 @@ def explained(kept):
     rounds = f"{min(counts)} to {max(counts)}"
     return (
         f"Measured on {kept['date']} at commit {kept['commit']} by `{kept['command']}`: {measured_on(kept)}. "
-        f"*x*: how many times as fast as {ladder.BASELINE} or another, the median of {rounds} rounds "
+        f"*x*: how many times as fast as {comparison.BASELINE} or another, the median of {rounds} rounds "
         "(lowest - highest) in which all contestants ran in turns. *of BLAS*: floating-point operations a second, "
         f"as a share of those of a {timing.SQUARE} x {timing.SQUARE} matrix product in the same rounds. *error*: "
         "|got - want| / |want|, want by the NumPy engine in float64. A star: a part was timed, and scaled to the "
@@ -154,12 +158,12 @@ def overview(groups):
     """A row for each contestant, `fused` last; a column for each workload: time, and speed as a multiple of NumPy's."""
     names = list(dict.fromkeys(name for group in groups for name in group.results))
     rows = [["", *(group.title.split(", 5,000")[0] for group in groups)]]
-    for name in sorted(names, key=lambda name: name == ladder.FUSED):
+    for name in sorted(names, key=lambda name: name == comparison.FUSED):
         cells = [
-            f"{time_of(group, name)}, {multiple(group, ladder.BASELINE, name)}" if name in group.results else ""
+            f"{time_of(group, name)}, {multiple(group, comparison.BASELINE, name)}" if name in group.results else ""
             for group in groups
         ]
-        rows.append([f"**{name}**" if name == ladder.FUSED else name, *cells])
+        rows.append([f"**{name}**" if name == comparison.FUSED else name, *cells])
     rows.append(["largest error", *(f"{max(r.error for r in group.results.values()):.0e}" for group in groups)])
     return markdown(rows)
 
@@ -168,47 +172,48 @@ def losses(groups):
     """In a sentence, where `fused` is not the fastest."""
     lost = []
     for group in groups:
-        name = ladder.ranked(group)[0]
-        if name != ladder.FUSED:
-            lost.append(f"{group.title} ({ladder.ratio(group.results[name], group.results[ladder.FUSED])} x {name})")
+        name = comparison.ranked(group)[0]
+        if name != comparison.FUSED:
+            times = comparison.ratio(group.results[name], group.results[comparison.FUSED])
+            lost.append(f"{group.title} ({times} x {name})")
     return f"`fused` is not the fastest in {len(lost)} of {len(groups)} cases: {'; '.join(lost)}."
 
 
 def growth(groups):
     """A row for each group, about `fused` alone."""
-    rows = [["m x layers, type", "time", "GFLOP/s", "of BLAS", f"x {ladder.BASELINE}", "x best peer", "", "error"]]
+    rows = [["m x layers, type", "time", "GFLOP/s", "of BLAS", f"x {comparison.BASELINE}", "x best peer", "", "error"]]
     for group in groups:
-        peer = ladder.best_peer(group)
+        peer = comparison.best_peer(group)
         rows.append(
             [
                 group.title.removeprefix("cost and gradient, "),
-                time_of(group, ladder.FUSED),
-                ladder.three_digits(ladder.gflops(group, ladder.FUSED)),
-                f"{100 * ladder.share_of_square(group, ladder.FUSED):.0f} %",
-                str(ladder.ratio(group.results[ladder.BASELINE], group.results[ladder.FUSED])),
-                str(ladder.ratio(group.results[peer], group.results[ladder.FUSED])) if peer else "",
+                time_of(group, comparison.FUSED),
+                comparison.three_digits(comparison.gflops(group, comparison.FUSED)),
+                f"{100 * comparison.share_of_square(group, comparison.FUSED):.0f} %",
+                str(comparison.ratio(group.results[comparison.BASELINE], group.results[comparison.FUSED])),
+                str(comparison.ratio(group.results[peer], group.results[comparison.FUSED])) if peer else "",
                 peer or "",
-                f"{group.results[ladder.FUSED].error:.0e}",
+                f"{group.results[comparison.FUSED].error:.0e}",
             ]
         )
     return markdown(rows)
 
 
 def whole(group):
-    """All that `ladder.summary` shows, as a table."""
-    return f"{group.title}\n\n{markdown(ladder.columns(group))}"
+    """All that `comparison.summary` shows, as a table."""
+    return f"{group.title}\n\n{markdown(comparison.columns(group))}"
 
 
 def time_of(group, name):
     result = group.results[name]
-    return ladder.duration(float(np.median(result.seconds))) + ("*" if result.share < 1.0 else "")
+    return comparison.duration(float(np.median(result.seconds))) + ("*" if result.share < 1.0 else "")
 
 
 def multiple(group, slow, fast):
     return (
         "1 x"
         if slow == fast
-        else f"{ladder.three_digits(ladder.ratio(group.results[slow], group.results[fast]).median)} x"
+        else f"{comparison.three_digits(comparison.ratio(group.results[slow], group.results[fast]).median)} x"
     )
 
 

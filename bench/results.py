@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastnn import ladder
+from fastnn import comparison
 
 
 def stored(case, group, name):
@@ -27,8 +27,8 @@ def groups(rows):
     for row in rows:
         if "contestant" not in row:
             continue
-        group = found.setdefault(row["group"], ladder.Group(row["group"], {}, np.array(row["square_seconds"])))
-        group.results[row["contestant"]] = ladder.Result(
+        group = found.setdefault(row["group"], comparison.Group(row["group"], {}, np.array(row["square_seconds"])))
+        group.results[row["contestant"]] = comparison.Result(
             np.array(row["seconds"]), row["error"], row["compile_seconds"], row["operations"], row["share"]
         )
     return found

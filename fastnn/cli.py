@@ -222,7 +222,7 @@ def _show(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from . import ladder, plot, timing
+    from . import comparison, ladder, plot, timing
 
     out = options.out or Path("ladder.png")
     if options.out or find_spec("matplotlib"):
@@ -238,8 +238,8 @@ def _bench(options: argparse.Namespace) -> int:
 
         groups = ladder.climb(problem, progress)
     for group in groups:
-        print("", *ladder.summary(group), sep="\n")
-    print("", *ladder.NOTES, "", *map(ladder.headline, groups), sep="\n")
+        print("", *comparison.summary(group), sep="\n")
+    print("", *comparison.NOTES, "", *map(comparison.headline, groups), sep="\n")
     if find_spec("matplotlib"):
         plot.save_ladder(groups, out, note=timing.described(timing.machine()))
         print(f"saved {out}")

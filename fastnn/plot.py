@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import ladder, validation
+from . import comparison, validation
 from .validation import Array
 
 
@@ -62,12 +62,12 @@ def _picture(mosaic: Array) -> Any:
 _RUNG, _FUSED, _PEER = "#9db4c8", "#1f5a8c", "#d0c7b8"
 
 
-def save_ladder(groups: Sequence[ladder.Group], path: str | os.PathLike[str], *, note: str = "") -> None:
+def save_ladder(groups: Sequence[comparison.Group], path: str | os.PathLike[str], *, note: str = "") -> None:
     """Draw how long every contestant took: a panel for each group, time on a logarithmic axis.
 
     Parameters
     ----------
-    groups : sequence of ladder.Group
+    groups : sequence of comparison.Group
     path : str or path
         A name that ends in .png.
     note : str
@@ -79,19 +79,20 @@ def save_ladder(groups: Sequence[ladder.Group], path: str | os.PathLike[str], *,
     figure.set_layout_engine("constrained")
     panels = figure.subplots(len(groups), 1, height_ratios=heights, squeeze=False)[:, 0]
     for axes, group in zip(panels, groups, strict=True):
-        names = ladder.ranked(group)[::-1]
+        names = comparison.ranked(group)[::-1]
         seconds = [float(np.median(group.results[name].seconds)) for name in names]
         colours = [
-            _FUSED if name == ladder.FUSED else _RUNG if name in ladder.RUNGS.values() else _PEER for name in names
+            _FUSED if name == comparison.FUSED else _RUNG if name in comparison.RUNGS.values() else _PEER
+            for name in names
         ]
         axes.barh(names, seconds, color=colours, height=0.72)
         axes.set_xscale("log")
         axes.set_xlim(min(seconds) / 3.0, max(seconds) * 12.0)
         for row, (name, value) in enumerate(zip(names, seconds, strict=True)):
-            label = ladder.duration(value)
-            if name != ladder.BASELINE and ladder.BASELINE in group.results:
-                times = ladder.ratio(group.results[ladder.BASELINE], group.results[name]).median
-                label += f",  {_factor(times)} x {ladder.BASELINE}"
+            label = comparison.duration(value)
+            if name != comparison.BASELINE and comparison.BASELINE in group.results:
+                times = comparison.ratio(group.results[comparison.BASELINE], group.results[name]).median
+                label += f",  {_factor(times)} x {comparison.BASELINE}"
             axes.text(value * 1.08, row, label, va="center", fontsize=8)
         axes.set_title(group.title, loc="left", fontsize=9, fontweight="bold")
         axes.tick_params(axis="both", labelsize=8)
@@ -103,7 +104,7 @@ def save_ladder(groups: Sequence[ladder.Group], path: str | os.PathLike[str], *,
 
 
 def _factor(times: float) -> str:
-    return ladder.three_digits(times) if times >= 1.0 else f"1/{ladder.three_digits(1.0 / times)}"
+    return comparison.three_digits(times) if times >= 1.0 else f"1/{comparison.three_digits(1.0 / times)}"
 
 
 def check_path(path: str | os.PathLike[str]) -> None:

@@ -14,6 +14,7 @@ from .validation import Array
 REST = 0.1  # seconds before a block: thread pools of the contestant before stop spinning
 WARM = 3  # calls of a block that are not timed
 BLOCK = 0.15  # seconds of calls that are
+LONG = 1.0  # seconds from which on a call stands alone
 
 # Width of the square matrix product that says what the machine can do: wide enough for the speed of
 # wider ones (of 500, 1000, 1500, 2000 and 4000 the last three agree within a few per cent), and done in 50 ms.
@@ -40,12 +41,14 @@ def interleave(
 
 
 def _block(call: Callable[[], object]) -> float:
-    """The median of a block of calls, after a few that do not count; a call longer than a block stands alone."""
+    """The median of a block of calls, after a few that do not count; of a long call one, of a very long one none."""
     time.sleep(REST)
     for _ in range(WARM):
         seconds = _timed(call)
-        if seconds >= BLOCK:
+        if seconds >= LONG:
             return seconds
+        if seconds >= BLOCK:
+            break
     times, total = [], 0.0
     while total < BLOCK:
         times.append(_timed(call))

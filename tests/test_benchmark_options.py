@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastnn import ladder, timing
+from fastnn import comparison, timing
 from fastnn.kernels import jit
 
 from .conftest import ROOT
@@ -80,7 +80,8 @@ def test_a_run(tmp_path):
     median = np.median(info["seconds"])
     assert ratio > 1.0
     assert (
-        f"fused takes {ladder.duration(float(median))}, {ladder.three_digits(ratio)} times as fast as NumPy" in summary
+        f"fused takes {comparison.duration(float(median))}, {comparison.three_digits(ratio)} times as fast as NumPy"
+        in summary
     )
 
 

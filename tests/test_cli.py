@@ -117,14 +117,14 @@ def test_show(here, capsys):
 
 
 def test_bench(here, capsys, monkeypatch):
-    from fastnn import ladder
+    from fastnn import comparison, ladder
 
     monkeypatch.setattr(ladder, "ROUNDS", 1)
     assert main(["bench", "--data", "data.npz", "--hidden", "3,2"]) == 0
     out = capsys.readouterr().out
     for words in ("forward, 40 x 4-3-2-2, float64", "cost and gradient, 40", "gradient check, 40", "iterations, 40"):
         assert words in out
-    for rung in ladder.RUNGS.values():
+    for rung in comparison.RUNGS.values():
         assert out.count(f".  {rung} ") == 4
     assert "cost and gradient, 40 x 4-3-2-2, float64: fused takes" in out
     assert "saved ladder.png" in out

@@ -29,6 +29,7 @@ ROOMS = [
     "check",
     "warmup",
     "timing",
+    "comparison",
     "ladder",
 ]
 EDGE = ["plot", "cli", "__main__", "__init__"]

@@ -43,13 +43,13 @@ def test_ladder(tmp_path):
     """Bars as long as times are: each decade of them is as far from the next."""
     from matplotlib.image import imread
 
-    from fastnn import ladder
+    from fastnn import comparison
 
     def result(seconds):
-        return ladder.Result(np.full(3, seconds), 0.0, 0.0, None, 1.0)
+        return comparison.Result(np.full(3, seconds), 0.0, 0.0, None, 1.0)
 
     names = {"fused": 0.001, "NumPy": 0.01, "Python loop": 0.1}
-    group = ladder.Group("work", {name: result(seconds) for name, seconds in names.items()}, np.ones(3))
+    group = comparison.Group("work", {name: result(seconds) for name, seconds in names.items()}, np.ones(3))
     plot.save_ladder([group], tmp_path / "ladder.png", note="here")
     picture = imread(tmp_path / "ladder.png")[..., :3]
     lengths = []
