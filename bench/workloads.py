@@ -200,6 +200,6 @@ CASES = [
         for dtype in DTYPES
     ),
     *(Case("threads", "cost and gradient on threads", *DIGITS, dtype, on_threads()) for dtype in DTYPES),
-    Case("start", "new process, cost and gradient once", *DIGITS, "float64", starts(), rounds=2),
+    Case("start", "new process, cost and gradient once", *DIGITS, "float64", starts(), rounds=3),
 ]
 TITLED = {str(case): case for case in CASES}
