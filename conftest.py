@@ -29,17 +29,29 @@ def pytest_configure(config):
     option = config.option
     asked = option.benchmark or any(getattr(option, f"benchmark_{name}", None) for name in ASKING)
     if not asked:
-        option.benchmark_disable = True  # without the plugin nobody reads it
+        option.benchmark_disable = True
+        if not config.pluginmanager.hasplugin("benchmark"):
+            config.pluginmanager.register(WithoutPlugin())
         return
     if not config.pluginmanager.hasplugin("benchmark"):
         raise pytest.UsageError('--benchmark needs pytest-benchmark; python -m pip install "fastnn[test]" brings it')
     option.benchmark = True
+    if option.benchmark_max_time == "1.0":  # the default: a second for each would be a quarter of the whole run
+        option.benchmark_max_time = "0.3"
     # "Nothing to save", "another machine": news, and no reason to fail.
     warnings.filterwarnings("default", category=import_module("pytest_benchmark.logger").PytestBenchmarkWarning)
     # So that the seconds of first calls are those of compiling, and not of reading what an earlier run has left.
     config.empty_cache = tempfile.mkdtemp()
     os.environ.setdefault("FASTNN_CACHE", config.empty_cache)
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", os.path.join(config.empty_cache, "torch"))
+
+
+class WithoutPlugin:
+    """What stands in for the fixture of pytest-benchmark."""
+
+    @pytest.fixture
+    def benchmark(self):
+        pytest.skip('needs pytest-benchmark; python -m pip install "fastnn[test]" brings it')
 
 
 def pytest_unconfigure(config):

@@ -50,11 +50,8 @@ def pytest_collection_finish(session):
 
 
 @pytest.fixture
-def run(request):
+def run(request, benchmark):
     """A function that runs a contestant of a case: with --benchmark timed and among the others, else once and small."""
-    if not request.config.pluginmanager.hasplugin("benchmark"):
-        pytest.skip('needs pytest-benchmark; python -m pip install "fastnn[test]" brings it')
-    benchmark = request.getfixturevalue("benchmark")
 
     def run(title, name):
         case = TITLED[title]

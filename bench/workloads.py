@@ -195,7 +195,7 @@ CASES = [
     *(Case("ladder", workload, *DIGITS, "float64", everyone(workload)) for workload in WORKLOADS),
     Case("dtypes", "cost and gradient", *DIGITS, "float32", everyone("cost and gradient")),
     *(
-        Case("shapes", "cost and gradient", m, sizes, dtype, everyone("cost and gradient", COMPILED))
+        Case("shapes", "cost and gradient", m, sizes, dtype, everyone("cost and gradient", COMPILED), rounds=5)
         for m, sizes in SHAPES
         for dtype in DTYPES
     ),

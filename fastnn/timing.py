@@ -16,8 +16,8 @@ WARM = 3  # calls of a block that are not timed
 BLOCK = 0.15  # seconds of calls that are
 LONG = 1.0  # seconds from which on a call stands alone
 
-# Width of the square matrix product that says what the machine can do: wide enough for the speed of
-# wider ones (of 500, 1000, 1500, 2000 and 4000 the last three agree within a few per cent), and done in 50 ms.
+# Width of the square matrix product that says what the machine can do: 1000, 1500, 2000 and 4000 were within a
+# fifth of each other (2 cores with AVX-512, not in order), 500 slower than all; 1500 takes 50 ms.
 SQUARE = 1500
 
 

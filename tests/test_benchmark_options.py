@@ -56,7 +56,8 @@ def test_without_the_plugin():
 def test_a_run(tmp_path):
     """Of one contestant: its time, and the summary with the baseline beside it."""
     file = tmp_path / "run.json"
-    done = run_pytest("--benchmark", "-k", "dtypes and fused", f"--benchmark-json={file}", "--benchmark-max-time=0.1")
+    options = ("-k", "dtypes and fused", f"--benchmark-json={file}", "--benchmark-max-time=0.1")
+    done = run_pytest("--benchmark-only", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
     run = json.loads(file.read_text())
@@ -70,7 +71,7 @@ def test_a_run(tmp_path):
     assert info["contestant"] == "fused"
     assert info["operations"] == 2 * 5000 * (2 * 10_285 + 250)
     assert set(timing.MACHINE) <= set(run["machine_info"])
-    command = "pytest -p no:cacheprovider --benchmark -k 'dtypes and fused' --benchmark-json=run.json"
+    command = "pytest -p no:cacheprovider --benchmark-only -k 'dtypes and fused' --benchmark-json=run.json"
     assert run["command"] == f"{command} --benchmark-max-time=0.1"
 
     summary = done.stdout.split("who is how fast")[1]
