@@ -36,7 +36,7 @@ def pytest_configure(config):
     if not config.pluginmanager.hasplugin("benchmark"):
         raise pytest.UsageError('--benchmark needs pytest-benchmark; python -m pip install "fastnn[test]" brings it')
     option.benchmark = True
-    if option.benchmark_max_time == "1.0":  # the default: a second for each would be a quarter of the whole run
+    if option.benchmark_max_time == "1.0":  # the default: a second for each was a fifth of the whole run
         option.benchmark_max_time = "0.3"
     # "Nothing to save", "another machine": news, and no reason to fail.
     warnings.filterwarnings("default", category=import_module("pytest_benchmark.logger").PytestBenchmarkWarning)

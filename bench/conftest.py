@@ -19,8 +19,8 @@ class Session:
     def __init__(self, items):
         self.selected = {}
         for item in items:
-            if hasattr(item, "callspec") and "case" in item.callspec.params:
-                title, name = (item.callspec.params[key] for key in ("case", "name"))
+            if hasattr(item, "callspec") and "title" in item.callspec.params:
+                title, name = (item.callspec.params[key] for key in ("title", "name"))
                 self.selected.setdefault(title, []).append(name)
         self.case = self.timed = self.failures = None
         self.groups = {}
@@ -29,20 +29,23 @@ class Session:
         """Check all that are selected, and the baseline; then let those that are right run in turns."""
         if self.case == case:
             return
-        self.case, self.timed, self.failures = case, {}, {}  # the data of the case before are released here
-        problem, first = case.problem(), {}
+        self.case, self.timed, self.failures = None, {}, {}  # the data of the case before are released here
+        problem, first, selected = case.problem(), {}, self.selected[str(case)]
         for contestant in case.contestants:
             name = contestant.name
-            if contestant.missing or name not in [*self.selected[str(case)], comparison.BASELINE]:
+            if contestant.missing or name not in [*selected, comparison.BASELINE]:
                 continue
             try:
                 timed = contestant.make(problem)
                 first[name] = ladder.first_call(timed)
                 self.timed[name] = timed
             except Exception as error:
-                self.failures[name] = error
+                if name not in selected:
+                    raise
+                self.failures[name] = error  # raised by its own test; the others run
         if self.timed:
             self.groups[str(case)] = ladder.measure(str(case), self.timed, first, case.dtype, case.rounds)
+        self.case = case
 
 
 def pytest_collection_finish(session):
@@ -51,7 +54,10 @@ def pytest_collection_finish(session):
 
 @pytest.fixture
 def run(request, benchmark):
-    """A function that runs a contestant of a case: with --benchmark timed and among the others, else once and small."""
+    """A function that runs a contestant of a case and returns its error and the tolerance.
+
+    With --benchmark it is timed, and among the others; else it runs once and on a small problem.
+    """
 
     def run(title, name):
         case = TITLED[title]
@@ -59,8 +65,9 @@ def run(request, benchmark):
         if contestant.missing:
             pytest.skip(contestant.missing)
         if benchmark.disabled:
-            benchmark(ladder.first_call, contestant.make(case.small_problem()))
-            return
+            timed = contestant.make(case.small_problem())
+            _, error = benchmark(ladder.first_call, timed)
+            return error, timed.tolerance
         session = request.config.bench
         session.run(case)
         if name in session.failures:
@@ -72,6 +79,7 @@ def run(request, benchmark):
             benchmark.pedantic(timed.call, rounds=1)
         else:
             benchmark(timed.call)
+        return group.results[name].error, timed.tolerance
 
     return run
 

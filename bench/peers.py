@@ -16,36 +16,43 @@ from fastnn.solvers import GRADIENT_TOLERANCE
 # course's cost; its alpha is the course's lmbda.
 
 
-def _sklearn_network(problem, maxiter):
-    from sklearn.neural_network import MLPClassifier
+class _Sklearn:
+    """The network, trained for any number of iterations from the problem's weights."""
 
-    return MLPClassifier(
-        problem.sizes[1:-1],
-        activation="logistic",
-        solver="lbfgs",
-        alpha=problem.lmbda,
-        max_iter=maxiter,
-        tol=GRADIENT_TOLERANCE,
-        warm_start=True,  # from the weights that are set below
-    )
+    def __init__(self, problem):
+        from sklearn.neural_network import MLPClassifier
 
+        self.problem = problem
+        self.targets = np.eye(problem.sizes[-1], dtype=int)[problem.y]
+        self.network = MLPClassifier(
+            problem.sizes[1:-1],
+            activation="logistic",
+            solver="lbfgs",
+            alpha=problem.lmbda,
+            tol=GRADIENT_TOLERANCE,
+            warm_start=True,  # from the weights that are set
+        )
+        self.fit(1)  # or it has no weights to set
+        self.set_weights()
 
-def _sklearn_fit(network, X, targets, weights):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the limit on iterations is reached
-        if not hasattr(network, "coefs_"):
-            network.set_params(max_iter=1).fit(X, targets)
-        network.coefs_ = [W[:, 1:].T.copy() for W in weights]
-        network.intercepts_ = [W[:, 0].copy() for W in weights]
-        return network
+    def fit(self, maxiter):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that the limit on iterations is reached
+            self.network.set_params(max_iter=maxiter).fit(self.problem.X, self.targets)
 
+    def set_weights(self):
+        self.network.coefs_ = [W[:, 1:].T.copy() for W in self.problem.weights]
+        self.network.intercepts_ = [W[:, 0].copy() for W in self.problem.weights]
 
-def _one_hot(problem):
-    return np.eye(problem.sizes[-1], dtype=problem.X.dtype)[problem.y]
+    def train(self, maxiter):
+        self.set_weights()
+        self.fit(maxiter)
+        pairs = zip(self.network.coefs_, self.network.intercepts_, strict=True)
+        return np.concatenate([np.column_stack([b, W.T]).ravel() for W, b in pairs])
 
 
 def sklearn_forward(problem):
-    network = _sklearn_fit(_sklearn_network(problem, 1), problem.X, _one_hot(problem).astype(int), problem.weights)
+    network = _Sklearn(problem).network
     return ladder.Timed(
         call=lambda: network.predict_proba(problem.X),
         want=lambda: ladder.right_outputs(problem),
@@ -55,19 +62,7 @@ def sklearn_forward(problem):
 
 
 def sklearn_training(problem):
-    targets = _one_hot(problem).astype(int)
-    network = _sklearn_network(problem, problem.maxiter)
-
-    def train(maxiter):
-        _sklearn_fit(network, problem.X, targets, problem.weights).set_params(max_iter=maxiter)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            network.fit(problem.X, targets)
-        return np.concatenate(
-            [np.column_stack([b, W.T]).ravel() for W, b in zip(network.coefs_, network.intercepts_, strict=True)]
-        )
-
-    return _training(problem, train)
+    return _training(problem, _Sklearn(problem).train)
 
 
 def _training(problem, train):
@@ -93,7 +88,7 @@ class _Torch:
 
         self.torch, self.problem = torch, problem
         self.data = torch.from_numpy(problem.X)
-        self.targets = torch.from_numpy(_one_hot(problem))
+        self.targets = torch.nn.functional.one_hot(torch.from_numpy(problem.y), problem.sizes[-1]).to(self.data.dtype)
         self.layers = [layer.requires_grad_() for layer in self.layers_of(problem.theta)]
 
     def layers_of(self, theta):
@@ -301,7 +296,7 @@ def jax_training(problem):
     return _training(problem, train)
 
 
-# By workload and contestant: the library that it needs, and the function.
+# By workload and contestant: the module that it needs, and the function.
 PEERS = {
     "forward": {
         "scikit-learn": ("sklearn", sklearn_forward),

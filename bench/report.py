@@ -64,6 +64,7 @@ def condensed(run):
     if missing:
         raise ValueError(f"the run has no {min(missing)!r}; a run of all benchmarks is wanted")
     return {
+        "about": "written by python -m bench.report; not edited",
         "commit": commit["id"][:12],
         "date": run["datetime"][:10],
         "command": run["command"],

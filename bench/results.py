@@ -25,8 +25,6 @@ def groups(rows):
     """Of what benchmarks have stored, by title."""
     found = {}
     for row in rows:
-        if "contestant" not in row:
-            continue
         group = found.setdefault(row["group"], comparison.Group(row["group"], {}, np.array(row["square_seconds"])))
         group.results[row["contestant"]] = comparison.Result(
             np.array(row["seconds"]), row["error"], row["compile_seconds"], row["operations"], row["share"]

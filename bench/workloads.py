@@ -61,17 +61,17 @@ def problem(m: int, sizes: tuple[int, ...], dtype: str) -> ladder.Problem:
 
 
 class Contestant(NamedTuple):
-    """A name, what makes it of a problem, and the library it needs."""
+    """A name, what makes it of a problem, and the module that it needs beyond those of fastnn."""
 
     name: str
     make: Callable[[ladder.Problem], ladder.Timed]
-    library: str | None = None
+    module: str | None = None
 
     @property
     def missing(self) -> str | None:
         """Why it cannot take part, in a sentence."""
-        if self.library and not find_spec(self.library):
-            return f'{self.library} is not installed; python -m pip install "fastnn[peers]" brings it'
+        if self.module and not find_spec(self.module):
+            return f'{self.module} is not installed; python -m pip install "fastnn[test,peers]" brings it'
         return None
 
 
@@ -105,7 +105,7 @@ def everyone(workload: str, rungs: tuple[str, ...] | None = None) -> tuple[Conte
     own = [
         Contestant(comparison.RUNGS[rung], functools.partial(make, engine=rung)) for rung in rungs or RUNGS_OF[workload]
     ]
-    return (*own, *(Contestant(name, make, library) for name, (library, make) in PEERS.get(workload, {}).items()))
+    return (*own, *(Contestant(name, make, module) for name, (module, make) in PEERS.get(workload, {}).items()))
 
 
 def with_threads(engine: str, threads: int, problem: ladder.Problem) -> ladder.Timed:
@@ -182,10 +182,10 @@ def starts() -> tuple[Contestant, ...]:
     """In new processes: those that compile once more with nothing in their caches."""
     contestants = []
     for name in ("NumPy", "fused", "PyTorch", "torch.compile", "JAX"):
-        library = contestant_of("cost and gradient", name).library
-        contestants.append(Contestant(name, functools.partial(start, name, False), library))
+        module = contestant_of("cost and gradient", name).module
+        contestants.append(Contestant(name, functools.partial(start, name, False), module))
         if name in ("fused", "torch.compile"):
-            contestants.append(Contestant(f"{name}, cold", functools.partial(start, name, True), library))
+            contestants.append(Contestant(f"{name}, cold", functools.partial(start, name, True), module))
     return tuple(contestants)
 
 

@@ -251,7 +251,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> None:
             os.fsync(file.fileno())
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
-    except BaseException:
+    except BaseException:  # whatever it is, Ctrl-C too: it goes on to the caller, and leaves no half a file
         os.unlink(name)
         raise
     if os.name == "posix":

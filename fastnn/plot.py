@@ -104,6 +104,7 @@ def save_ladder(groups: Sequence[comparison.Group], path: str | os.PathLike[str]
 
 
 def _factor(times: float) -> str:
+    """A ratio, or one over it: 1/40 says more than 0.025."""
     return comparison.three_digits(times) if times >= 1.0 else f"1/{comparison.three_digits(1.0 / times)}"
 
 

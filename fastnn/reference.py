@@ -69,7 +69,8 @@ FUNCTIONS = {CODES[function.__name__]: function for function in (sigmoid, tanh, 
 def scale_by_slope(a: Array, D: Array, code: int) -> None:
     """D *= the slope of the activation, a function of its values a: a (1 - a), 1 - a**2, or whether a > 0.
 
-    Overwrites a: at a million examples it is filling new arrays that takes the time.
+    Overwrites a: with new arrays instead of those of `workspace`, a million examples of a 28-64-2
+    network take 1.1 to 3 times as long, and each time another.
     """
     if code == CODES["sigmoid"]:
         D *= a
@@ -125,21 +126,17 @@ def forward(theta: Array, layers: Array, X: Array, A: Array) -> None:
     A[:] = FUNCTIONS[layers[-1, 2]](_activations(theta, layers, X, [None] * len(layers))[-1])
 
 
-def workspace(layers: Array, X: Array) -> tuple[list[Array], list[Array]]:
+Room = tuple[list[Array], list[Array]]
+
+
+def workspace(layers: Array, X: Array) -> Room:
     """Room for the activations of layers 1..L and the deltas of the hidden ones, (m, s[l]) each."""
     activations = [np.empty((len(X), units), X.dtype) for units in layers[:, 1]]
     return activations, [np.empty_like(a) for a in activations[:-1]]
 
 
 def cost_and_gradient(
-    theta: Array,
-    layers: Array,
-    X: Array,
-    y: Array,
-    weight: Array,
-    decay: Array,
-    work: tuple[list[Array], list[Array]],
-    dtheta: Array,
+    theta: Array, layers: Array, X: Array, y: Array, weight: Array, decay: Array, work: Room, dtheta: Array
 ) -> float:
     """dtheta[:] = gradient, returns the cost: means over the examples, weighted if weight (m,) is not empty."""
     activations, deltas = work

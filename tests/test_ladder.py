@@ -77,7 +77,7 @@ def test_measure_scales_and_separates_the_first_call():
 
 
 def test_climb(monkeypatch):
-    monkeypatch.setattr(ladder, "CHECK_LIMIT", 30 * len(SMALL.theta))
+    monkeypatch.setattr(ladder, "examples_checked", lambda problem: 30)
     steps = []
     groups = ladder.climb(SMALL, lambda what, done: steps.append((what, done)))
     assert sum(done for _, done in steps) == ladder.STEPS
@@ -88,6 +88,14 @@ def test_climb(monkeypatch):
     assert all(set(group.results) == set(comparison.RUNGS.values()) for group in groups)
 
 
+def test_examples_checked(monkeypatch):
+    """By a clock of the test: 60 examples in half a second are 180 in 1.5; and one is always checked."""
+    monkeypatch.setattr(ladder.time, "perf_counter", iter([0.0, 0.5, 0.0, 1e6]).__next__)
+    monkeypatch.setattr(ladder, "CHECK_SECONDS", 1.5)
+    assert ladder.examples_checked(SMALL) == 180
+    assert ladder.examples_checked(SMALL) == 1
+
+
 def test_examples_within_limit():
-    assert ladder.examples_within_limit((400, 25, 10)) == 48_614
+    assert ladder.examples_within_limit((400, 25, 10)) == 24_307
     assert ladder.examples_within_limit((100_000, 100_000, 10)) == 1
