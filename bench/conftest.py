@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 import pytest
 
-from fastnn import comparison, ladder, timing
+from fastnn.benchmark import comparison, ladder, timing
 
 from . import results
 from .workloads import TITLED

@@ -1,7 +1,7 @@
 """The workloads as users of other libraries would write them well.
 
 Each function takes a problem and returns what is to be timed and checked, as the workloads of
-`fastnn.ladder` do. Data and parameters are where the library wants them before the clock starts.
+`fastnn.benchmark.ladder` do. Data and parameters are where the library wants them before the clock starts.
 """
 
 import itertools
@@ -9,7 +9,8 @@ import warnings
 
 import numpy as np
 
-from fastnn import ladder, network
+from fastnn import network
+from fastnn.benchmark import ladder
 from fastnn.solvers import GRADIENT_TOLERANCE
 
 # ---- scikit-learn: several labels for each example make it K sigmoids and their summed cross-entropy, the

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fastnn import comparison, plot, timing
+from fastnn import plot
+from fastnn.benchmark import comparison, timing
 
 from . import results
 from .workloads import CASES, ROOT

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fastnn import comparison
+from fastnn.benchmark import comparison
 
 
 def stored(case, group, name):

@@ -19,7 +19,8 @@ import numba
 import numpy as np
 
 import fastnn
-from fastnn import comparison, ladder, network
+from fastnn import network
+from fastnn.benchmark import comparison, ladder
 
 from .peers import PEERS
 

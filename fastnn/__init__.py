@@ -31,9 +31,9 @@ _HOME = {
     "forward": "objective",
     "cost_and_gradient": "objective",
     "Objective": "objective",
-    "load_digits": "data",
-    "read_data": "data",
-    "read_weights": "data",
+    "load_digits": "digits",
+    "read_data": "files",
+    "read_weights": "files",
     "Model": "model",
     "load": "model",
     "train": "train",
@@ -61,7 +61,8 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .check import check_gradient, numerical_gradient
-    from .data import load_digits, read_data, read_weights
+    from .digits import load_digits
+    from .files import read_data, read_weights
     from .model import Model, load
     from .network import init_weights, pack, unpack
     from .objective import Objective, cost_and_gradient, forward

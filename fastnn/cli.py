@@ -16,7 +16,7 @@ from . import __version__
 from .validation import Array
 
 if TYPE_CHECKING:
-    from .ladder import Problem
+    from .benchmark.ladder import Problem
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -111,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from . import data
+    from . import files
     from .train import train
 
     out = options.out
@@ -127,7 +127,7 @@ def _train(options: argparse.Namespace) -> int:
         solver=options.solver,
         maxiter=options.maxiter,
         seed=options.seed,
-        weights=data.read_weights(options.weights) if options.weights else None,
+        weights=files.read_weights(options.weights) if options.weights else None,
         activation=options.activation,
         output=options.output,
         progress=None,
@@ -146,15 +146,15 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from . import data
+    from . import digits, files
     from .model import load
 
     model = load(options.model)
     y: Array | None
     if options.data:
-        X, y = data.read_examples(options.data, model.sizes[0])
+        X, y = files.read_examples(options.data, model.sizes[0])
     else:
-        X, y = data.load_digits()
+        X, y = digits.load_digits()
     for label in model.predict(X):
         print(label)
     if y is not None:
@@ -163,7 +163,7 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from . import data, network, validation
+    from . import files, network, validation
     from .check import check_gradient
     from .model import load
 
@@ -181,7 +181,7 @@ def _check(options: argparse.Namespace) -> int:
     else:
         classes, indices = np.unique(y, return_inverse=True)
         if options.weights:
-            weights = validation.weights(data.read_weights(options.weights), X.shape[1], len(classes))
+            weights = validation.weights(files.read_weights(options.weights), X.shape[1], len(classes))
         else:
             weights = network.init_weights((X.shape[1], *options.hidden, len(classes)), options.seed)
     m = len(X) if options.examples is None else min(validation.positive(options.examples, "--examples"), len(X))
@@ -222,7 +222,8 @@ def _show(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from . import comparison, ladder, plot, timing
+    from . import plot
+    from .benchmark import comparison, ladder, timing
 
     out = options.out or Path("ladder.png")
     if options.out or find_spec("matplotlib"):
@@ -250,7 +251,8 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _bench_problem(options: argparse.Namespace) -> "Problem":
     """The user's data, or random ones of the user's sizes; no more of them than a minute allows, if not told to."""
-    from . import ladder, network, validation
+    from . import network, validation
+    from .benchmark import ladder
 
     lmbda = validation.real(options.lmbda, "lmbda", minimum=0.0)
     m = None if options.examples is None else validation.positive(options.examples, "--examples")
@@ -291,9 +293,9 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _examples(options: argparse.Namespace) -> tuple[Array, Array]:
-    from . import data
+    from . import digits, files
 
-    return data.read_data(options.data) if options.data else data.load_digits()
+    return files.read_data(options.data) if options.data else digits.load_digits()
 
 
 def _folder(out: Path) -> None:

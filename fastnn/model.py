@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import data, network, solvers, validation
+from . import files, network, solvers, validation
 from .network import Weights
 from .objective import forward
 from .solvers import HISTORY, Outcome
@@ -93,7 +93,7 @@ class Model:
             `.npz` (no pickle in it), or `.mat` for the course's tools. Both hold Theta1,
             Theta2, ... and `classes`. An existing file is replaced.
         """
-        path = data._path(path)
+        path = files._path(path)
         arrays = {f"Theta{l + 1}": matrix for l, matrix in enumerate(self.weights)}
         arrays |= {
             "classes": self.classes,
@@ -106,9 +106,9 @@ class Model:
         if path.suffix == ".mat":
             from scipy.io import savemat
 
-            data.write_atomically(path, lambda file: savemat(file, arrays))
+            files.write_atomically(path, lambda file: savemat(file, arrays))
         elif path.suffix == ".npz":
-            data.write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+            files.write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
         else:
             raise ValueError(f"path is {str(path)!r}; a name that ends in .npz or .mat is wanted")
 
@@ -128,9 +128,9 @@ def load(path: str | os.PathLike[str]) -> Model:
     OSError
         If it cannot be read.
     """
-    path = data._path(path)
-    arrays = data.read_arrays(path)
-    weights = data.weights_in(arrays, path)
+    path = files._path(path)
+    arrays = files.read_arrays(path)
+    weights = files.weights_in(arrays, path)
     try:
         classes = (
             np.char.rstrip(arrays["classes"].ravel())

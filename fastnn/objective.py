@@ -1,26 +1,13 @@
 """theta -> cost and gradient, by one of the engines, each point evaluated once."""
 
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import network, validation
+from . import engines, network, validation
 from .network import Weights
 from .validation import Array
-
-# An engine is a module of kernels (fastnn/kernels/__init__.py); it is imported when first used.
-ENGINES = {
-    "fused": "fastnn.kernels.fused",
-    "numpy": "fastnn.reference",
-    "loop": "fastnn.kernels.loop",
-    "python": "fastnn.python_loop",
-}
-
-
-def _module(engine: str) -> Any:
-    return import_module(ENGINES[validation.choice(engine, tuple(ENGINES), "engine")])
 
 
 class Objective:
@@ -82,7 +69,7 @@ class Objective:
         self.lmbda = validation.real(lmbda, "lmbda", minimum=0.0)
         self.P = network.parameter_count(self.sizes)
         self.evaluations = 0
-        self._module = _module(engine)
+        self._module = engines.module(engine)
         self._layers = network.layer_table(self.sizes, activation, output)
         self._weight = validation.sample_weight(sample_weight, len(self.X))
         self._decay = network.decay(self.sizes, self.lmbda)
@@ -152,7 +139,7 @@ def forward(
     -----
     About 2 m P floating-point operations. Ng, Machine Learning, exercise 4 (2011), section 1.3.
     """
-    module = _module(engine)
+    module = engines.module(engine)
     weights = validation.weights(weights)
     sizes = network.sizes_of(weights)
     X = validation.inputs(X, sizes[0])

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import comparison, validation
+from . import validation
+from .benchmark import comparison
 from .validation import Array
 
 

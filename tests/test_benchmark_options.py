@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from fastnn import comparison, timing
+from fastnn.benchmark import comparison, timing
 from fastnn.kernels import jit
 
 from .conftest import ROOT

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import network, reference
+from fastnn import network
 from fastnn.check import STEP
+from fastnn.engines import numpy as reference
 from fastnn.kernels import differences
 
 from .conftest import ENGINES, Problem, debug_problem, random_problem

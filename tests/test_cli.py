@@ -117,7 +117,7 @@ def test_show(here, capsys):
 
 
 def test_bench(here, capsys, monkeypatch):
-    from fastnn import comparison, ladder
+    from fastnn.benchmark import comparison, ladder
 
     monkeypatch.setattr(ladder, "ROUNDS", 1)
     assert main(["bench", "--data", "data.npz", "--hidden", "3,2"]) == 0

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from fastnn import comparison
-from fastnn.comparison import Group, Result
+from fastnn.benchmark import comparison
+from fastnn.benchmark.comparison import Group, Result
 
 
 def result(*seconds, **fields):

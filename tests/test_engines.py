@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn import network, python_loop, reference
-from fastnn.kernels import fused, loop
+from fastnn import network
+from fastnn.engines import fused, loop
+from fastnn.engines import numpy as reference
+from fastnn.engines import python as python_loop
 
 from .conftest import ENGINES, Problem, random_problem
 

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import network, reference
-from fastnn.kernels import activations, fused
+from fastnn import network
+from fastnn.engines import fused
+from fastnn.engines import numpy as reference
+from fastnn.kernels import activations
 
 from .conftest import ENGINES, Problem, random_problem
 from .test_engines import COMPILED, OTHERS, assert_same, evaluate

@@ -14,58 +14,73 @@ from .conftest import ROOT
 
 PACKAGE = Path(fastnn.__file__).parent
 
-# A room imports only from rooms above it.
+# From the ground up: a room, a file or a folder, imports only from rooms before it in this list.
 ROOMS = [
     "validation",
-    "network",
     "kernels",
-    "reference",
-    "python_loop",
+    "network",
+    "engines",
     "objective",
     "solvers",
-    "data",
+    "digits",
+    "files",
     "model",
     "train",
     "check",
     "warmup",
-    "timing",
-    "comparison",
-    "ladder",
+    "benchmark",
 ]
 EDGE = ["plot", "cli", "__main__", "__init__"]
 
 
+def files_of(room):
+    """The room's files: one, or those of its folder."""
+    return sorted((PACKAGE / room).glob("*.py")) or [PACKAGE / f"{room}.py"]
+
+
 def imported_rooms(path):
-    """The rooms of this package that a file names in any import, lazy ones too."""
+    """The rooms of this package that a file names in any import, lazy ones too; not its own."""
+    inside = len(path.relative_to(PACKAGE).parts)  # how many dots lead to the package itself
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.level:
-            first = (node.module or "").split(".")[0]
-            yield from [first] if first else [alias.name for alias in node.names if alias.name != "__version__"]
+            if node.level == inside:
+                names = [node.module] if node.module else [alias.name for alias in node.names]
+                yield from [name.split(".")[0] for name in names if name != "__version__"]
         elif isinstance(node, ast.ImportFrom | ast.Import):
             names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
             yield from [name.split(".")[1] for name in names if name.startswith("fastnn.")]
 
 
 def test_every_file_has_a_room():
-    got = {path.stem for path in PACKAGE.glob("*.py")} | {"kernels"}
-    assert got == {*ROOMS, *EDGE}
+    folders = {path.parent.name for path in PACKAGE.glob("*/*.py")}
+    assert {path.stem for path in PACKAGE.glob("*.py")} | folders == {*ROOMS, *EDGE}
 
 
-@pytest.mark.parametrize("room", [room for room in ROOMS if room != "kernels"])
+@pytest.mark.parametrize("room", ROOMS)
 def test_imports_go_up(room):
-    allowed = ROOMS[: ROOMS.index(room)]
-    assert set(imported_rooms(PACKAGE / f"{room}.py")) <= set(allowed)
-    assert "reference" not in imported_rooms(PACKAGE / f"{room}.py")
+    for path in files_of(room):
+        assert set(imported_rooms(path)) <= set(ROOMS[: ROOMS.index(room)]), path
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "kernels").glob("*.py")), ids=lambda path: path.stem)
-def test_kernels_stand_alone(path):
-    files = {file.stem for file in (PACKAGE / "kernels").glob("*.py")}
-    assert set(imported_rooms(path)) <= files
+@pytest.mark.parametrize(
+    "line", ["from .. import train", "from ..train import a", "import fastnn.train", "from fastnn.train import a"]
+)
+def test_every_way_to_import_is_seen(line, tmp_path, monkeypatch):
+    monkeypatch.setattr(f"{__name__}.PACKAGE", tmp_path)
+    (tmp_path / "kernels").mkdir()
+    path = tmp_path / "kernels" / "tiles.py"
+    path.write_text(f"from .jit import b\n\ndef f():\n    {line}\n")
+    assert list(imported_rooms(path)) == ["train"]
 
 
-def test_only_kernels_import_numba():
-    assert not [path.name for path in PACKAGE.glob("*.py") if "import numba" in path.read_text()]
+def test_the_fast_path_does_not_import_the_reference():
+    code = "import numpy as np, fastnn, sys; fastnn.train(np.eye(4), [0, 1, 0, 1], 2, maxiter=2)"
+    assert run(f"{code}; print('fastnn.engines.numpy' in sys.modules)") == "False"
+
+
+def test_only_kernels_and_engines_import_numba():
+    files = [path for room in ROOMS if room not in ("kernels", "engines") for path in files_of(room)]
+    assert not [path for path in files if "import numba" in path.read_text()]
 
 
 def run(code):
@@ -114,7 +129,7 @@ def test_wheel_from_sdist(tmp_path):
     )
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"fastnn/digits.npz", "fastnn/py.typed", "fastnn/kernels/fused.py"} <= set(names)
+    assert {"fastnn/digits.npz", "fastnn/py.typed", "fastnn/engines/fused.py"} <= set(names)
     assert not [name for name in names if name.startswith(("tests", "bench", "data"))]
     script = "import fastnn; X, y = fastnn.load_digits(); print(fastnn.__file__, X.shape)"
     with zipfile.ZipFile(wheel) as archive:

@@ -9,7 +9,8 @@ import threading
 import numpy as np
 import pytest
 
-from fastnn.kernels import fused, jit
+from fastnn.engines import fused
+from fastnn.kernels import jit
 
 from .conftest import random_problem
 
@@ -40,7 +41,7 @@ def test_many_python_threads_at_once():
 FORKED = """
 import os, sys
 import numpy as np
-from fastnn.kernels import loop
+from fastnn.engines import loop
 arguments = (np.ones(6), np.array([[2, 2, 0]]), np.ones((300, 2)), np.zeros(300, np.int64), np.empty(0), np.ones(6))
 want, got = np.empty(6), np.empty(6)
 loop.cost_and_gradient(*arguments, loop.workspace(*arguments[1:3]), want)
@@ -67,7 +68,7 @@ def in_process(code, **environment):
 
 
 RUN_LOOP = (
-    "import numpy as np; from fastnn.kernels import loop; A = np.empty((2, 1));"
+    "import numpy as np; from fastnn.engines import loop; A = np.empty((2, 1));"
     "loop.forward(np.zeros(2), np.array([[1, 1, 0]]), np.ones((2, 1)), A); print(A[0, 0])"
 )
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import comparison, ladder, network
+from fastnn import network
+from fastnn.benchmark import comparison, ladder
 
 SMALL = ladder.random_problem(60, (7, 5, 3))._replace(maxiter=4)
 

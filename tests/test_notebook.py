@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.reference import sigmoid
+from fastnn.engines.numpy import sigmoid
 
 from .conftest import ENGINES, debug_problem, random_problem
 

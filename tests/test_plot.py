@@ -43,7 +43,7 @@ def test_ladder(tmp_path):
     """Bars as long as times are: each decade of them is as far from the next."""
     from matplotlib.image import imread
 
-    from fastnn import comparison
+    from fastnn.benchmark import comparison
 
     def result(seconds):
         return comparison.Result(np.full(3, seconds), 0.0, 0.0, None, 1.0)

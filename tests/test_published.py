@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.reference import sigmoid_gradient
+from fastnn.engines.numpy import sigmoid_gradient
 
 from .conftest import ENGINES, debug_problem
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from fastnn import timing
+from fastnn.benchmark import timing
 
 
 @pytest.fixture

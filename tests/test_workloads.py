@@ -7,7 +7,8 @@ import pytest
 
 from bench import workloads
 from bench.workloads import CASES, Contestant
-from fastnn import comparison, ladder, network, objective
+from fastnn import network, objective
+from fastnn.benchmark import comparison, ladder
 
 pytestmark = pytest.mark.filterwarnings("default")  # other libraries warn of what is theirs to mend
 
@@ -90,7 +91,7 @@ def test_fault_inside_an_engine_is_seen(engine, make, monkeypatch):
     def wrong(self, theta):
         cost, gradient = right(self, theta)
         gradient = gradient.copy()
-        if self._module.__name__ == objective.ENGINES[engine]:
+        if self._module.__name__ == f"fastnn.engines.{engine}":
             gradient[np.abs(gradient).argmax()] *= 1.0 + FAULT
         return cost, gradient
 

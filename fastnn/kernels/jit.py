@@ -25,6 +25,8 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 # Where an order of operations is part of the algorithm (range reduction, differences).
 EXACT = {"contract"}
 
+_PACKAGE = Path(__file__).parent.parent
+
 
 def inner(fastmath: set[str] = FAST, inline: bool = False) -> Callable[[Callable], Any]:
     """Compile a function that only other kernels call.
@@ -104,7 +106,7 @@ def cache_folder() -> Path | None:
     else:
         root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnn"
     what = hashlib.sha256()
-    for source in sorted(Path(__file__).parent.glob("*.py")):
+    for source in (file for folder in ("kernels", "engines") for file in sorted((_PACKAGE / folder).glob("*.py"))):
         what.update(source.read_bytes())
     cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
     what.update(f"{numba.__version__} {llvmlite.__version__} {cpu} {cpu_features()}".encode())

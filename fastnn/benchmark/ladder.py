@@ -8,15 +8,15 @@ import itertools
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import network, objective, solvers, timing
-from .check import numerical_gradient
+from .. import engines, network, objective, solvers
+from ..check import numerical_gradient
+from ..validation import Array
+from . import timing
 from .comparison import RUNGS, Group, Result
-from .validation import Array
 
 # The loop in Python works on so many examples at most, and trains for a few iterations; its time is scaled.
 PYTHON_EXAMPLES = 5_000
@@ -124,7 +124,7 @@ def gradient(problem: Problem, engine: str) -> Timed:
 def differences(problem: Problem, engine: str) -> Timed:
     """The gradient by central differences; but for "fused" by two whole evaluations for each parameter."""
     if engine != "fused":
-        module, layers = import_module(objective.ENGINES[engine]), network.layer_table(problem.sizes, *_COURSE)
+        module, layers = engines.module(engine), network.layer_table(problem.sizes, *_COURSE)
         A = np.empty((len(problem.X), problem.sizes[-1]))
 
         def cost(theta: Array) -> float:

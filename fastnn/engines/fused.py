@@ -17,10 +17,10 @@ In here, `layers` has four columns more, which say where a layer is.
 import numpy as np
 from numba import prange
 
-from .activations import activate, losses_and_deltas, scale_by_slope
-from .batches import INPUTS, KIND, UNITS, group_bounds, regularise, total_weight
-from .jit import batch, inner
-from .tiles import SHAPE, dot_strip, outer_strip
+from ..kernels.activations import activate, losses_and_deltas, scale_by_slope
+from ..kernels.batches import INPUTS, KIND, UNITS, group_bounds, regularise, total_weight
+from ..kernels.jit import batch, inner
+from ..kernels.tiles import SHAPE, dot_strip, outer_strip
 
 # Where its weights start, how far apart their rows are, where its biases start; and how many units
 # all layers before it have.

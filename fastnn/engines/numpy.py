@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .network import CODES, matrices
-from .validation import Array
+from ..network import CODES, matrices
+from ..validation import Array
 
 
 def sigmoid(z: Array, out: Array | None = None) -> Array:

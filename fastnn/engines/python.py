@@ -2,14 +2,14 @@
 
 What a solution of the course does, example after example, and the first rung of the ladder: some
 hundred times slower than the same loop in tiles. The same functions as every engine has
-(fastnn/kernels/__init__.py); nothing is compiled.
+(fastnn/engines/__init__.py); nothing is compiled.
 """
 
 import numpy as np
 from scipy.special import expit
 
-from .network import CODES, Weights, matrices
-from .validation import Array
+from ..network import CODES, Weights, matrices
+from ..validation import Array
 
 # By code: the activation of one layer of an example, and its slope as a function of its value.
 _ACTIVATIONS = {

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..validation import Array
 from . import timing
-from .validation import Array
 
 # From the slowest to the fastest, as a rule; the names are those of the engines.
 RUNGS = {"python": "Python loop", "loop": "compiled loop", "numpy": "NumPy", "fused": "fused"}

@@ -8,9 +8,9 @@ one behind the other in one vector.
 import numpy as np
 from numba import prange
 
-from .activations import activate, losses_and_deltas, scale_by_slope
-from .batches import INPUTS, KIND, UNITS, group_bounds, regularise, total_weight
-from .jit import batch, inner
+from ..kernels.activations import activate, losses_and_deltas, scale_by_slope
+from ..kernels.batches import INPUTS, KIND, UNITS, group_bounds, regularise, total_weight
+from ..kernels.jit import batch, inner
 
 
 @inner()

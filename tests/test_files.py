@@ -1,46 +1,11 @@
-"""The digits, and files that users bring."""
-
-import hashlib
+"""Files that users bring."""
 
 import numpy as np
 import pytest
 from scipy.io import savemat
 
 import fastnn
-from fastnn import data
-
-from .conftest import ROOT
-
-
-def test_digits(digits):
-    X, y = digits
-    assert X.shape == (5000, 400)
-    assert X.dtype == np.float64
-    assert X.flags.c_contiguous
-    assert y.dtype == np.int64
-    assert np.array_equal(y, np.repeat(np.arange(10), 500))
-
-
-def test_digits_have_the_courses_fingerprint(digits):
-    X, _ = digits
-    assert X.min() == pytest.approx(-0.13196323019852385, abs=1e-14)
-    assert X.max() == pytest.approx(1.127688299158888, abs=1e-14)
-    assert np.flatnonzero(X[0])[0] == 67
-    want = [8.56059680e-06, 1.94035948e-06, -7.37438725e-04, -8.13403799e-03]
-    np.testing.assert_allclose(X[0, 67:71], want, rtol=1e-8)
-
-
-def test_images_are_the_documented_ones():
-    content = (ROOT / "data" / "digits.npz").read_bytes()
-    assert f"`{hashlib.sha256(content).hexdigest()}`" in (ROOT / "data" / "README.md").read_text()
-
-
-def test_resize_matrix():
-    R = data._resize_matrix(28, 20)
-    np.testing.assert_allclose(R.sum(axis=1), 1.0, rtol=1e-15)
-    np.testing.assert_allclose(R, R[::-1, ::-1], rtol=0, atol=1e-14)
-    assert np.array_equal(data._resize_matrix(7, 7), np.eye(7))
-
+from fastnn import files
 
 X = np.array([[1.0, 2.5], [3.0, -4.0], [0.0, 1e-3]])
 Y = np.array([2, 1, 2])
@@ -83,11 +48,11 @@ def test_read_examples_without_labels(tmp_path):
     (tmp_path / "a.csv").write_text("1,2.5\n3,-4\n0,1e-3\n")
     np.savez(tmp_path / "a.npz", X=X)
     for name in ("a.csv", "a.npz"):
-        got, y = data.read_examples(tmp_path / name, 2)
+        got, y = files.read_examples(tmp_path / name, 2)
         assert np.array_equal(got, X)
         assert y is None
     (tmp_path / "b.csv").write_text("1,2.5,7\n")
-    assert data.read_examples(tmp_path / "b.csv", 2)[1].tolist() == [7]
+    assert files.read_examples(tmp_path / "b.csv", 2)[1].tolist() == [7]
 
 
 @pytest.mark.parametrize(
@@ -143,6 +108,6 @@ def test_read_weights_stops_at_the_first_gap(tmp_path):
 
 
 def test_write_atomically_obeys_the_mask(tmp_path):
-    data.write_atomically(tmp_path / "a", lambda file: file.write(b"x"))
+    files.write_atomically(tmp_path / "a", lambda file: file.write(b"x"))
     (tmp_path / "b").write_bytes(b"x")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .validation import Array
+from ..validation import Array
 
 REST = 0.1  # seconds before a block: thread pools of the contestant before stop spinning
 WARM = 3  # calls of a block that are not timed
@@ -75,7 +75,7 @@ MACHINE = ("cpu", "cores", "threads", "threading_layer", "vector_bits", "blas", 
 
 def machine() -> dict[str, Any]:
     """What times are measured on: processor, cores, threads, BLAS, versions."""
-    from .kernels import jit, tiles
+    from ..kernels import jit, tiles
 
     blas: Any = np.show_config(mode="dicts")
     blas = blas["Build Dependencies"]["blas"]

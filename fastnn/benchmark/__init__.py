@@ -1,0 +1,1 @@
+"""Measuring: the ladder of engines, what comparing them shows, and how they are timed."""
