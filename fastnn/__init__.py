@@ -83,6 +83,10 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
+    def __reduce__(self) -> Any:
+        """Pickled by name, as plain modules are where functions of a notebook go to other processes."""
+        return import_module, (self.__name__,)
+
     def __setattr__(self, name: str, value: Any) -> None:
         """`import fastnn.train` ends by binding that module here: bind its function instead."""
         if name in _HOME and isinstance(value, ModuleType):

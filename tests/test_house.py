@@ -1,6 +1,8 @@
 """The order of rooms, what importing loads, and what a wheel holds."""
 
 import ast
+import copy
+import pickle
 import subprocess
 import sys
 import zipfile
@@ -108,6 +110,29 @@ def test_import_is_light():
 )
 def test_train_is_a_function(code):
     assert run(f"{code}; import inspect; print(inspect.isfunction(f), f.__name__)") == "True train"
+
+
+def test_the_package_pickles():
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        assert pickle.loads(pickle.dumps(fastnn, protocol)) is fastnn
+    assert copy.deepcopy(fastnn) is fastnn
+
+
+NOTEBOOK = """
+import fastnn, joblib, numpy as np
+
+def f(seed):
+    return fastnn.train(np.eye(4), [0, 1, 2, 3], 2, maxiter=3, seed=seed).outcome.cost
+
+if __name__ == "__main__":
+    print(joblib.Parallel(2)(joblib.delayed(f)(seed) for seed in range(4)) == [f(seed) for seed in range(4)])
+"""
+
+
+def test_a_function_that_uses_the_package_goes_to_other_processes(tmp_path):
+    """As from a notebook: joblib sends the function with the globals that it names."""
+    (tmp_path / "notebook.py").write_text(NOTEBOOK)
+    assert run(f"import runpy; runpy.run_path({str(tmp_path / 'notebook.py')!r}, run_name='__main__')") == "True"
 
 
 def test_public_names():
