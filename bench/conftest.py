@@ -30,13 +30,13 @@ class Session:
         if self.case == case:
             return
         self.case, self.timed, self.failures = None, {}, {}  # the data of the case before are released here
-        problem, first, selected = case.problem(), {}, self.selected[str(case)]
+        task, first, selected = case.task(), {}, self.selected[str(case)]
         for contestant in case.contestants:
             name = contestant.name
             if contestant.missing or name not in [*selected, comparison.BASELINE]:
                 continue
             try:
-                timed = contestant.make(problem)
+                timed = contestant.make(task)
                 first[name] = ladder.first_call(timed)
                 self.timed[name] = timed
             except Exception as error:
@@ -65,7 +65,7 @@ def run(request, benchmark):
         if contestant.missing:
             pytest.skip(contestant.missing)
         if benchmark.disabled:
-            timed = contestant.make(case.small_problem())
+            timed = contestant.make(case.small_task())
             _, error = benchmark(ladder.first_call, timed)
             return error, timed.tolerance
         session = request.config.bench

@@ -1,6 +1,6 @@
 """The workloads as users of other libraries would write them well.
 
-Each function takes a problem and returns what is to be timed and checked, as the workloads of
+Each function takes a task and returns what is to be timed and checked, as the workloads of
 `fastnn.benchmark.ladder` do. Data and parameters are where the library wants them before the clock starts.
 """
 
@@ -18,18 +18,18 @@ from fastnn.solvers import GRADIENT_TOLERANCE
 
 
 class _Sklearn:
-    """The network, trained for any number of iterations from the problem's weights."""
+    """The network, trained for any number of iterations from the task's weights."""
 
-    def __init__(self, problem):
+    def __init__(self, task):
         from sklearn.neural_network import MLPClassifier
 
-        self.problem = problem
-        self.targets = np.eye(problem.sizes[-1], dtype=int)[problem.y]
+        self.task = task
+        self.targets = np.eye(task.problem.sizes[-1], dtype=int)[task.problem.targets.classes]
         self.network = MLPClassifier(
-            problem.sizes[1:-1],
+            task.problem.sizes[1:-1],
             activation="logistic",
             solver="lbfgs",
-            alpha=problem.lmbda,
+            alpha=task.problem.lmbda,
             tol=GRADIENT_TOLERANCE,
             warm_start=True,  # from the weights that are set
         )
@@ -39,11 +39,11 @@ class _Sklearn:
     def fit(self, maxiter):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the limit on iterations is reached
-            self.network.set_params(max_iter=maxiter).fit(self.problem.X, self.targets)
+            self.network.set_params(max_iter=maxiter).fit(self.task.problem.X, self.targets)
 
     def set_weights(self):
-        self.network.coefs_ = [W[:, 1:].T.copy() for W in self.problem.weights]
-        self.network.intercepts_ = [W[:, 0].copy() for W in self.problem.weights]
+        self.network.coefs_ = [W[:, 1:].T.copy() for W in self.task.weights]
+        self.network.intercepts_ = [W[:, 0].copy() for W in self.task.weights]
 
     def train(self, maxiter):
         self.set_weights()
@@ -52,29 +52,29 @@ class _Sklearn:
         return np.concatenate([np.column_stack([b, W.T]).ravel() for W, b in pairs])
 
 
-def sklearn_forward(problem):
-    network = _Sklearn(problem).network
+def sklearn_forward(task):
+    network = _Sklearn(task).network
     return ladder.Timed(
-        call=lambda: network.predict_proba(problem.X),
-        want=lambda: ladder.right_outputs(problem),
-        tolerance=ladder.rounding(problem),
-        operations=ladder.forward_operations(problem),
+        call=lambda: network.predict_proba(task.problem.X),
+        want=lambda: ladder.right_outputs(task),
+        tolerance=ladder.rounding(task),
+        operations=ladder.forward_operations(task),
     )
 
 
-def sklearn_training(problem):
-    return _training(problem, _Sklearn(problem).train)
+def sklearn_training(task):
+    return _training(task, _Sklearn(task).train)
 
 
-def _training(problem, train):
+def _training(task, train):
     """L-BFGS by SciPy, from the same start: the same path, for a few iterations at least."""
-    evaluations = ladder.trained(problem, "l-bfgs", problem.maxiter)[1]
+    evaluations = ladder.trained(task, "l-bfgs", task.maxiter)[1]
     return ladder.Timed(
-        call=lambda: train(problem.maxiter),
-        want=lambda: ladder.right_training(problem, "l-bfgs"),
-        tolerance=ladder.TRAINING_FACTOR * ladder.rounding(problem),
+        call=lambda: train(task.maxiter),
+        want=lambda: ladder.right_training(task, "l-bfgs"),
+        tolerance=ladder.TRAINING_FACTOR * ladder.rounding(task),
         checked=lambda: train(ladder.COMPARED_ITERATIONS),
-        operations=evaluations * ladder.gradient_operations(problem),
+        operations=evaluations * ladder.gradient_operations(task),
     )
 
 
@@ -84,16 +84,18 @@ def _training(problem, train):
 class _Torch:
     """The network's cost as a function of its layers (W, b, W, b, ...)."""
 
-    def __init__(self, problem):
+    def __init__(self, task):
         import torch
 
-        self.torch, self.problem = torch, problem
-        self.data = torch.from_numpy(problem.X)
-        self.targets = torch.nn.functional.one_hot(torch.from_numpy(problem.y), problem.sizes[-1]).to(self.data.dtype)
-        self.layers = [layer.requires_grad_() for layer in self.layers_of(problem.theta)]
+        self.torch, self.task = torch, task
+        self.data = torch.from_numpy(task.problem.X)
+        self.targets = torch.nn.functional.one_hot(
+            torch.from_numpy(task.problem.targets.classes), task.problem.sizes[-1]
+        ).to(self.data.dtype)
+        self.layers = [layer.requires_grad_() for layer in self.layers_of(task.theta)]
 
     def layers_of(self, theta):
-        tensor = self.torch.from_numpy(theta.astype(self.problem.X.dtype))
+        tensor = self.torch.from_numpy(theta.astype(self.task.problem.X.dtype))
         layers = []
         for (rows, columns), start, end in self.places():
             W = tensor[start:end].view(rows, columns)
@@ -102,7 +104,7 @@ class _Torch:
 
     def places(self):
         end = 0
-        for rows, columns in network.shapes(self.problem.sizes):
+        for rows, columns in network.shapes(self.task.problem.sizes):
             start, end = end, end + rows * columns
             yield (rows, columns), start, end
 
@@ -115,7 +117,7 @@ class _Torch:
 
     def cost(self, *layers):
         loss = self.torch.nn.functional.binary_cross_entropy_with_logits
-        m, lmbda = len(self.data), self.problem.lmbda
+        m, lmbda = len(self.data), self.task.problem.lmbda
         squares = sum(W.square().sum() for W in layers[::2])
         return loss(self.outputs(*layers), self.targets, reduction="sum") / m + lmbda / (2 * m) * squares
 
@@ -126,8 +128,8 @@ class _Torch:
         return np.concatenate([np.column_stack([b, W]).ravel() for W, b in pairs]).astype(np.float64)
 
 
-def torch_forward(problem):
-    net = _Torch(problem)
+def torch_forward(task):
+    net = _Torch(task)
 
     def call():
         with net.torch.inference_mode():
@@ -135,15 +137,15 @@ def torch_forward(problem):
 
     return ladder.Timed(
         call,
-        want=lambda: ladder.right_outputs(problem),
-        tolerance=ladder.rounding(problem),
+        want=lambda: ladder.right_outputs(task),
+        tolerance=ladder.rounding(task),
         numbers=lambda A: A.numpy().ravel(),
-        operations=ladder.forward_operations(problem),
+        operations=ladder.forward_operations(task),
     )
 
 
-def torch_gradient(problem, compiled=False):
-    net = _Torch(problem)
+def torch_gradient(task, compiled=False):
+    net = _Torch(task)
     function = net.torch.compile(net.cost) if compiled else net.cost
 
     def call():
@@ -152,36 +154,36 @@ def torch_gradient(problem, compiled=False):
 
     return ladder.Timed(
         call,
-        want=lambda: ladder.right_gradient(problem),
-        tolerance=ladder.rounding(problem),
+        want=lambda: ladder.right_gradient(task),
+        tolerance=ladder.rounding(task),
         numbers=lambda returned: np.append(net.flat(returned[1]), returned[0].item()),
-        operations=ladder.gradient_operations(problem),
+        operations=ladder.gradient_operations(task),
     )
 
 
-def torch_compiled_gradient(problem):
-    return torch_gradient(problem, compiled=True)
+def torch_compiled_gradient(task):
+    return torch_gradient(task, compiled=True)
 
 
-def torch_differences(problem):
-    net = _Torch(problem)
+def torch_differences(task):
+    net = _Torch(task)
 
     def cost(theta):
         with net.torch.inference_mode():
             return net.cost(*net.layers_of(theta)).item()
 
-    return ladder.whole_differences(problem, cost, ladder.SAMPLE["numpy"])
+    return ladder.whole_differences(task, cost, ladder.SAMPLE["numpy"])
 
 
-def torch_training(problem):
+def torch_training(task):
     """torch.optim.LBFGS, with strong Wolfe line searches, to the cost that SciPy's L-BFGS-B reaches.
 
     Its path is its own; what is checked is cost and gradient where it ends.
     """
-    net = _Torch(problem)
+    net = _Torch(task)
 
     def train(maxiter):
-        for layer, start in zip(net.layers, net.layers_of(problem.theta), strict=True):
+        for layer, start in zip(net.layers, net.layers_of(task.theta), strict=True):
             layer.data.copy_(start)
         optimizer = net.torch.optim.LBFGS(
             net.layers, max_iter=maxiter, line_search_fn="strong_wolfe", tolerance_change=0.0
@@ -196,16 +198,16 @@ def torch_training(problem):
         optimizer.step(closure)
         return closure().item()
 
-    target = ladder.right_gradient(problem._replace(theta=ladder.trained(problem, "l-bfgs", problem.maxiter)[0]))[-1]
-    iterations = next((n for n in range(1, 4 * problem.maxiter) if train(n) <= target), 4 * problem.maxiter)
+    target = ladder.right_gradient(task._replace(theta=ladder.trained(task, "l-bfgs", task.maxiter)[0]))[-1]
+    iterations = next((n for n in range(1, 4 * task.maxiter) if train(n) <= target), 4 * task.maxiter)
 
     def numbers(cost):
         return np.append(net.flat([layer.grad for layer in net.layers]), cost)
 
     return ladder.Timed(
         call=lambda: train(iterations),
-        want=lambda: ladder.right_gradient(problem._replace(theta=net.flat(net.layers))),
-        tolerance=ladder.TRAINING_FACTOR * ladder.rounding(problem),
+        want=lambda: ladder.right_gradient(task._replace(theta=net.flat(net.layers))),
+        tolerance=ladder.TRAINING_FACTOR * ladder.rounding(task),
         numbers=numbers,
     )
 
@@ -216,20 +218,20 @@ def torch_training(problem):
 class _Jax:
     """The network's outputs and cost as functions of theta."""
 
-    def __init__(self, problem):
+    def __init__(self, task):
         import jax
 
         jax.config.update("jax_enable_x64", True)
-        self.jax, self.numpy, self.problem = jax, jax.numpy, problem
-        self.data = jax.numpy.asarray(problem.X)
-        self.targets = jax.nn.one_hot(problem.y, problem.sizes[-1], dtype=problem.X.dtype)
+        self.jax, self.numpy, self.task = jax, jax.numpy, task
+        self.data = jax.numpy.asarray(task.problem.X)
+        self.targets = jax.nn.one_hot(task.problem.targets.classes, task.problem.sizes[-1], dtype=task.problem.X.dtype)
 
     def on_device(self, theta):
-        return self.numpy.asarray(theta, self.problem.X.dtype)
+        return self.numpy.asarray(theta, self.task.problem.X.dtype)
 
     def pre_activations(self, theta, X):
         """The outputs before the last sigmoid, and the sum of squares of all weights but the biases."""
-        shapes, A, squares = network.shapes(self.problem.sizes), X, 0.0
+        shapes, A, squares = network.shapes(self.task.problem.sizes), X, 0.0
         ends = np.cumsum([rows * columns for rows, columns in shapes])
         for l, (part, shape) in enumerate(zip(self.numpy.split(theta, ends[:-1]), shapes, strict=True)):
             W = part.reshape(shape)
@@ -244,46 +246,46 @@ class _Jax:
     def cost(self, theta, X, targets):
         Z, squares = self.pre_activations(theta, X)
         loss = self.numpy.sum(self.numpy.logaddexp(0.0, Z) - targets * Z)
-        return (loss + self.problem.lmbda / 2 * squares) / len(X)
+        return (loss + self.task.problem.lmbda / 2 * squares) / len(X)
 
 
-def jax_forward(problem):
-    net = _Jax(problem)
-    function, theta = net.jax.jit(net.outputs), net.on_device(problem.theta)
+def jax_forward(task):
+    net = _Jax(task)
+    function, theta = net.jax.jit(net.outputs), net.on_device(task.theta)
     return ladder.Timed(
         call=lambda: function(theta, net.data).block_until_ready(),
-        want=lambda: ladder.right_outputs(problem),
-        tolerance=ladder.rounding(problem),
-        operations=ladder.forward_operations(problem),
+        want=lambda: ladder.right_outputs(task),
+        tolerance=ladder.rounding(task),
+        operations=ladder.forward_operations(task),
     )
 
 
-def jax_gradient(problem):
-    net = _Jax(problem)
+def jax_gradient(task):
+    net = _Jax(task)
     function = net.jax.jit(net.jax.value_and_grad(net.cost))
-    points = itertools.cycle([net.on_device(problem.theta), net.on_device(problem.theta + 1e-7)])
+    points = itertools.cycle([net.on_device(task.theta), net.on_device(task.theta + 1e-7)])
     return ladder.Timed(
         call=lambda: net.jax.block_until_ready(function(next(points), net.data, net.targets)),
-        want=lambda: ladder.right_gradient(problem),
-        tolerance=ladder.rounding(problem),
+        want=lambda: ladder.right_gradient(task),
+        tolerance=ladder.rounding(task),
         numbers=lambda returned: np.append(returned[1], returned[0]).astype(np.float64),
-        operations=ladder.gradient_operations(problem),
+        operations=ladder.gradient_operations(task),
     )
 
 
-def jax_differences(problem):
-    net = _Jax(problem)
+def jax_differences(task):
+    net = _Jax(task)
     function = net.jax.jit(net.cost)
     return ladder.whole_differences(
-        problem, lambda theta: float(function(theta, net.data, net.targets)), ladder.SAMPLE["numpy"]
+        task, lambda theta: float(function(theta, net.data, net.targets)), ladder.SAMPLE["numpy"]
     )
 
 
-def jax_training(problem):
+def jax_training(task):
     """SciPy's L-BFGS-B, as most who have no other optimiser at hand."""
     from scipy.optimize import minimize
 
-    net = _Jax(problem)
+    net = _Jax(task)
     function = net.jax.jit(net.jax.value_and_grad(net.cost))
 
     def evaluate(theta):
@@ -292,9 +294,9 @@ def jax_training(problem):
 
     def train(maxiter):
         options = {"maxiter": maxiter, "gtol": GRADIENT_TOLERANCE, "ftol": 0.0}
-        return minimize(evaluate, problem.theta, jac=True, method="L-BFGS-B", options=options).x
+        return minimize(evaluate, task.theta, jac=True, method="L-BFGS-B", options=options).x
 
-    return _training(problem, train)
+    return _training(task, train)
 
 
 # By workload and contestant: the module that it needs, and the function.

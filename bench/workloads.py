@@ -1,6 +1,6 @@
 """What is compared: every workload with its contestants, shapes and types. Tests and benchmarks read this list.
 
-A case is one workload on one problem; its contestants, the rungs of the ladder and the peers, must
+A case is one workload on one task; its contestants, the rungs of the ladder and the peers, must
 give the same numbers, and run against each other.
 """
 
@@ -19,7 +19,6 @@ import numba
 import numpy as np
 
 import fastnn
-from fastnn import network
 from fastnn.benchmark import comparison, ladder
 
 from .peers import PEERS
@@ -53,19 +52,19 @@ RUNGS_OF = dict.fromkeys(ladder.WORKLOADS, ("python", "loop", "numpy", "fused"))
 WORKLOADS = ladder.WORKLOADS | {"training, L-BFGS": functools.partial(ladder.training, solver="l-bfgs")}
 
 
-def problem(m: int, sizes: tuple[int, ...], dtype: str) -> ladder.Problem:
+def task(m: int, sizes: tuple[int, ...], dtype: str) -> ladder.Task:
     """The digits, or random data of that shape."""
     if (m, sizes) != DIGITS:
-        return ladder.random_problem(m, sizes, np.dtype(dtype))
+        return ladder.random_task(m, sizes, np.dtype(dtype))
     X, y = fastnn.load_digits()
-    return ladder.Problem(sizes, X.astype(dtype), y, network.pack(network.init_weights(sizes)))
+    return ladder.task(X.astype(dtype), y, sizes)
 
 
 class Contestant(NamedTuple):
-    """A name, what makes it of a problem, and the module that it needs beyond those of fastnn."""
+    """A name, what makes it of a task, and the module that it needs beyond those of fastnn."""
 
     name: str
-    make: Callable[[ladder.Problem], ladder.Timed]
+    make: Callable[[ladder.Task], ladder.Timed]
     module: str | None = None
 
     @property
@@ -77,7 +76,7 @@ class Contestant(NamedTuple):
 
 
 class Case(NamedTuple):
-    """One workload on one problem."""
+    """One workload on one task."""
 
     group: str
     workload: str
@@ -87,11 +86,11 @@ class Case(NamedTuple):
     contestants: tuple[Contestant, ...]
     rounds: int = 7
 
-    def problem(self) -> ladder.Problem:
-        return problem(self.m, self.sizes, self.dtype)
+    def task(self) -> ladder.Task:
+        return task(self.m, self.sizes, self.dtype)
 
-    def small_problem(self) -> ladder.Problem:
-        return problem(SMALL_M, SMALL[len(self.sizes)], self.dtype)._replace(maxiter=5)
+    def small_task(self) -> ladder.Task:
+        return task(SMALL_M, SMALL[len(self.sizes)], self.dtype)._replace(maxiter=5)
 
     def contestant(self, name: str) -> Contestant:
         return next(contestant for contestant in self.contestants if contestant.name == name)
@@ -109,11 +108,11 @@ def everyone(workload: str, rungs: tuple[str, ...] | None = None) -> tuple[Conte
     return (*own, *(Contestant(name, make, module) for name, (module, make) in PEERS.get(workload, {}).items()))
 
 
-def with_threads(engine: str, threads: int, problem: ladder.Problem) -> ladder.Timed:
+def with_threads(engine: str, threads: int, task: ladder.Task) -> ladder.Timed:
     """Cost and gradient on so many threads, Numba's and BLAS's."""
     from threadpoolctl import ThreadpoolController
 
-    timed = ladder.gradient(problem, engine)
+    timed = ladder.gradient(task, engine)
     controller = ThreadpoolController()
 
     def call():
@@ -151,8 +150,8 @@ import sys
 sys.path.append(sys.argv[1])
 import numpy as np
 from bench import workloads
-problem = workloads.problem(int(sys.argv[3]), tuple(map(int, sys.argv[4].split("-"))), sys.argv[5])
-timed = workloads.contestant_of("cost and gradient", sys.argv[2]).make(problem)
+task = workloads.task(int(sys.argv[3]), tuple(map(int, sys.argv[4].split("-"))), sys.argv[5])
+timed = workloads.contestant_of("cost and gradient", sys.argv[2]).make(task)
 np.save(sys.stdout.buffer, timed.numbers(timed.call()))
 """
 
@@ -161,9 +160,10 @@ def contestant_of(workload: str, name: str) -> Contestant:
     return next(contestant for contestant in everyone(workload) if contestant.name == name)
 
 
-def start(name: str, cold: bool, asked: ladder.Problem) -> ladder.Timed:
+def start(name: str, cold: bool, asked: ladder.Task) -> ladder.Timed:
     """The whole of a process that evaluates once; `cold`: with nothing compiled before."""
-    m, sizes, dtype = len(asked.X), asked.sizes, str(asked.X.dtype)
+    X, sizes = asked.problem.X, asked.problem.sizes
+    m, dtype = len(X), str(X.dtype)
     arguments = [sys.executable, "-c", _START, str(ROOT), name, str(m), "-".join(map(str, sizes)), dtype]
 
     def call():
@@ -174,7 +174,7 @@ def start(name: str, cold: bool, asked: ladder.Problem) -> ladder.Timed:
 
     return ladder.Timed(
         call,
-        want=lambda: ladder.right_gradient(problem(m, sizes, dtype)),
+        want=lambda: ladder.right_gradient(task(m, sizes, dtype)),
         tolerance=ladder.rounding(asked),
     )
 

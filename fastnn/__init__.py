@@ -30,6 +30,7 @@ _HOME = {
     "unpack": "network",
     "forward": "objective",
     "cost_and_gradient": "objective",
+    "cost_and_gradient_sums": "objective",
     "Objective": "objective",
     "load_digits": "digits",
     "read_data": "files",
@@ -46,6 +47,7 @@ __all__ = [
     "Objective",
     "check_gradient",
     "cost_and_gradient",
+    "cost_and_gradient_sums",
     "forward",
     "init_weights",
     "load",
@@ -65,7 +67,7 @@ if TYPE_CHECKING:
     from .files import read_data, read_weights
     from .model import Model, load
     from .network import init_weights, pack, unpack
-    from .objective import Objective, cost_and_gradient, forward
+    from .objective import Objective, cost_and_gradient, cost_and_gradient_sums, forward
     from .train import train
     from .warmup import warmup
 

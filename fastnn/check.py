@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 
 from . import network, validation
 from .network import Weights
-from .objective import cost_and_gradient
+from .objective import Objective
+from .problem import Problem, documented, validated
 from .validation import Array
 
 # A central difference errs by step**2/6 of the third derivative. The kernel subtracts no two numbers
@@ -18,8 +19,8 @@ from .validation import Array
 # leaves a norm ratio of 1.7e-14, and 2**-26, 2**-30, 2**-36 and 2**-40 leave 1.8e-15.
 STEP = 2.0**-26
 
-# Of relus: straight but for their bends, of which a shorter step meets fewer. Of 40 random directions at
-# each of four networks on the digits, 35 met a bend within STEP, none within this; theta + step is
+# Of relus: straight but for their kinks, of which a shorter step meets fewer. Of 40 random directions at
+# each of four networks on the digits, 35 met a kink within STEP, none within this; theta + step is
 # still a number of its own.
 STEP_OF_RELU = 2.0**-40
 
@@ -98,8 +99,8 @@ class GradientReport(Comparison):
         For each layer; empty along directions.
     parameters, directions, examples : int
         How many were checked, on how many; directions is 0 if parameters were moved one by one.
-    bent : int
-        Parameters (or directions) left out, because a relu bends within the step.
+    kinks : int
+        Parameters (or directions) left out, because a relu passes its kink within the step.
     step, tolerance : float
     passed : bool
         relative_norm_error is at most tolerance, max_relative_error at most 100 times that.
@@ -109,7 +110,7 @@ class GradientReport(Comparison):
     parameters: int
     directions: int
     examples: int
-    bent: int
+    kinks: int
     step: float
     tolerance: float
 
@@ -131,9 +132,9 @@ class GradientReport(Comparison):
             f"  {'estimate' if self.directions else 'all':<10}  {self.relative_norm_error:10.1e}  {_worst(self)}"
         )
         lines.append(f"  at most     {self.tolerance:10.1e}  {ENTRY * self.tolerance:.1e} passes")
-        if self.bent:
+        if self.kinks:
             what = "directions" if self.directions else "parameters"
-            lines.append(f"  left out: {self.bent:,} {what} at which a relu bends within the step")
+            lines.append(f"  left out: {self.kinks:,} {what} at which a relu passes its kink within the step")
         return "\n".join(lines)
 
 
@@ -141,6 +142,7 @@ def _worst(comparison: Comparison) -> str:
     return f"{comparison.max_relative_error:.1e} at {comparison.worst}"
 
 
+@documented
 def numerical_gradient(
     weights: Any,
     X: ArrayLike,
@@ -157,25 +159,25 @@ def numerical_gradient(
 
     Parameters
     ----------
-    weights : tuple of L arrays
-        weights[l] is (s[l+1], s[l] + 1), column 0 the biases.
-    X : array (m, n)
-    y : int array (m,)
-        Class indices 0..K-1.
-    lmbda : float
-        Regularisation, at least 0.
+    {weights}
+    {X}
+    {y}
+    {lmbda}
     step : float, optional
         How far each parameter is moved to either side. Default 1.5e-8, the root of float64's
         epsilon: for inputs of size about 1 the differences are then derivatives to rounding. For
-        relus 9e-13, so that few bend within it.
+        relus 9e-13, so that few pass their kink within it.
     progress : bool, optional
         A bar over the parameters on standard error; None: if that is a terminal.
-    activation, output, sample_weight
-        As for `cost_and_gradient`. Where a relu bends within the step, differences are of two slopes.
+    {activation}
+    {output}
+    {sample_weight}
 
     Returns
     -------
     tuple of L float64 arrays, shaped like weights
+
+    {raises}
 
     Notes
     -----
@@ -183,13 +185,17 @@ def numerical_gradient(
     each unit that it moves, and 4 for each weight between moved layers; all in float64. The memory is
     8 bytes for each unit and example, and 400 KB for each unit. Nothing of backpropagation is used,
     and what is computed is J(theta + step) - J(theta - step) for a step of any size, not a derivative
-    in disguise. Ng, Machine Learning, exercise 4 (2011), section 2.4.
+    in disguise. Where a relu passes its kink within the step, differences are of two slopes.
+    Ng, Machine Learning, exercise 4 (2011), section 2.4.
     """
-    problem = _Problem(weights, X, y, lmbda, activation, output, sample_weight)
-    differences, _, _ = problem.differences(np.arange(problem.P), _step(step, activation), progress)
-    return network.matrices(differences, problem.sizes)
+    weights = validation.weights(weights)
+    family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
+    problem = validated(X, y, network.sizes_of(weights), lmbda, **family)
+    found = _differences(problem, weights, np.arange(problem.P), _step(step, activation), progress)
+    return network.matrices(found.values, problem.sizes)
 
 
+@documented
 def check_gradient(
     weights: Any,
     X: ArrayLike,
@@ -212,11 +218,13 @@ def check_gradient(
 
     Parameters
     ----------
-    weights, X, y, lmbda, step, progress, activation, output, sample_weight
-        As for `numerical_gradient`.
+    {weights}
+    {X}
+    {y}
+    {lmbda}
     gradient : tuple of L arrays, optional
         The gradient to check, shaped like weights. Default: backpropagation by `engine`.
-    engine : {"fused", "numpy", "loop", "python"}
+    {engine}
     parameters : int array, optional
         Check only these positions in theta.
     directions : int, optional
@@ -224,132 +232,112 @@ def check_gradient(
         whatever changes the gradient by more than the tolerance. Two evaluations for each.
     seed : int, None or numpy.random.Generator
         Of the directions.
+    step, progress
+        As for `numerical_gradient`.
     tolerance : float, optional
         The largest norm ratio that passes; an entry passes with 100 times that. Default 1e-10, or
         1e-4 if the gradient is of float32: X, or one of the matrices passed, is; but at least the
         square of the step, which differences may be off by, and at least what rounding may leave
         where a gradient's terms cancel, as they do at an optimum.
+    {activation}
+    {output}
+    {sample_weight}
 
     Returns
     -------
     GradientReport
         `.passed`, `.relative_norm_error`, `.max_relative_error`, `.worst`, `.layers`; printable.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit.
+    {raises}
 
     Notes
     -----
     Along a direction v of independent standard normal entries the error e of a gradient shows as e.v,
     whose mean square is |e|**2: so a few directions estimate the norm ratio of all entries.
     """
-    problem = _Problem(weights, X, y, lmbda, activation, output, sample_weight)
+    weights = validation.weights(weights)
+    family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
+    problem = validated(X, y, network.sizes_of(weights), lmbda, **family)
     if parameters is not None and directions is not None:
         raise ValueError("parameters and directions are both given; one of them is wanted")
     step = _step(step, activation)
     if gradient is None:
-        family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
-        _, gradient = cost_and_gradient(weights, X, y, lmbda, engine=engine, **family)
-        kinds = {np.asarray(X).dtype}
+        kinds = {problem.X.dtype}
+        a = Objective.of([problem], engine).evaluate(network.pack(weights))[1]
     else:
         kinds = {np.asarray(matrix).dtype for matrix in gradient} if isinstance(gradient, (tuple, list)) else set()
-        gradient = validation.like_weights(gradient, problem.weights, "gradient")
+        a = network.pack(validation.like_weights(gradient, weights, "gradient"))
     kind = "float32" if np.dtype(np.float32) in kinds else "float64"
     if tolerance is not None:
         tolerance = validation.real(tolerance, "tolerance", above=0.0)
 
-    a, P = network.pack(gradient), problem.P
     if directions is None:
-        some = np.arange(P) if parameters is None else validation.parameters(parameters, P)
-        d, sizes, bends = problem.differences(some, step, progress)
-        a, table = a[some], problem.places[some]
+        some = np.arange(problem.P) if parameters is None else validation.parameters(parameters, problem.P)
+        found = _differences(problem, weights, some, step, progress)
+        a, table = a[some], network.parameter_table(problem.sizes)[some]
     else:
         table = np.arange(validation.positive(directions, "directions"))[:, np.newaxis]
-        V = validation.seed(seed).standard_normal((len(table), P))
-        d, sizes, bends = problem.slopes(V, step)
+        V = validation.seed(seed).standard_normal((len(table), problem.P))
+        found = _slopes(problem, weights, V, step)
         a = V @ a
-    straight = bends == 0
-    a, d, sizes, table = a[straight], d[straight], sizes[straight], table[straight]
+    smooth = found.kinks == 0
+    a, d, sizes, table = a[smooth], found.values[smooth], found.sizes[smooth], table[smooth]
     if tolerance is None:
         rounding = ROUNDING * np.finfo(kind).eps * np.linalg.norm(sizes)
         total = np.linalg.norm(a) + np.linalg.norm(d)
         tolerance = float(max(TOLERANCE[kind], step**2, rounding / total if total > 0.0 else 0.0))
-    layers = [table[:, 0] == l for l in range(len(problem.weights))] if directions is None else []
+    layers = [table[:, 0] == l for l in range(len(weights))] if directions is None else []
     return GradientReport(
         *_compared(a, d, a, table),
         layers=tuple(Comparison(*_compared(a[layer], d[layer], a, table[layer])) for layer in layers),
-        parameters=P if directions is not None else len(some),
+        parameters=problem.P if directions is not None else len(some),
         directions=directions or 0,
         examples=len(problem.X),
-        bent=int(np.count_nonzero(bends)),
+        kinks=int(np.count_nonzero(~smooth)),
         step=step,
         tolerance=tolerance,
     )
 
 
-class _Problem:
-    """What a user passed, validated, and its differences by the kernel."""
+def _differences(problem: Problem, weights: Weights, parameters: Array, step: float, progress: bool | None) -> Any:
+    """By the parameters at those positions in theta: `kernels.differences.Differences`."""
+    from tqdm import tqdm
 
-    def __init__(
-        self,
-        weights: Any,
-        X: ArrayLike,
-        y: ArrayLike,
-        lmbda: float,
-        activation: str,
-        output: str,
-        sample_weight: ArrayLike | None,
-    ):
-        self.weights = validation.weights(weights)
-        self.sizes = network.sizes_of(self.weights)
-        self.X = validation.inputs(X, self.sizes[0]).astype(np.float64, copy=False)
-        self.places = network.places(self.sizes)
-        self.P = len(self.places)
-        self._arguments = (
-            network.pack(self.weights),
-            network.layer_table(self.sizes, activation, output),
-            self.X,
-            validation.class_indices(y, len(self.X), self.sizes[-1]),
-            validation.sample_weight(sample_weight, len(self.X)),
-            network.decay(self.sizes, validation.real(lmbda, "lmbda", minimum=0.0)),
-        )
+    from .kernels import differences
 
-    def differences(self, parameters: Array, step: float, progress: bool | None) -> tuple[Array, Array, Array]:
-        """By those parameters, the sizes of their terms, and for how many units and examples a relu has bent."""
-        from tqdm import tqdm
-
-        from .kernels import differences
-
-        Z = differences.pre_activations(*self._arguments[:3])
-        d, sizes, bends = _results(len(parameters))
-        layer, row, column = self.places[parameters].T
-        order = np.lexsort((row, column, layer))  # the kernel shares work along a column
-        count = max(1, _WORK_PER_CALL // len(self.X))
-        disable = None if progress is None else not progress
-        with tqdm(total=len(d), desc="checking", unit=" parameters", leave=False, disable=disable) as bar:
-            for first in range(0, len(d), count):
-                part = order[first : first + count]
-                results = _results(len(part))
-                differences.numerical_gradient(*self._arguments, Z, step, self.places[parameters[part]], *results)
-                d[part], sizes[part], bends[part] = results
-                bar.update(len(part))
-        return d, sizes, bends
-
-    def slopes(self, directions: Array, step: float) -> tuple[Array, Array, Array]:
-        """The same along those directions (V, P)."""
-        from .kernels import differences
-
-        Z = differences.pre_activations(*self._arguments[:3])
-        results = _results(len(directions))
-        differences.slopes(*self._arguments, Z, step, directions, *results)
-        return results
+    problem, theta = problem.in_float64(), network.pack(weights)
+    Z = differences.pre_activations(theta, problem.layers, problem.X)
+    table = network.parameter_table(problem.sizes)[parameters]
+    layer, row, column = table.T
+    order = np.lexsort((row, column, layer))  # the kernel shares work along a column
+    found = _empty(differences.Differences, len(table))
+    count = max(1, _WORK_PER_CALL // len(problem.X))
+    disable = None if progress is None else not progress
+    with tqdm(total=len(table), desc="checking", unit=" parameters", leave=False, disable=disable) as bar:
+        for first in range(0, len(table), count):
+            part = order[first : first + count]
+            some = _empty(differences.Differences, len(part))
+            differences.numerical_gradient(theta, problem, Z, step, table[part], some)
+            for whole, numbers in zip(found, some, strict=True):
+                whole[part] = numbers
+            bar.update(len(part))
+    return found
 
 
-def _results(count: int) -> tuple[Array, Array, Array]:
-    """Room for differences, sizes and bends."""
-    return np.empty(count), np.empty(count), np.empty(count, np.int64)
+def _slopes(problem: Problem, weights: Weights, directions: Array, step: float) -> Any:
+    """The same along those directions (V, P)."""
+    from .kernels import differences
+
+    problem, theta = problem.in_float64(), network.pack(weights)
+    Z = differences.pre_activations(theta, problem.layers, problem.X)
+    found = _empty(differences.Differences, len(directions))
+    differences.slopes(theta, problem, Z, step, directions, found)
+    return found
+
+
+def _empty(kind: Any, count: int) -> Any:
+    """Differences to be filled."""
+    return kind(np.empty(count), np.empty(count), np.empty(count, np.int64))
 
 
 def _step(step: float | None, activation: str) -> float:

@@ -16,7 +16,7 @@ from . import __version__
 from .validation import Array
 
 if TYPE_CHECKING:
-    from .benchmark.ladder import Problem
+    from .benchmark.ladder import Task
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -229,7 +229,7 @@ def _bench(options: argparse.Namespace) -> int:
     if options.out or find_spec("matplotlib"):
         plot.check_path(out)
     _folder(out)
-    problem = _bench_problem(options)
+    task = _bench_task(options)
     print(timing.described(timing.machine()))
     with tqdm(total=ladder.STEPS, unit=" blocks", leave=False, disable=None) as bar:
 
@@ -237,7 +237,7 @@ def _bench(options: argparse.Namespace) -> int:
             bar.set_description(what, refresh=False)
             bar.update(done)
 
-        groups = ladder.climb(problem, progress)
+        groups = ladder.climb(task, progress)
     for group in groups:
         print("", *comparison.summary(group), sep="\n")
     print("", *comparison.NOTES, "", *map(comparison.headline, groups), sep="\n")
@@ -249,9 +249,9 @@ def _bench(options: argparse.Namespace) -> int:
     return 0
 
 
-def _bench_problem(options: argparse.Namespace) -> "Problem":
+def _bench_task(options: argparse.Namespace) -> "Task":
     """The user's data, or random ones of the user's sizes; no more of them than a minute allows, if not told to."""
-    from . import network, validation
+    from . import validation
     from .benchmark import ladder
 
     lmbda = validation.real(options.lmbda, "lmbda", minimum=0.0)
@@ -263,16 +263,16 @@ def _bench_problem(options: argparse.Namespace) -> "Problem":
         if sizes[-1] < 2:
             raise ValueError(f"--sizes ends in {sizes[-1]}; at least two classes are wanted")
         m = m or min(5_000, ladder.examples_within_limit(sizes))
-        return ladder.random_problem(m, sizes)._replace(lmbda=lmbda)
+        return ladder.random_task(m, sizes, lmbda=lmbda)
     X, y = _examples(options)
     classes, indices = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"--data holds one label only, {classes[0]!r}; at least two classes are wanted")
     sizes = (X.shape[1], *options.hidden, len(classes))
-    problem = ladder.Problem(sizes, X, indices, network.pack(network.init_weights(sizes)), lmbda)
-    part = problem.part(m or ladder.examples_within_limit(sizes))
-    if m is None and len(part.X) < len(X):
-        print(f"on {len(part.X):,} of {len(X):,} examples, to end within a minute; --examples {len(X)} takes all")
+    part = ladder.task(X, indices, sizes, lmbda).part(m or ladder.examples_within_limit(sizes))
+    used = len(part.problem.X)
+    if m is None and used < len(X):
+        print(f"on {used:,} of {len(X):,} examples, to end within a minute; --examples {len(X)} takes all")
     return part
 
 

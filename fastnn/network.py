@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import validation
+from .kernels.arguments import ACTIVATIONS
 from .validation import Array
 
 Weights = tuple[Array, ...]
 
-# What a layer's units do with their pre-activation z, and the number that kernels know it by.
-ACTIVATIONS = ("sigmoid", "tanh", "relu")
-OUTPUTS = ("sigmoid", "softmax")
-CODES = {"sigmoid": 0, "tanh": 1, "relu": 2, "softmax": 3}
+# Those of `arguments.ACTIVATIONS` that hidden layers may have, and those that the output may have.
+HIDDEN = ("sigmoid", "tanh", "relu")
+OUTPUTS = ("sigmoid", "softmax", "identity")
 
 
 def sizes_of(weights: Weights) -> tuple[int, ...]:
@@ -32,7 +32,7 @@ def parameter_count(sizes: tuple[int, ...]) -> int:
     return sum(rows * columns for rows, columns in shapes(sizes))
 
 
-def places(sizes: tuple[int, ...]) -> Array:
+def parameter_table(sizes: tuple[int, ...]) -> Array:
     """Of every parameter its layer, row and column, int64 (P, 3)."""
     tables = []
     for l, shape in enumerate(shapes(sizes)):
@@ -57,10 +57,10 @@ def decay(sizes: tuple[int, ...], lmbda: float) -> Array:
 
 def layer_table(sizes: tuple[int, ...], activation: str, output: str) -> Array:
     """What kernels know of a network: int64 (L, 3), for each layer its inputs, its units, its activation's code."""
-    activation = validation.choice(activation, ACTIVATIONS, "activation")
+    activation = validation.choice(activation, HIDDEN, "activation")
     output = validation.choice(output, OUTPUTS, "output")
-    hidden = [CODES[activation]] * (len(sizes) - 2)
-    return np.array([sizes[:-1], sizes[1:], [*hidden, CODES[output]]], dtype=np.int64).T.copy()
+    codes = [ACTIVATIONS.index(name) for name in [activation] * (len(sizes) - 2) + [output]]
+    return np.array([sizes[:-1], sizes[1:], codes], dtype=np.int64).T.copy()
 
 
 def init_weights(sizes: Any, seed: Any = 0, epsilon: float | None = None) -> Weights:

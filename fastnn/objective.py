@@ -1,5 +1,6 @@
-"""theta -> cost and gradient, by one of the engines, each point evaluated once."""
+"""theta -> cost and gradient: the engine's sums over the examples, made the regularised mean; each point once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -7,9 +8,26 @@ from numpy.typing import ArrayLike
 
 from . import engines, network, validation
 from .network import Weights
+from .problem import Problem, documented, validated
 from .validation import Array
 
 
+class _Part:
+    """Some examples, and an engine's sums over them."""
+
+    def __init__(self, problem: Problem, engine: Any):
+        self._problem = problem
+        self._engine = engine
+        self._workspace = self._engine.workspace(problem.layers, problem.X)
+
+    def sums(self, theta: Array, dtheta: Array) -> float:
+        """dtheta[:] = the sum of the examples' gradients, returns that of their losses."""
+        some = self._problem
+        loss: float = self._engine.sums(theta, some.layers, some.X, some.targets, some.weight, self._workspace, dtheta)
+        return loss
+
+
+@documented
 class Objective:
     """The cost of a network on fixed data as a function of its flat parameters.
 
@@ -18,33 +36,21 @@ class Objective:
 
     Parameters
     ----------
-    X : array (m, n)
-        Inputs; used in place if they are C-contiguous, and must then not be changed. Products
-        with float32 are computed in float32; parameters and results are float64 all the same.
-    y : int array (m,)
-        Class indices 0..K-1.
-    sizes : sequence of int
-        Layer sizes (n, hidden..., K).
-    lmbda : float
-        Regularisation, at least 0.
-    engine : {"fused", "numpy", "loop", "python"}
-        The same numbers from each.
-    activation : {"sigmoid", "tanh", "relu"}
-        Of the hidden layers.
-    output : {"sigmoid", "softmax"}
-        K separate sigmoids, as in the course, or one softmax over the classes.
-    sample_weight : array (m,), optional
-        How much each example counts, at least 0: 2 is as if it were there twice.
+    {X}
+    {y}
+    {sizes}
+    {lmbda}
+    {engine}
+    {activation}
+    {output}
+    {sample_weight}
 
     Attributes
     ----------
     evaluations : int
         How often the engine has run.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit; here or, for theta, in the methods.
+    {raises}
 
     Notes
     -----
@@ -63,20 +69,30 @@ class Objective:
         output: str = "sigmoid",
         sample_weight: ArrayLike | None = None,
     ):
-        self.sizes = validation.sizes(sizes)
-        self.X = validation.inputs(X, self.sizes[0])
-        self.y = validation.class_indices(y, len(self.X), self.sizes[-1])
-        self.lmbda = validation.real(lmbda, "lmbda", minimum=0.0)
-        self.P = network.parameter_count(self.sizes)
+        sizes = validation.sizes(sizes)
+        family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
+        self._prepare([validated(X, y, sizes, lmbda, **family)], engine)
+
+    @classmethod
+    def of(cls, parts: Sequence[Problem], engine: str = "fused") -> "Objective":
+        """The objective of all their examples; the parts have the same network and regularisation."""
+        objective = cls.__new__(cls)
+        objective._prepare(parts, engine)
+        return objective
+
+    def _prepare(self, parts: Sequence[Problem], engine: str) -> None:
+        self.sizes = parts[0].sizes
+        self.lmbda = parts[0].lmbda
+        self.P = parts[0].P
         self.evaluations = 0
-        self._module = engines.module(engine)
-        self._layers = network.layer_table(self.sizes, activation, output)
-        self._weight = validation.sample_weight(sample_weight, len(self.X))
-        self._decay = network.decay(self.sizes, self.lmbda)
-        self._work = self._module.workspace(self._layers, self.X)
+        self._engine = engines.module(engine)
+        self._parts = [_Part(part, self._engine) for part in parts]
+        self._decay = parts[0].decay
+        self._total = sum(part.total for part in parts)
         self._theta = np.full(self.P, np.nan)  # equal to no point
         self._cost = np.nan
         self._gradient = np.empty(self.P)
+        self._more = np.empty(self.P if len(parts) > 1 else 0)  # the sums of the second part, the third, ...
 
     def cost(self, theta: ArrayLike) -> float:
         """The cost at theta (P,)."""
@@ -96,20 +112,22 @@ class Objective:
         # Most questions are about another point, and nearly all of those differ in the first entry.
         if theta[0] != self._theta[0] or not np.array_equal(theta, self._theta):
             self._theta[:] = theta
-            self._cost = self._module.cost_and_gradient(
-                self._theta,
-                self._layers,
-                self.X,
-                self.y,
-                self._weight,
-                self._decay,
-                self._work,
-                self._gradient,
-            )
+            self._cost = self._evaluate(self._theta, self._gradient)
             self.evaluations += 1
         return self._cost, self._gradient
 
+    def _evaluate(self, theta: Array, gradient: Array) -> float:
+        """The parts' sums, added in their order, and the mean of that."""
+        first, *others = self._parts
+        loss = first.sums(theta, gradient)
+        for part in others:
+            loss += part.sums(theta, self._more)
+            gradient += self._more
+        cost: float = self._engine.regularised_mean(theta, self._decay, self._total, loss, gradient)
+        return cost
 
+
+@documented
 def forward(
     weights: Any, X: ArrayLike, *, engine: str = "fused", activation: str = "sigmoid", output: str = "sigmoid"
 ) -> Array:
@@ -117,23 +135,17 @@ def forward(
 
     Parameters
     ----------
-    weights : tuple of L arrays
-        weights[l] is (s[l+1], s[l] + 1), column 0 the biases.
-    X : array (m, n)
-    engine : {"fused", "numpy", "loop", "python"}
-    activation : {"sigmoid", "tanh", "relu"}
-        Of the hidden layers.
-    output : {"sigmoid", "softmax"}
-        K separate sigmoids, as in the course, or one softmax over the classes.
+    {weights}
+    {X}
+    {engine}
+    {activation}
+    {output}
 
     Returns
     -------
     float64 array (m, K)
 
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit.
+    {raises}
 
     Notes
     -----
@@ -148,6 +160,7 @@ def forward(
     return A
 
 
+@documented
 def cost_and_gradient(
     weights: Any,
     X: ArrayLike,
@@ -163,30 +176,21 @@ def cost_and_gradient(
 
     Parameters
     ----------
-    weights : tuple of L arrays
-        weights[l] is (s[l+1], s[l] + 1), column 0 the biases.
-    X : array (m, n)
-    y : int array (m,)
-        Class indices 0..K-1.
-    lmbda : float
-        Regularisation, at least 0; biases are left out of it.
-    engine : {"fused", "numpy", "loop", "python"}
-    activation : {"sigmoid", "tanh", "relu"}
-        Of the hidden layers.
-    output : {"sigmoid", "softmax"}
-        K separate sigmoids, as in the course, or one softmax over the classes.
-    sample_weight : array (m,), optional
-        How much each example counts, at least 0: 2 is as if it were there twice.
+    {weights}
+    {X}
+    {y}
+    {lmbda}
+    {engine}
+    {activation}
+    {output}
+    {sample_weight}
 
     Returns
     -------
     J : float
     gradient : tuple of L float64 arrays, shaped like weights
 
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit.
+    {raises}
 
     Notes
     -----
@@ -200,3 +204,58 @@ def cost_and_gradient(
     )
     cost, gradient = objective.evaluate(network.pack(weights))
     return cost, network.matrices(gradient, sizes)
+
+
+@documented
+def cost_and_gradient_sums(
+    weights: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    engine: str = "fused",
+    activation: str = "sigmoid",
+    output: str = "sigmoid",
+    sample_weight: ArrayLike | None = None,
+) -> tuple[float, Weights, float]:
+    """Sums over the examples, not their mean, and without regularisation: what several machines add up.
+
+    Of parts of the data that are added together, the loss and the gradient divided by the weight, and
+    lmbda/(2 weight) times the squares of the weights, are cost and gradient of the whole.
+
+    Parameters
+    ----------
+    {weights}
+    {X}
+    {y}
+    {engine}
+    {activation}
+    {output}
+    {sample_weight}
+
+    Returns
+    -------
+    loss sum : float
+    gradient sums : tuple of L float64 arrays, shaped like weights
+    weight sum : float
+        The number of examples, or what they weigh; 0 is allowed here.
+
+    {raises}
+
+    Notes
+    -----
+    About 4 m P floating-point operations.
+
+    Examples
+    --------
+    The cost of the whole, and its gradient by the first layer, from two halves:
+
+    >>> parts = [fastnn.cost_and_gradient_sums(weights, X[rows], y[rows]) for rows in (slice(2500), slice(2500, None))]
+    >>> loss, weight = (sum(part[i] for part in parts) for i in (0, 2))
+    >>> cost, dW = loss / weight, sum(part[1][0] for part in parts) / weight
+    """
+    weights = validation.weights(weights)
+    family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
+    some = validated(X, y, network.sizes_of(weights), **family, part=True)
+    gradient = np.empty(some.P)
+    loss = _Part(some, engines.module(engine)).sums(network.pack(weights), gradient)
+    return loss, network.matrices(gradient, some.sizes), some.total

@@ -6,10 +6,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import network, solvers, validation
+from .kernels.arguments import Targets
 from .model import Model
 from .objective import Objective
+from .problem import Problem, documented
+
+# The outputs that stand for classes.
+OUTPUTS = ("sigmoid", "softmax")
 
 
+@documented
 def train(
     X: ArrayLike,
     y: ArrayLike,
@@ -30,14 +36,12 @@ def train(
 
     Parameters
     ----------
-    X : array (m, n)
-        Inputs, one example a row.
+    {X}
     y : array (m,)
         Labels of any one kind: numbers, strings or booleans; at least two different ones.
     hidden : int or tuple of int
         Sizes of the hidden layers, input side first; `()` for none.
-    lmbda : float
-        Regularisation, at least 0.
+    {lmbda}
     solver : {"cg", "l-bfgs"}
         `scipy.optimize.fmin_cg`, as in the course, or L-BFGS. Install the extra `threads` with
         L-BFGS: SciPy's code for it starts BLAS threads, which then slow the kernels down.
@@ -48,14 +52,11 @@ def train(
     weights : tuple of L arrays, optional
         Where to start instead. The layers are then those of these weights, and `hidden` and
         `seed` are not used.
-    engine : {"fused", "numpy", "loop", "python"}
-        What evaluates cost and gradient; the same numbers from each.
-    activation : {"sigmoid", "tanh", "relu"}
-        Of the hidden layers.
+    {engine}
+    {activation}
     output : {"sigmoid", "softmax"}
         K separate sigmoids, as in the course, or one softmax over the classes.
-    sample_weight : array (m,), optional
-        How much each example counts, at least 0: 2 is as if it were there twice.
+    {sample_weight}
     progress : bool, optional
         A bar over the iterations with the current cost, on standard error. Default: if that is
         a terminal.
@@ -66,10 +67,7 @@ def train(
         With the weights of lowest cost that were seen; `model.outcome.message` says in words
         how training ended.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit; nothing has been computed then.
+    {raises}
 
     Examples
     --------
@@ -86,14 +84,16 @@ def train(
         raise ValueError(f"y holds one label only, {classes[0]!r}; at least two classes are wanted")
     solver = validation.choice(solver, solvers.SOLVERS, "solver")
     maxiter = validation.positive(maxiter, "maxiter")
+    output = validation.choice(output, OUTPUTS, "output")
     if weights is None:
         weights = network.init_weights((X.shape[1], *validation.hidden(hidden), len(classes)), seed)
     else:
         weights = validation.weights(weights, X.shape[1], len(classes))
-    sizes = network.sizes_of(weights)
-    objective = Objective(
-        X, indices, sizes, lmbda, engine=engine, activation=activation, output=output, sample_weight=sample_weight
-    )
+    targets = Targets(indices, np.empty((0, len(classes))))
+    example_weight = validation.sample_weight(sample_weight, len(X))
+    lmbda = validation.real(lmbda, "lmbda", minimum=0.0)
+    problem = Problem(X, targets, example_weight, network.sizes_of(weights), lmbda, activation, output)
+    objective = Objective.of([problem], engine)
 
     with tqdm(
         total=maxiter, desc="training", unit="it", leave=False, disable=None if progress is None else not progress
@@ -104,4 +104,4 @@ def train(
             bar.update()
 
         theta, outcome, history = solvers.minimize(objective, network.pack(weights), solver, maxiter, show)
-    return Model(network.unpack(theta, sizes), classes, objective.lmbda, history, outcome, activation, output)
+    return Model(network.unpack(theta, problem.sizes), classes, lmbda, history, outcome, activation, output)

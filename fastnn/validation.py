@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .kernels.arguments import Targets
+
 Array = np.ndarray[Any, np.dtype[Any]]
+
+# How far from 1 rounding may leave the sum of a distribution, for each entry: they may have been float32.
+DISTRIBUTION_TOLERANCE = float(np.finfo(np.float32).eps)
 
 # Numbers that are looked at together, so that the look needs a megabyte and not one byte for each.
 _CHUNK = 1 << 20
@@ -50,16 +55,40 @@ def inputs(X: ArrayLike, n: int | None = None, name: str = "X") -> Array:
     return array
 
 
-def class_indices(y: ArrayLike, m: int, K: int) -> Array:
-    """y (m,) int64, every entry in 0..K-1."""
+def targets(y: ArrayLike, m: int, K: int, output: str) -> Targets:
+    """y (m,) integer class indices, every one in 0..K-1, or (m, K) numbers that suit the output."""
     array = np.asarray(y)
+    if (array.ndim == 2 and 1 not in array.shape) or array.shape == (m, K):
+        return Targets(np.empty(0, np.int64), _target_values(y, m, K, output))
     if array.dtype.kind not in "iu":
-        raise TypeError(f"y has dtype {array.dtype}; integer class indices are wanted")
+        raise TypeError(f"y has dtype {array.dtype}; integer class indices (m,), or numbers (m, K), are wanted")
     _one_per_example(array, m)
     if array.min() < 0 or array.max() >= K:
         wrong = array[(array < 0) | (array >= K)][0]
         raise ValueError(f"y holds {wrong}; class indices 0..{K - 1} are wanted, one for each of the {K} outputs")
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return Targets(np.ascontiguousarray(array, dtype=np.int64), np.empty((0, K)))
+
+
+def _target_values(y: ArrayLike, m: int, K: int, output: str) -> Array:
+    """y (m, K) float64: in [0, 1] for a sigmoid, rows that sum to 1 for a softmax."""
+    T = _numbers(y, "y")
+    if T.shape != (m, K):
+        raise ValueError(
+            f"y has shape {T.shape}; ({m},) or ({m}, {K}) is wanted, a class index or {K} numbers for each example"
+        )
+    if output == "sigmoid" and not (T.min() >= 0.0 and T.max() <= 1.0):
+        i, k = np.argwhere((T < 0.0) | (T > 1.0))[0]
+        raise ValueError(f"y holds {T[i, k]:g} at index ({i}, {k}); numbers in [0, 1] are wanted for sigmoid outputs")
+    if output == "softmax":
+        sums = T.sum(axis=1)
+        wrong = (T.min(axis=1) < 0.0) | (np.abs(sums - 1.0) > K * DISTRIBUTION_TOLERANCE)
+        if wrong.any():
+            i = int(wrong.argmax())
+            raise ValueError(
+                f"y has in row {i} the sum {sums[i]:g} and the least entry {T[i].min():g}; "
+                "numbers of at least 0 whose sum is 1 are wanted for a softmax"
+            )
+    return T
 
 
 def labels(y: ArrayLike, m: int) -> Array:
@@ -75,8 +104,8 @@ def labels(y: ArrayLike, m: int) -> Array:
     return array
 
 
-def sample_weight(value: ArrayLike | None, m: int) -> Array:
-    """A weight for each of m examples, none negative and not all 0; empty for None."""
+def sample_weight(value: ArrayLike | None, m: int, *, part: bool = False) -> Array:
+    """A weight for each of m examples, none negative, and all 0 only in a part of the data; empty for None."""
     if value is None:
         return np.empty(0)
     array = _numbers(value, "sample_weight")
@@ -86,7 +115,7 @@ def sample_weight(value: ArrayLike | None, m: int) -> Array:
         raise ValueError(f"sample_weight holds {array.min():g}; weights of at least 0 are wanted")
     with np.errstate(over="ignore"):
         total = array.sum()
-    if not 0.0 < total < math.inf:
+    if not (total > 0.0 or part) or total == math.inf:
         raise ValueError(f"sample_weight has the sum {total:g}; a positive, finite one is wanted")
     return array
 

@@ -8,31 +8,34 @@ import pytest
 
 import fastnn
 from fastnn import network
+from fastnn.problem import validated
 
 ROOT = Path(__file__).resolve().parent.parent
 COURSE = ROOT.parent / "shared" / "data"
 ENGINES = ("python", "loop", "numpy", "fused")
 
 
-class Problem(NamedTuple):
-    """A network with data."""
+class Case(NamedTuple):
+    """A network with data; y are class indices (m,) or numbers (m, K)."""
 
     sizes: tuple
     weights: tuple
     X: np.ndarray
     y: np.ndarray
 
-    def kernel_arguments(self, lmbda, activation="sigmoid", output="sigmoid", weight=()):
-        """As kernels take them: theta, layers, X, y, weight, decay."""
-        layers = network.layer_table(self.sizes, activation, output)
-        decay = network.decay(self.sizes, lmbda)
-        return network.pack(self.weights), layers, self.X, self.y, np.array(weight, dtype=float), decay
+    @property
+    def theta(self):
+        return network.pack(self.weights)
+
+    def problem(self, lmbda, **family):
+        """As kernels take it; activation, output and sample_weight are the user's arguments."""
+        return validated(self.X, self.y, self.sizes, lmbda, **family)
 
 
-def random_problem(sizes, m, seed=0, scale=1.0):
+def random_case(sizes, m, seed=0, scale=1.0):
     rng = np.random.default_rng([seed, m, *sizes])
     weights = tuple(scale * rng.standard_normal(shape) / np.sqrt(shape[1]) for shape in network.shapes(sizes))
-    return Problem(sizes, weights, rng.standard_normal((m, sizes[0])), rng.integers(0, sizes[-1], m))
+    return Case(sizes, weights, rng.standard_normal((m, sizes[0])), rng.integers(0, sizes[-1], m))
 
 
 def sines(rows, columns):
@@ -40,10 +43,10 @@ def sines(rows, columns):
     return np.sin(np.arange(1, rows * columns + 1)).reshape(rows, columns, order="F") / 10
 
 
-def debug_problem():
+def debug_case():
     """The course's checkNNGradients: 3-5-3, five examples."""
     weights = (sines(5, 4), sines(3, 6))
-    return Problem((3, 5, 3), weights, sines(5, 3), np.arange(1, 6) % 3)
+    return Case((3, 5, 3), weights, sines(5, 3), np.arange(1, 6) % 3)
 
 
 @pytest.fixture(scope="session")

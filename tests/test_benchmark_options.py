@@ -96,7 +96,7 @@ def test_a_wrong_result_is_not_timed(tmp_path):
         "def wrong(self, theta):\n"
         "    cost, gradient = right(self, theta)\n"
         "    gradient = gradient.copy()\n"
-        "    if 'fused' in self._module.__name__:\n"
+        "    if 'fused' in self._engine.__name__:\n"
         "        gradient[np.abs(gradient).argmax()] *= 1 + 1e-6\n"
         "    return cost, gradient\n"
         "objective.Objective.evaluate = wrong\n"

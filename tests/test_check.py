@@ -9,34 +9,33 @@ from fastnn.check import STEP
 from fastnn.engines import numpy as reference
 from fastnn.kernels import differences
 
-from .conftest import ENGINES, Problem, debug_problem, random_problem
+from .conftest import ENGINES, Case, debug_case, random_case
 
-FAMILY = [(activation, output) for activation in network.ACTIVATIONS for output in network.OUTPUTS]
+FAMILY = [(activation, output) for activation in network.HIDDEN for output in network.OUTPUTS]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("sizes", [(4, 3), (5, 4, 3), (4, 6, 5, 2), (3, 2, 4, 3, 3), (3, 4, 2, 3, 2, 3)], ids=str)
 @pytest.mark.parametrize("lmbda", [0.0, 1.5])
 def test_backpropagation_passes(engine, sizes, lmbda):
-    problem = random_problem(sizes, 12)
-    report = fastnn.check_gradient(problem.weights, problem.X, problem.y, lmbda, engine=engine)
+    case = random_case(sizes, 12)
+    report = fastnn.check_gradient(case.weights, case.X, case.y, lmbda, engine=engine)
     assert report.passed
     assert report.relative_norm_error < 1e-8
     assert len(report.layers) == len(sizes) - 1
 
 
-def differences_of(arguments, step, parameters=None):
-    """By the kernel: at `parameters`, and how often a relu has bent."""
-    theta, layers, X = arguments[:3]
-    sizes = (*layers[:, 0], layers[-1, 1])
-    places = network.places(sizes)[slice(None) if parameters is None else parameters]
-    got, sizes, bends = (np.full(len(places) + 2, fill) for fill in (np.nan, np.nan, -7))
-    Z = differences.pre_activations(theta, layers, X)
-    differences.numerical_gradient(*arguments, Z, step, places, got[1:-1], sizes[1:-1], bends[1:-1])
-    assert np.isnan([got[[0, -1]], sizes[[0, -1]]]).all()
-    assert (sizes[1:-1] >= np.abs(got[1:-1]) * (1 - 1e-14)).all()
-    assert (bends[[0, -1]] == -7).all()
-    return got[1:-1], bends[1:-1]
+def differences_of(problem, theta, step, parameters=None):
+    """By the kernel: of `parameters`, and how often a relu has passed its kink."""
+    table = network.parameter_table(problem.sizes)[slice(None) if parameters is None else parameters]
+    guarded = [np.full(len(table) + 2, fill) for fill in (np.nan, np.nan, -7)]
+    found = differences.Differences(*(array[1:-1] for array in guarded))
+    Z = differences.pre_activations(theta, problem.layers, problem.X)
+    differences.numerical_gradient(theta, problem, Z, step, table, found)
+    assert np.isnan([array[[0, -1]] for array in guarded[:2]]).all()
+    assert (guarded[2][[0, -1]] == -7).all()
+    assert (found.sizes >= np.abs(found.values) * (1 - 1e-14)).all()
+    return found.values, found.kinks
 
 
 def random_member(number):
@@ -44,11 +43,11 @@ def random_member(number):
     rng = np.random.default_rng(number)
     sizes = tuple(int(size) for size in rng.integers(1, 9, 2 + number % 5))
     m = int(rng.choice([1, 2, 7, 31, 32, 33, 70, 255, 256, 257, 300]))
-    problem = random_problem(sizes, m, seed=number, scale=rng.choice([0.3, 1.0, 3.0]))
-    problem.X[rng.random(problem.X.shape) < 0.3] = 0.0
+    case = random_case(sizes, m, seed=number, scale=rng.choice([0.3, 1.0, 3.0]))
+    case.X[rng.random(case.X.shape) < 0.3] = 0.0
     family = FAMILY[number % len(FAMILY)]
-    weight = rng.uniform(0.0, 3.0, m) + 0.01 if number % 4 < 2 else ()
-    return problem, {"activation": family[0], "output": family[1]}, weight, [0.0, 0.7][number % 2]
+    weight = rng.uniform(0.0, 3.0, m) + 0.01 if number % 4 < 2 else None
+    return case, {"activation": family[0], "output": family[1], "sample_weight": weight}, [0.0, 0.7][number % 2]
 
 
 @pytest.mark.parametrize("number", range(120))
@@ -57,42 +56,39 @@ def test_twins(number):
 
     Those subtract two costs, and so keep 1e-16 of the costs' size, over the step.
     """
-    problem, family, weight, lmbda = random_member(number)
-    arguments = problem.kernel_arguments(lmbda, weight=weight, **family)
-    P = len(arguments[0])
-    cost = reference._cost(*arguments)
+    case, family, lmbda = random_member(number)
+    problem, theta = case.problem(lmbda, **family), case.theta
+    cost = reference.cost(theta, problem)
     for step in (2.0**-4, 2.0**-8):
-        want = np.empty(P)
-        reference.numerical_gradient(*arguments, step, np.arange(P), want)
-        got, _ = differences_of(arguments, step)
+        want = np.empty(problem.P)
+        reference.numerical_gradient(theta, problem, step, np.arange(problem.P), want)
+        got, _ = differences_of(problem, theta, step)
         assert np.abs(got - want).max() <= 2e-15 * (1 + cost + np.abs(want).max()) / step
 
 
 @pytest.mark.parametrize("number", range(20))
 def test_some_parameters(number):
     """In any order, twice the same one too: the bits of the full run."""
-    problem, family, weight, lmbda = random_member(number)
-    arguments = problem.kernel_arguments(lmbda, weight=weight, **family)
-    P = len(arguments[0])
-    every, _ = differences_of(arguments, STEP)
-    some = np.random.default_rng(number).integers(0, P, 1 + number)
-    got, _ = differences_of(arguments, STEP, some)
+    case, family, lmbda = random_member(number)
+    problem, theta = case.problem(lmbda, **family), case.theta
+    every, _ = differences_of(problem, theta, STEP)
+    some = np.random.default_rng(number).integers(0, problem.P, 1 + number)
+    got, _ = differences_of(problem, theta, STEP, some)
     assert np.array_equal(got, every[some])
 
 
 @pytest.mark.parametrize("number", range(60))
 def test_slopes_are_differences(number):
     """Along a direction: against two whole costs."""
-    problem, family, weight, lmbda = random_member(number)
-    arguments = problem.kernel_arguments(lmbda, weight=weight, **family)
-    theta, *rest = arguments
+    case, family, lmbda = random_member(number)
+    problem, theta = case.problem(lmbda, **family), case.theta
     V = np.random.default_rng(number).standard_normal((3, len(theta)))
-    Z = differences.pre_activations(*arguments[:3])
+    Z = differences.pre_activations(theta, problem.layers, problem.X)
     for step in (2.0**-6, 2.0**-9):
-        got, sizes, bends = np.full(3, np.nan), np.full(3, np.nan), np.empty(3, np.int64)
-        differences.slopes(*arguments, Z, step, V, got, sizes, bends)
+        got, sizes, kinks = np.full(3, np.nan), np.full(3, np.nan), np.empty(3, np.int64)
+        differences.slopes(theta, problem, Z, step, V, differences.Differences(got, sizes, kinks))
         assert (sizes >= np.abs(got) * (1 - 1e-14)).all()
-        costs = np.array([[reference._cost(theta + sign * step * v, *rest) for v in V] for sign in (1, -1)])
+        costs = np.array([[reference.cost(theta + sign * step * v, problem) for v in V] for sign in (1, -1)])
         want = (costs[0] - costs[1]) / (2 * step)
         assert np.abs(got - want).max() <= 2e-15 * (1 + costs.max()) / step
 
@@ -100,23 +96,23 @@ def test_slopes_are_differences(number):
 @pytest.mark.parametrize("number", range(24))
 def test_small_steps_give_derivatives(number):
     """The complex step, which subtracts nothing either, agrees to the last digits."""
-    problem, family, weight, lmbda = random_member(number)
-    arguments = problem.kernel_arguments(lmbda, weight=weight, **family)
-    want = np.empty(len(arguments[0]))
-    reference.complex_step_gradient(*arguments, np.arange(len(want)), want)
-    got, bends = differences_of(arguments, STEP)
-    assert not bends.any()
+    case, family, lmbda = random_member(number)
+    problem, theta = case.problem(lmbda, **family), case.theta
+    want = np.empty(problem.P)
+    reference.complex_step_gradient(theta, problem, np.arange(problem.P), want)
+    got, kinks = differences_of(problem, theta, STEP)
+    assert not kinks.any()
     assert np.linalg.norm(got - want) <= 1e-14 * np.linalg.norm(want)
 
 
 def test_complex_step_of_the_seeds_network(digits):
     """All 10,285 parameters, on the first of each digit."""
     X, y = digits
-    problem = Problem((400, 25, 10), fastnn.init_weights((400, 25, 10)), X[::500], y[::500])
+    case = Case((400, 25, 10), fastnn.init_weights((400, 25, 10)), X[::500], y[::500])
     want = np.empty(10_285)
-    reference.complex_step_gradient(*problem.kernel_arguments(1.0), np.arange(10_285), want)
+    reference.complex_step_gradient(case.theta, case.problem(1.0), np.arange(10_285), want)
     for engine in ENGINES:
-        _, gradient = fastnn.cost_and_gradient(problem.weights, problem.X, problem.y, 1.0, engine=engine)
+        _, gradient = fastnn.cost_and_gradient(case.weights, case.X, case.y, 1.0, engine=engine)
         assert np.linalg.norm(fastnn.pack(gradient) - want) <= 1e-13 * np.linalg.norm(want)
 
 
@@ -135,10 +131,10 @@ def test_central_differences_by_hand():
     np.testing.assert_allclose(got[0], [[want, want]], rtol=1e-14)
 
 
-def backpropagation(problem, lmbda, *, delta=lambda D, h, T: D, slope=lambda a: a * (1 - a), pixels=lambda X: X):
+def backpropagation(case, lmbda, *, delta=lambda D, h, T: D, slope=lambda a: a * (1 - a), pixels=lambda X: X):
     """The exercise's gradient in NumPy, with places to put mistakes in."""
-    (W0, W1), X, m = problem.weights, pixels(problem.X), len(problem.X)
-    T = np.eye(problem.sizes[-1])[problem.y]
+    (W0, W1), X, m = case.weights, pixels(case.X), len(case.X)
+    T = np.eye(case.sizes[-1])[case.y]
     a = reference.sigmoid(X @ W0[:, 1:].T + W0[:, 0])
     h = reference.sigmoid(a @ W1[:, 1:].T + W1[:, 0])
     D1 = delta(h - T, h, T)
@@ -149,10 +145,10 @@ def backpropagation(problem, lmbda, *, delta=lambda D, h, T: D, slope=lambda a: 
     return tuple(dW)
 
 
-def planted(problem, lmbda):
+def planted(case, lmbda):
     """Wrong gradients, by name."""
-    right = backpropagation(problem, lmbda)
-    m, K = len(problem.X), problem.sizes[-1]
+    right = backpropagation(case, lmbda)
+    m, K = len(case.X), case.sizes[-1]
 
     def change(l, index, value):
         wrong = [dW.copy() for dW in right]
@@ -162,37 +158,37 @@ def planted(problem, lmbda):
     biases, weights = (slice(None), 0), (slice(None), slice(1, None))
     yield "no bias column", change(0, biases, np.zeros_like)
     yield "no bias column above", change(1, biases, np.zeros_like)
-    yield "regularised bias", change(1, biases, lambda dW: dW + lmbda / m * problem.weights[1][:, 0])
-    yield "lmbda instead of lmbda/m", backpropagation(problem, lmbda * m)
-    yield "lmbda/2m", backpropagation(problem, lmbda / 2)
-    yield "no regularisation", backpropagation(problem, 0.0)
-    yield "first layer unregularised", change(0, weights, lambda dW: dW - lmbda / m * problem.weights[0][:, 1:])
+    yield "regularised bias", change(1, biases, lambda dW: dW + lmbda / m * case.weights[1][:, 0])
+    yield "lmbda instead of lmbda/m", backpropagation(case, lmbda * m)
+    yield "lmbda/2m", backpropagation(case, lmbda / 2)
+    yield "no regularisation", backpropagation(case, 0.0)
+    yield "first layer unregularised", change(0, weights, lambda dW: dW - lmbda / m * case.weights[0][:, 1:])
     yield "sign", tuple(-dW for dW in right)
     yield "factor 2", tuple(2 * dW for dW in right)
     yield "factor 1 + 1e-6", tuple((1 + 1e-6) * dW for dW in right)
     yield "sum instead of mean", tuple(m * dW for dW in right)
-    yield "missing derivative of the hidden units", backpropagation(problem, lmbda, slope=np.ones_like)
+    yield "missing derivative of the hidden units", backpropagation(case, lmbda, slope=np.ones_like)
     yield (
         "derivative of the derivative's argument",
-        backpropagation(problem, lmbda, slope=lambda a: reference.sigmoid_gradient(a)),
+        backpropagation(case, lmbda, slope=lambda a: reference.sigmoid_gradient(a)),
     )
-    yield "derivative of a tanh", backpropagation(problem, lmbda, slope=lambda a: 1 - a**2)
-    yield "squared error's delta", backpropagation(problem, lmbda, delta=lambda D, h, T: D * h * (1 - h))
-    yield "first term of the loss only", backpropagation(problem, lmbda, delta=lambda D, h, T: -T * (1 - h))
-    yield "clipped deltas", backpropagation(problem, lmbda, delta=lambda D, h, T: np.clip(D, -0.5, 0.5))
-    off = problem._replace(y=(problem.y + 1) % K)
+    yield "derivative of a tanh", backpropagation(case, lmbda, slope=lambda a: 1 - a**2)
+    yield "squared error's delta", backpropagation(case, lmbda, delta=lambda D, h, T: D * h * (1 - h))
+    yield "first term of the loss only", backpropagation(case, lmbda, delta=lambda D, h, T: -T * (1 - h))
+    yield "clipped deltas", backpropagation(case, lmbda, delta=lambda D, h, T: np.clip(D, -0.5, 0.5))
+    off = case._replace(y=(case.y + 1) % K)
     yield "labels off by one", backpropagation(off, lmbda)
-    raw = np.arange(K)[problem.y][:, None]
-    yield "raw labels", backpropagation(problem, lmbda, delta=lambda D, h, T: h - raw)
-    part = problem._replace(X=problem.X[1:], y=problem.y[1:])
+    raw = np.arange(K)[case.y][:, None]
+    yield "raw labels", backpropagation(case, lmbda, delta=lambda D, h, T: h - raw)
+    part = case._replace(X=case.X[1:], y=case.y[1:])
     yield "one example left out", backpropagation(part, lmbda * (m - 1) / m)
-    other = (problem.y != problem.y[0]).argmax()
+    other = (case.y != case.y[0]).argmax()
     swapped = np.arange(m)
     swapped[[0, other]] = other, 0
-    yield "two examples of different classes swapped", backpropagation(problem, lmbda, pixels=lambda X: X[swapped])
-    middle = np.arange(problem.sizes[0]) == problem.sizes[0] // 2
-    shifted = np.where(middle, np.roll(problem.X, 1, axis=0), problem.X)
-    yield "one column of X shifted", backpropagation(problem, lmbda, pixels=lambda X: shifted)
+    yield "two examples of different classes swapped", backpropagation(case, lmbda, pixels=lambda X: X[swapped])
+    middle = np.arange(case.sizes[0]) == case.sizes[0] // 2
+    shifted = np.where(middle, np.roll(case.X, 1, axis=0), case.X)
+    yield "one column of X shifted", backpropagation(case, lmbda, pixels=lambda X: shifted)
     yield "two rows swapped", change(0, ..., lambda dW: dW[[1, 0, *range(2, len(dW))]])
     yield "units reversed", change(1, ..., lambda dW: dW[::-1].copy())
     yield "layer in the other order", change(0, ..., lambda dW: dW.T.reshape(dW.shape))
@@ -202,11 +198,11 @@ def planted(problem, lmbda):
     yield "one entry 0", change(1, (0, 1), np.zeros_like)
 
 
-def caught(problem, lmbda, **how):
+def caught(case, lmbda, **how):
     """Which of the planted errors a check does not pass."""
     names = {}
-    for name, wrong in planted(problem, lmbda):
-        report = fastnn.check_gradient(problem.weights, problem.X, problem.y, lmbda, gradient=wrong, **how)
+    for name, wrong in planted(case, lmbda):
+        report = fastnn.check_gradient(case.weights, case.X, case.y, lmbda, gradient=wrong, **how)
         assert ("FAILED" in str(report)) == (not report.passed)
         names[name] = not report.passed
     assert len(names) >= 20
@@ -215,7 +211,7 @@ def caught(problem, lmbda, **how):
 
 def test_planted_errors_are_caught():
     for seed in range(3):
-        names = caught(random_problem((6, 5, 4), 40, seed=seed), 2.0)
+        names = caught(random_case((6, 5, 4), 40, seed=seed), 2.0)
         assert all(names.values()), names
 
 
@@ -223,24 +219,24 @@ def test_quick_check_catches_planted_errors():
     """Ten directions, twenty evaluations."""
     names = []
     for seed in range(20):
-        found = caught(random_problem((6, 5, 4), 40, seed=seed), 2.0, directions=10, seed=seed)
+        found = caught(random_case((6, 5, 4), 40, seed=seed), 2.0, directions=10, seed=seed)
         names += found.items()
     assert np.mean([found for _, found in names]) >= 0.95, [name for name, found in names if not found]
 
 
 def test_planted_errors_are_caught_on_digits(digits):
     X, y = digits
-    problem = Problem((400, 25, 10), fastnn.init_weights((400, 25, 10)), X[::50], y[::50])
-    names = caught(problem, 1.0, directions=10)
+    case = Case((400, 25, 10), fastnn.init_weights((400, 25, 10)), X[::50], y[::50])
+    names = caught(case, 1.0, directions=10)
     assert np.mean(list(names.values())) >= 0.95, names
 
 
 def test_right_gradients_pass():
     """A thousand of them, checked entry by entry and along directions."""
     for number in range(1000):
-        problem, family, weight, lmbda = random_member(number)
-        data = problem.weights, problem.X, problem.y, lmbda
-        keywords = {**family, "sample_weight": weight if len(weight) else None, "engine": ENGINES[number % 3]}
+        case, family, lmbda = random_member(number)
+        data = case.weights, case.X, case.y, lmbda
+        keywords = {**family, "engine": ENGINES[number % 3]}
         for how in ({}, {"directions": 10, "seed": number}):
             report = fastnn.check_gradient(*data, **keywords, **how)
             assert report.passed, (number, report)
@@ -268,11 +264,11 @@ def test_right_gradients_pass_at_an_optimum(seed):
 
 
 def test_worst_entry_is_named():
-    problem = random_problem((6, 5, 4), 40)
-    _, right = fastnn.cost_and_gradient(problem.weights, problem.X, problem.y)
+    case = random_case((6, 5, 4), 40)
+    _, right = fastnn.cost_and_gradient(case.weights, case.X, case.y)
     wrong = tuple(dW.copy() for dW in right)
     wrong[1][2, 3] += 1e-3
-    worst = fastnn.check_gradient(problem.weights, problem.X, problem.y, gradient=wrong).worst
+    worst = fastnn.check_gradient(case.weights, case.X, case.y, gradient=wrong).worst
     assert (worst.layer, worst.row, worst.column) == (1, 2, 3)
     assert worst.analytic == wrong[1][2, 3]
     assert worst.numerical == pytest.approx(right[1][2, 3], rel=1e-7)
@@ -287,7 +283,7 @@ def test_nothing_to_learn_passes():
 
 
 def test_report_prints_the_figures():
-    _, weights, X, y = debug_problem()
+    _, weights, X, y = debug_case()
     report = fastnn.check_gradient(weights, X, y)
     text = str(report)
     assert "gradient check passed: 38 parameters on 5 examples" in text
@@ -299,7 +295,7 @@ def test_report_prints_the_figures():
 
 
 def test_progress(capsys):
-    _, weights, X, y = debug_problem()
+    _, weights, X, y = debug_case()
     fastnn.check_gradient(weights, X, y)
     assert capsys.readouterr().err == ""
     fastnn.check_gradient(weights, X, y, progress=True)
@@ -339,23 +335,22 @@ def test_chosen_parameters(digits):
 
 
 def test_an_error_elsewhere_is_not_seen_by_chosen_parameters():
-    problem = random_problem((6, 5, 4), 40)
-    wrong = [dW.copy() for dW in fastnn.cost_and_gradient(problem.weights, problem.X, problem.y)[1]]
+    case = random_case((6, 5, 4), 40)
+    wrong = [dW.copy() for dW in fastnn.cost_and_gradient(case.weights, case.X, case.y)[1]]
     wrong[0][1, 2] += 1e-3  # position 9
-    data = problem.weights, problem.X, problem.y
+    data = case.weights, case.X, case.y
     assert fastnn.check_gradient(*data, gradient=wrong, parameters=[8, 10]).passed
     assert not fastnn.check_gradient(*data, gradient=wrong, parameters=[9, 10]).passed
 
 
 def test_the_quick_check_estimates_the_norm_ratio():
     """An error of 1e-3 in every entry, at random: the estimate is within a factor of 2."""
-    problem = random_problem((6, 5, 4), 40)
+    case = random_case((6, 5, 4), 40)
     rng = np.random.default_rng(3)
     wrong = [
-        dW + 1e-3 * rng.standard_normal(dW.shape)
-        for dW in fastnn.cost_and_gradient(problem.weights, problem.X, problem.y)[1]
+        dW + 1e-3 * rng.standard_normal(dW.shape) for dW in fastnn.cost_and_gradient(case.weights, case.X, case.y)[1]
     ]
-    data = problem.weights, problem.X, problem.y
+    data = case.weights, case.X, case.y
     want = fastnn.check_gradient(*data, gradient=wrong).relative_norm_error
     got = fastnn.check_gradient(*data, gradient=wrong, directions=100)
     assert got.relative_norm_error == pytest.approx(want, rel=1.0, abs=0.5 * want)
@@ -365,51 +360,51 @@ def test_the_quick_check_estimates_the_norm_ratio():
 
 def test_float32_gradients_pass():
     """X or the matrices passed are float32: the tolerance is float32's, the differences stay float64."""
-    problem = random_problem((30, 17, 5), 200)
-    X = problem.X.astype(np.float32)
-    report = fastnn.check_gradient(problem.weights, X, problem.y, 0.5)
+    case = random_case((30, 17, 5), 200)
+    X = case.X.astype(np.float32)
+    report = fastnn.check_gradient(case.weights, X, case.y, 0.5)
     assert report.passed
     assert report.relative_norm_error > 1e-10
-    _, gradient = fastnn.cost_and_gradient(problem.weights, problem.X, problem.y)
+    _, gradient = fastnn.cost_and_gradient(case.weights, case.X, case.y)
     mine = [dW.astype(np.float32) for dW in gradient]
-    assert fastnn.check_gradient(problem.weights, problem.X, problem.y, gradient=mine).passed
+    assert fastnn.check_gradient(case.weights, case.X, case.y, gradient=mine).passed
     wrong = [1.01 * dW for dW in mine]
-    assert not fastnn.check_gradient(problem.weights, problem.X, problem.y, gradient=wrong).passed
+    assert not fastnn.check_gradient(case.weights, case.X, case.y, gradient=wrong).passed
 
 
-def test_relu_that_bends_within_the_step_is_left_out():
+def test_relu_that_passes_its_kink_is_left_out():
     """Unit 0 stands at 0 exactly for the example x = (1, 0): its bias and first weight have two slopes."""
     weights = (np.array([[-1.0, 1.0, 1.0], [1.0, 1.0, 1.0]]), np.array([[0.0, 1.0, 1.0]]))
     data = weights, [[1.0, 0.0], [2.0, 1.0]], [0, 0]
     report = fastnn.check_gradient(*data, activation="relu")
-    assert report.bent == 2
+    assert report.kinks == 2
     assert report.parameters == 9
     assert report.passed
-    assert "left out: 2 parameters at which a relu bends" in str(report)
+    assert "left out: 2 parameters at which a relu passes its kink" in str(report)
     alone = fastnn.check_gradient(*data, activation="relu", parameters=[0])
     assert alone.worst is None
     assert not alone.passed
     quick = fastnn.check_gradient(*data, activation="relu", directions=2)
-    assert quick.bent == 2
+    assert quick.kinks == 2
     assert not quick.passed
 
 
-def test_directions_meet_hardly_a_bend_on_the_digits(digits):
+def test_directions_meet_hardly_a_kink_on_the_digits(digits):
     X, y = digits
     weights = fastnn.init_weights((400, 50, 20, 10))
     report = fastnn.check_gradient(weights, X, y, 1.0, directions=10, activation="relu", output="softmax")
     assert report.passed
-    assert report.bent == 0
+    assert report.kinks == 0
 
 
 def test_bits_do_not_depend_on_threads():
     import numba
 
-    problem = random_problem((9, 7, 6, 4), 700)
+    case = random_case((9, 7, 6, 4), 700)
     results = []
     for threads in range(1, numba.config.NUMBA_NUM_THREADS + 1):
         before = numba.get_num_threads()
         numba.set_num_threads(threads)
-        results.append(fastnn.pack(fastnn.numerical_gradient(problem.weights, problem.X, problem.y, 1.0)))
+        results.append(fastnn.pack(fastnn.numerical_gradient(case.weights, case.X, case.y, 1.0)))
         numba.set_num_threads(before)
     assert all(np.array_equal(result, results[0]) for result in results)

@@ -148,10 +148,10 @@ def test_bench_takes_no_more_than_a_minute_allows(here, capsys, monkeypatch):
 
     monkeypatch.setattr(ladder, "EVALUATION_LIMIT", 4 * 8 * 11)  # a 4-2 network has 10 parameters, a 4-1-2 one 9
     options = cli._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1"])
-    problem = cli._bench_problem(options)
+    case = cli._bench_problem(options)
     assert capsys.readouterr().out == "on 9 of 40 examples, to end within a minute; --examples 40 takes all\n"
-    assert len(problem.X) == 9
-    assert problem.sizes == (4, 1, 2)
+    assert len(case.X) == 9
+    assert case.sizes == (4, 1, 2)
     options = cli._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1", "--examples", "40"])
     assert len(cli._bench_problem(options).X) == 40
     assert capsys.readouterr().out == ""

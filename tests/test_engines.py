@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn import network
+from fastnn import engines, network
 from fastnn.engines import fused, loop
 from fastnn.engines import numpy as reference
 from fastnn.engines import python as python_loop
+from fastnn.objective import Objective
 
-from .conftest import ENGINES, Problem, random_problem
+from .conftest import ENGINES, Case, random_case
 
 COMPILED = {"loop": loop, "fused": fused}
 OTHERS = {"python": python_loop, **COMPILED}  # than the reference
@@ -37,15 +38,17 @@ CATALOGUE = [
 ]
 
 
-def evaluate(module, problem, lmbda, **family):
-    """Cost and flat gradient by an engine's kernel, with guards around what it may write."""
-    arguments = problem.kernel_arguments(lmbda, **family)
-    P = len(arguments[0])
-    guarded = np.full(P + 16, np.nan)
-    cost = module.cost_and_gradient(*arguments, module.workspace(*arguments[1:3]), guarded[8:-8])
+def evaluate(module, case, lmbda, **family):
+    """Cost and flat gradient by an engine's functions, with guards around what they may write."""
+    problem, theta = case.problem(lmbda, **family), case.theta
+    guarded = np.full(len(theta) + 16, np.nan)
+    dtheta = guarded[8:-8]
+    work = module.workspace(problem.layers, problem.X)
+    loss = module.sums(theta, problem.layers, problem.X, problem.targets, problem.weight, work, dtheta)
+    cost = module.regularised_mean(theta, problem.decay, problem.total, loss, dtheta)
     assert np.isnan(guarded[:8]).all()
     assert np.isnan(guarded[-8:]).all()
-    return cost, guarded[8:-8]
+    return cost, dtheta
 
 
 def assert_same(got, want):
@@ -57,19 +60,19 @@ def assert_same(got, want):
 @pytest.mark.parametrize("engine", OTHERS)
 @pytest.mark.parametrize(("sizes", "m"), CATALOGUE, ids=str)
 def test_catalogue(engine, sizes, m):
-    problem = random_problem(sizes, m)
-    assert_same(evaluate(OTHERS[engine], problem, 0.7), evaluate(reference, problem, 0.7))
+    case = random_case(sizes, m)
+    assert_same(evaluate(OTHERS[engine], case, 0.7), evaluate(reference, case, 0.7))
 
 
 @pytest.mark.parametrize("engine", OTHERS)
 @pytest.mark.parametrize(("sizes", "m"), CATALOGUE, ids=str)
 def test_catalogue_forward(engine, sizes, m):
-    problem = random_problem(sizes, m)
-    theta, layers, X, *_ = problem.kernel_arguments(0.0)
+    case = random_case(sizes, m)
+    theta, problem = case.theta, case.problem(0.0)
     guarded = np.full((m + 2, sizes[-1]), np.nan)
-    OTHERS[engine].forward(theta, layers, X, guarded[1:-1])
+    OTHERS[engine].forward(theta, problem.layers, problem.X, guarded[1:-1])
     want = np.empty((m, sizes[-1]))
-    reference.forward(theta, layers, X, want)
+    reference.forward(theta, problem.layers, problem.X, want)
     assert np.isnan(guarded[[0, -1]]).all()
     assert np.abs(guarded[1:-1] - want).max() <= 1e-14
 
@@ -84,10 +87,10 @@ def test_catalogue_forward(engine, sizes, m):
     seed=st.integers(0, 1000),
 )
 def test_random_networks(hidden, n, K, m, lmbda, seed):
-    problem = random_problem((n, *hidden, K), m, seed)
-    want = evaluate(reference, problem, lmbda)
+    case = random_case((n, *hidden, K), m, seed)
+    want = evaluate(reference, case, lmbda)
     for module in OTHERS.values():
-        assert_same(evaluate(module, problem, lmbda), want)
+        assert_same(evaluate(module, case, lmbda), want)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -109,14 +112,14 @@ def test_by_hand(engine):
     np.testing.assert_allclose(gradient[1], want_1, rtol=1e-14)
 
 
-def in_50_digits(problem, lmbda):
+def in_50_digits(case, lmbda):
     """Cost and gradient by the textbook's formulas, too precise for their cancellations to matter."""
     mp = mpmath.mp.clone()
     mp.dps = 50
-    layers = [[[mp.mpf(float(w)) for w in row] for row in matrix] for matrix in problem.weights]
+    layers = [[[mp.mpf(float(w)) for w in row] for row in matrix] for matrix in case.weights]
     gradient = [[[mp.mpf(0)] * len(row) for row in matrix] for matrix in layers]
-    m, cost = len(problem.X), mp.mpf(0)
-    for x, target in zip(problem.X, problem.y, strict=True):
+    m, cost = len(case.X), mp.mpf(0)
+    for x, target in zip(case.X, case.y, strict=True):
         activations = [[mp.mpf(float(value)) for value in x]]
         for matrix in layers:
             z = [row[0] + mp.fdot(row[1:], activations[-1]) for row in matrix]
@@ -147,12 +150,8 @@ def in_50_digits(problem, lmbda):
     ("sizes", "m"), [((3, 2), 40), ((9, 5, 3), 70), ((4, 6, 5, 2), 20), ((5, 4, 3, 3, 4, 2), 9)], ids=str
 )
 def test_against_50_digits(engine, sizes, m):
-    problem = random_problem(sizes, m, scale=2.0)
-    arguments = problem.kernel_arguments(0.5)
-    dtheta = np.empty_like(arguments[0])
-    module = OTHERS.get(engine, reference)
-    work = module.workspace(*arguments[1:3])
-    assert_same((module.cost_and_gradient(*arguments, work, dtheta), dtheta), in_50_digits(problem, 0.5))
+    case = random_case(sizes, m, scale=2.0)
+    assert_same(evaluate(OTHERS.get(engine, reference), case, 0.5), in_50_digits(case, 0.5))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -170,13 +169,11 @@ def test_sure_outputs(engine, z):
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_nan_reaches_the_caller(engine):
-    problem = random_problem((6, 5, 3), 150)
-    theta, *rest = problem.kernel_arguments(0.0)
+    case = random_case((6, 5, 3), 150)
+    theta = case.theta
     theta[8] = np.nan
-    dtheta = np.empty_like(theta)
-    module = OTHERS.get(engine, reference)
     with np.errstate(invalid="ignore"):
-        cost = module.cost_and_gradient(theta, *rest, module.workspace(*rest[:2]), dtheta)
+        cost, dtheta = Objective.of([case.problem(0.0)], engine).evaluate(theta)
     assert np.isnan(cost)
     assert np.isnan(dtheta).any()
 
@@ -184,13 +181,13 @@ def test_nan_reaches_the_caller(engine):
 @pytest.mark.parametrize("engine", COMPILED)
 def test_same_bits_for_any_number_of_threads(engine, digits):
     X, y = digits
-    problem = Problem((400, 25, 10), fastnn.init_weights((400, 25, 10)), X, y)
+    case = Case((400, 25, 10), fastnn.init_weights((400, 25, 10)), X, y)
     before = numba.get_num_threads()
     results = []
     try:
         for threads in (1, before, before):
             numba.set_num_threads(threads)
-            results.append(evaluate(COMPILED[engine], problem, 1.0))
+            results.append(evaluate(COMPILED[engine], case, 1.0))
     finally:
         numba.set_num_threads(before)
     for cost, gradient in results[1:]:
@@ -200,8 +197,8 @@ def test_same_bits_for_any_number_of_threads(engine, digits):
 
 def test_assertion_notices_one_wrong_entry():
     """What `assert_same` is for: one weight's gradient off by 1e-6 of itself, in 10,285."""
-    problem = random_problem((400, 25, 10), 100)
-    cost, gradient = evaluate(reference, problem, 1.0)
+    case = random_case((400, 25, 10), 100)
+    cost, gradient = evaluate(reference, case, 1.0)
     wrong = gradient.copy()
     wrong[np.abs(gradient).argmax()] *= 1.0 + 1e-6
     with pytest.raises(AssertionError):
@@ -211,21 +208,22 @@ def test_assertion_notices_one_wrong_entry():
 
 
 def test_inputs_are_left_alone():
-    problem = random_problem((6, 5, 3), 150)
-    arguments = problem.kernel_arguments(0.3)
+    case = random_case((6, 5, 3), 150)
+    problem, theta = case.problem(0.3, sample_weight=np.arange(150.0)), case.theta
+    arguments = [theta, problem.layers, problem.X, *problem.targets, problem.weight, problem.decay]
     before = [np.copy(argument) for argument in arguments]
-    for module in (reference, *OTHERS.values()):
-        module.cost_and_gradient(*arguments, module.workspace(*arguments[1:3]), np.empty_like(arguments[0]))
-        module.forward(*arguments[:3], np.empty((150, 3)))
+    for engine in ENGINES:
+        Objective.of([problem], engine).evaluate(theta)
+        engines.module(engine).forward(theta, problem.layers, problem.X, np.empty((150, 3)))
     for got, want in zip(arguments, before, strict=True):
         assert np.array_equal(got, want)
 
 
 def test_no_hidden_layer_is_logistic_regression():
-    problem = random_problem((4, 3), 20)
-    h = fastnn.forward(problem.weights, problem.X)
-    want = np.column_stack([np.ones(20), problem.X])
-    want = (h - np.eye(3)[problem.y]).T @ want / 20
-    _, (got,) = fastnn.cost_and_gradient(problem.weights, problem.X, problem.y)
+    case = random_case((4, 3), 20)
+    h = fastnn.forward(case.weights, case.X)
+    want = np.column_stack([np.ones(20), case.X])
+    want = (h - np.eye(3)[case.y]).T @ want / 20
+    _, (got,) = fastnn.cost_and_gradient(case.weights, case.X, case.y)
     np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-15)
-    assert network.parameter_count(problem.sizes) == 15
+    assert network.parameter_count(case.sizes) == 15

@@ -18,10 +18,11 @@ PACKAGE = Path(fastnn.__file__).parent
 
 # From the ground up: a room, a file or a folder, imports only from rooms before it in this list.
 ROOMS = [
-    "validation",
     "kernels",
+    "validation",
     "network",
     "engines",
+    "problem",
     "objective",
     "solvers",
     "digits",
@@ -83,6 +84,27 @@ def test_the_fast_path_does_not_import_the_reference():
 def test_only_kernels_and_engines_import_numba():
     files = [path for room in ROOMS if room not in ("kernels", "engines") for path in files_of(room)]
     assert not [path for path in files if "import numba" in path.read_text()]
+
+
+def parallel_functions():
+    """Those of kernels and engines with a `prange`, and what numba copies into them."""
+    for room in ("kernels", "engines"):
+        for path in files_of(room):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef):
+                    text = ast.unparse(node)
+                    if "in prange(" in text or "numba.prange(" in text or "inline=True" in text.split("def ")[0]:
+                        yield node
+
+
+def test_no_store_through_a_tuple_in_a_parallel_function():
+    """`work.losses[g] = loss` there is lost without a word (numba 0.68): dead code, it seems to its parallel passes."""
+    functions = list(parallel_functions())
+    assert {"sums", "_accumulate_block", "_slopes"} <= {function.name for function in functions}
+    for function in functions:
+        for node in ast.walk(function):
+            if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+                assert not isinstance(node.value, ast.Attribute), f"{function.name}: {ast.unparse(node)}"
 
 
 def run(code):

@@ -9,26 +9,23 @@ import threading
 import numpy as np
 import pytest
 
-from fastnn.engines import fused
 from fastnn.kernels import jit
+from fastnn.objective import Objective
 
-from .conftest import random_problem
+from .conftest import random_case
 
 
-def gradient(module, problem):
-    arguments = problem.kernel_arguments(0.5)
-    dtheta = np.empty_like(arguments[0])
-    module.cost_and_gradient(*arguments, module.workspace(*arguments[1:3]), dtheta)
-    return dtheta
+def gradient(engine, case):
+    return Objective.of([case.problem(0.5)], engine).evaluate(case.theta)[1]
 
 
 def test_many_python_threads_at_once():
-    problem = random_problem((20, 7, 4), 500)
-    want = gradient(fused, problem)
+    case = random_case((20, 7, 4), 500)
+    want = gradient("fused", case)
     results = [None] * 6
 
     def work(i):
-        results[i] = [gradient(fused, problem) for _ in range(20)]
+        results[i] = [gradient("fused", case) for _ in range(20)]
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(6)]
     for thread in threads:
@@ -41,13 +38,12 @@ def test_many_python_threads_at_once():
 FORKED = """
 import os, sys
 import numpy as np
-from fastnn.engines import loop
-arguments = (np.ones(6), np.array([[2, 2, 0]]), np.ones((300, 2)), np.zeros(300, np.int64), np.empty(0), np.ones(6))
-want, got = np.empty(6), np.empty(6)
-loop.cost_and_gradient(*arguments, loop.workspace(*arguments[1:3]), want)
+import fastnn
+data = (np.ones((2, 3)),), np.ones((300, 2)), np.zeros(300, np.int64)
+want = fastnn.cost_and_gradient(*data, engine="loop")[1][0]
 child = os.fork()
 if child == 0:
-    loop.cost_and_gradient(*arguments, loop.workspace(*arguments[1:3]), got)
+    got = fastnn.cost_and_gradient(*data, engine="loop")[1][0]
     os._exit(0 if np.array_equal(got, want) else 3)
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
@@ -119,7 +115,7 @@ def test_swapped_cache_files_are_noticed(tmp_path):
     """As if two processes had written variants for different types under one name."""
     kinds = ("float64", "float32")
     want = [in_process(RUN_KIND.format(kind=kind), FASTNN_CACHE=str(tmp_path)).stdout for kind in kinds]
-    one, two = sorted(tmp_path.rglob("loop._evaluate*.nbc"))
+    one, two = sorted(tmp_path.rglob("loop.sums*.nbc"))
     wide, narrow = one.read_bytes(), two.read_bytes()
     one.write_bytes(narrow)
     two.write_bytes(wide)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import network
 from fastnn.benchmark import comparison, ladder
+from fastnn.objective import Objective
 
-SMALL = ladder.random_problem(60, (7, 5, 3))._replace(maxiter=4)
+SMALL = ladder.random_task(60, (7, 5, 3))._replace(maxiter=4)
 
 
 @pytest.mark.parametrize("engine", comparison.RUNGS)
@@ -27,12 +27,12 @@ def test_gradient_moves_on_between_calls():
     assert costs[0] == costs[2] != costs[1] == costs[3]
 
 
-def test_part_of_a_problem():
+def test_part_of_a_task():
     X, y = fastnn.load_digits()
-    part = ladder.Problem((400, 25, 10), X, y, np.empty(0)).part(100)
-    assert np.bincount(part.y).tolist() == [10] * 10
-    assert np.array_equal(part.X[1], X[50])
-    assert len(part.part(1000).X) == 100
+    part = ladder.task(X, y, (400, 25, 10)).part(100)
+    assert np.bincount(part.problem.targets.classes).tolist() == [10] * 10
+    assert np.array_equal(part.problem.X[1], X[50])
+    assert len(part.part(1000).problem.X) == 100
 
 
 def test_the_python_loop_has_a_share(monkeypatch):
@@ -46,7 +46,7 @@ def test_the_python_loop_has_a_share(monkeypatch):
 
 
 def test_differences_of_the_largest_entries():
-    gradient = network.pack(fastnn.cost_and_gradient(SMALL.weights, SMALL.X, SMALL.y, SMALL.lmbda)[1])
+    _, gradient = Objective.of([SMALL.problem]).cost_and_gradient(SMALL.theta)
     timed = ladder.differences(SMALL, "numpy")
     assert timed.share == 10 / len(gradient)
     want = gradient[np.argsort(-np.abs(gradient))[:10]]
@@ -54,8 +54,8 @@ def test_differences_of_the_largest_entries():
 
 
 def test_textbook_cost():
-    want = fastnn.Objective(SMALL.X, SMALL.y, SMALL.sizes, 1.0).cost(SMALL.theta)
-    A = fastnn.forward(SMALL.weights, SMALL.X)
+    want = Objective.of([SMALL.problem]).cost(SMALL.theta)
+    A = fastnn.forward(SMALL.weights, SMALL.problem.X)
     assert ladder.cross_entropy(A, SMALL) + ladder.penalty(SMALL.theta, SMALL) == pytest.approx(want, rel=1e-14)
 
 
@@ -78,7 +78,7 @@ def test_measure_scales_and_separates_the_first_call():
 
 
 def test_climb(monkeypatch):
-    monkeypatch.setattr(ladder, "examples_checked", lambda problem: 30)
+    monkeypatch.setattr(ladder, "examples_checked", lambda task: 30)
     steps = []
     groups = ladder.climb(SMALL, lambda what, done: steps.append((what, done)))
     assert sum(done for _, done in steps) == ladder.STEPS

@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.objective import ENGINES as TABLE
+from fastnn.engines import ENGINES as TABLE
+from fastnn.objective import Objective
 
-from .conftest import ENGINES, random_problem
+from .conftest import ENGINES, random_case
 
 
 def make(engine="fused"):
-    problem = random_problem((6, 4, 3), 30)
-    return fastnn.Objective(problem.X, problem.y, problem.sizes, 0.5, engine=engine), fastnn.pack(problem.weights)
+    case = random_case((6, 4, 3), 30)
+    return fastnn.Objective(case.X, case.y, case.sizes, 0.5, engine=engine), fastnn.pack(case.weights)
 
 
 def test_the_table_of_engines_is_the_documented_one():
@@ -52,9 +53,9 @@ def test_results_are_the_callers_own():
 
 
 def test_agrees_with_cost_and_gradient():
-    problem = random_problem((6, 4, 3), 30)
+    case = random_case((6, 4, 3), 30)
     objective, theta = make()
-    cost, gradient = fastnn.cost_and_gradient(problem.weights, problem.X, problem.y, 0.5)
+    cost, gradient = fastnn.cost_and_gradient(case.weights, case.X, case.y, 0.5)
     assert objective.cost(theta) == cost
     assert np.array_equal(objective.gradient(theta), fastnn.pack(gradient))
 
@@ -62,11 +63,74 @@ def test_agrees_with_cost_and_gradient():
 @pytest.mark.parametrize("lmbda", [0.0, 2.0])
 def test_cost_is_what_differences_of_it_say(lmbda):
     """The gradient is the cost's: along a random direction, by a five-point stencil."""
-    problem = random_problem((6, 4, 3), 30)
-    objective = fastnn.Objective(problem.X, problem.y, problem.sizes, lmbda)
-    theta = fastnn.pack(problem.weights)
+    case = random_case((6, 4, 3), 30)
+    objective = fastnn.Objective(case.X, case.y, case.sizes, lmbda)
+    theta = fastnn.pack(case.weights)
     direction = np.random.default_rng(1).standard_normal(theta.shape)
     step = 1e-3
     at = {k: objective.cost(theta + k * step * direction) for k in (-2, -1, 1, 2)}
     slope = (at[-2] - 8 * at[-1] + 8 * at[1] - at[2]) / (12 * step)
     assert slope == pytest.approx(objective.gradient(theta) @ direction, rel=1e-8)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("output", ["sigmoid", "softmax", "identity"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_sums_of_parts_make_the_whole(engine, output, weighted):
+    """As several machines would: their sums added, divided by the weight, and regularised."""
+    case, lmbda = random_case((6, 4, 3), 30), 0.5
+    weight = np.random.default_rng(0).uniform(0.0, 2.0, 30) if weighted else None
+    family = {"engine": engine, "output": output}
+    loss = total = 0.0
+    dtheta = np.zeros(43)
+    for rows in (slice(0, 7), slice(7, 8), slice(8, 30)):
+        part = fastnn.cost_and_gradient_sums(
+            case.weights, case.X[rows], case.y[rows], sample_weight=None if weight is None else weight[rows], **family
+        )
+        loss, dtheta, total = loss + part[0], dtheta + fastnn.pack(part[1]), total + part[2]
+    cost, gradient = fastnn.cost_and_gradient(case.weights, case.X, case.y, lmbda, sample_weight=weight, **family)
+    squares = sum((W[:, 1:] ** 2).sum() for W in case.weights)
+    regularised = [np.column_stack([0 * W[:, :1], lmbda * W[:, 1:]]) for W in case.weights]
+    assert loss / total + lmbda / (2 * total) * squares == pytest.approx(cost, rel=1e-14)
+    got = (dtheta + fastnn.pack(regularised)) / total
+    assert np.linalg.norm(got - fastnn.pack(gradient)) <= 1e-14 * np.linalg.norm(got)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_sums_by_hand(engine):
+    """One output at z = 0, targets 1: losses log 2, deltas -1/2; of weights 3 and 0."""
+    data = (np.zeros((1, 2)),), [[1.0], [2.0]], [0, 0]
+    loss, (gradient,), weight = fastnn.cost_and_gradient_sums(*data, engine=engine)
+    assert (loss, weight) == (2 * np.log(2.0), 2.0)
+    assert gradient.tolist() == [[-1.0, -1.5]]
+    loss, (gradient,), weight = fastnn.cost_and_gradient_sums(*data, engine=engine, sample_weight=[3, 0])
+    assert (loss, weight) == (3 * np.log(2.0), 3.0)
+    assert gradient.tolist() == [[-1.5, -1.5]]
+
+
+def test_a_part_may_weigh_nothing():
+    """The whole may not; and of a part no other fault is let pass."""
+    data = (np.zeros((1, 2)),), [[1.0], [2.0]], [0, 0]
+    loss, (gradient,), weight = fastnn.cost_and_gradient_sums(*data, sample_weight=[0, 0])
+    assert (loss, weight, gradient.tolist()) == (0.0, 0.0, [[0.0, 0.0]])
+    for wrong in ([-1, 1], [np.nan, 1], [1e308, 1e308], [1]):
+        with pytest.raises(ValueError, match="sample_weight"):
+            fastnn.cost_and_gradient_sums(*data, sample_weight=wrong)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_objective_of_parts(engine):
+    """Its parts' sums are added in their order: the same bits each time, and the whole's numbers to rounding."""
+    case = random_case((6, 4, 3), 300)
+    weight = np.random.default_rng(0).uniform(0.0, 2.0, 300)
+    whole = case.problem(0.5, sample_weight=weight)
+    parts = [whole.subset(np.arange(first, last)) for first, last in ((0, 1), (1, 200), (200, 300))]
+    want, want_gradient = Objective.of([whole], engine).cost_and_gradient(case.theta)
+    objective = Objective.of(parts, engine)
+    got, gradient = objective.cost_and_gradient(case.theta)
+    assert got == pytest.approx(want, rel=1e-14)
+    assert np.linalg.norm(gradient - want_gradient) <= 1e-14 * np.linalg.norm(gradient)
+    objective.cost(case.theta + 1.0)
+    again, gradient_again = objective.cost_and_gradient(case.theta)
+    assert again == got
+    assert np.array_equal(gradient_again, gradient)

@@ -6,7 +6,7 @@ import pytest
 import fastnn
 from fastnn.engines.numpy import sigmoid_gradient
 
-from .conftest import ENGINES, debug_problem
+from .conftest import ENGINES, debug_case
 
 
 def test_hidden_preactivations_are_the_courses(digits, course, oracle):
@@ -47,7 +47,7 @@ def test_sigmoid_gradient_at_zero():
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("lmbda", [0.0, 3.0])
 def test_debug_network_checks_below_the_courses_bound(engine, lmbda):
-    _, weights, X, y = debug_problem()
+    _, weights, X, y = debug_case()
     report = fastnn.check_gradient(weights, X, y, lmbda, engine=engine, step=1e-4)
     assert report.passed
     assert report.relative_norm_error < 1e-9

@@ -6,7 +6,7 @@ import pytest
 import fastnn
 from fastnn import solvers
 
-from .conftest import random_problem
+from .conftest import random_case
 
 
 class Made:
@@ -121,9 +121,9 @@ def test_cg_is_fmin_cg():
     """The same points as SciPy's fmin_cg called by hand, to the rounding of its dot products."""
     from scipy.optimize import fmin_cg
 
-    problem = random_problem((6, 4, 3), 30)
-    objective = fastnn.Objective(problem.X, problem.y, problem.sizes, 0.5)
-    start = fastnn.pack(problem.weights)
+    case = random_case((6, 4, 3), 30)
+    objective = fastnn.Objective(case.X, case.y, case.sizes, 0.5)
+    start = fastnn.pack(case.weights)
     want = fmin_cg(objective.cost, start, objective.gradient, maxiter=10, disp=False)
     got, outcome, _ = solvers.minimize(objective, start, "cg", 10, lambda i, cost: None)
     assert outcome.iterations == 10

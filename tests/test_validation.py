@@ -125,7 +125,7 @@ BAD_FAMILY = {
         (None, TypeError, "activation is None; one of"),
     ],
     "output": [
-        ("relu", ValueError, "output is 'relu'; one of 'sigmoid', 'softmax' is wanted"),
+        ("relu", ValueError, "output is 'relu'; one of 'sigmoid', 'softmax'"),
         (1, TypeError, "output is 1; one of"),
     ],
 }

@@ -29,10 +29,10 @@ each_contestant = pytest.mark.parametrize(
 SHAPES = [(15, (7, 5, 3)), (16, (7, 5, 3)), (33, (30, 9, 5, 4))]
 
 
-def made(contestant: Contestant, problem: ladder.Problem) -> ladder.Timed:
+def made(contestant: Contestant, task: ladder.Task) -> ladder.Timed:
     if contestant.missing:
         pytest.skip(contestant.missing)
-    return contestant.make(problem)
+    return contestant.make(task)
 
 
 @each_contestant
@@ -40,8 +40,8 @@ def made(contestant: Contestant, problem: ladder.Problem) -> ladder.Timed:
 def test_same_numbers(workload, name, dtype, m, sizes):
     if name == "torch.compile" and m != 15:
         pytest.skip("a compilation takes 20 s; one shape, and those of bench/, are enough")
-    problem = workloads.problem(m, sizes, dtype)._replace(maxiter=5)
-    timed = made(CONTESTANTS[workload, name, dtype], problem)
+    task = workloads.task(m, sizes, dtype)._replace(maxiter=5)
+    timed = made(CONTESTANTS[workload, name, dtype], task)
     _, error = ladder.first_call(timed)
     assert error <= timed.tolerance
 
@@ -64,8 +64,8 @@ def test_fault_in_any_entry_is_seen(workload, name, dtype):
     An entry smaller than 1e-9 of the norm could pass; these networks have none. Differences of costs and
     trainings are compared to 1e-7 and to 1e-10 of the norm: there the fault is 1e-6 of the norm too.
     """
-    problem = workloads.problem(4, (3, 2, 2), dtype)._replace(maxiter=5)
-    timed = made(CONTESTANTS[workload, name, dtype], problem)
+    task = workloads.task(4, (3, 2, 2), dtype)._replace(maxiter=5)
+    timed = made(CONTESTANTS[workload, name, dtype], task)
     returned = timed.call()
     count = len(timed.numbers(returned))
     own = dtype == "float64" and timed.tolerance < 1e-12
@@ -84,20 +84,20 @@ def test_fault_in_any_entry_is_seen(workload, name, dtype):
 )
 def test_fault_inside_an_engine_is_seen(engine, make, monkeypatch):
     """The largest entry of the gradient wrong by 1e-6 of itself, in every evaluation."""
-    problem = workloads.problem(40, (7, 5, 3), "float64")._replace(maxiter=5)
-    ladder.first_call(make(problem, engine))
+    task = workloads.task(40, (7, 5, 3), "float64")._replace(maxiter=5)
+    ladder.first_call(make(task, engine))
     right = objective.Objective.evaluate
 
     def wrong(self, theta):
         cost, gradient = right(self, theta)
         gradient = gradient.copy()
-        if self._module.__name__ == f"fastnn.engines.{engine}":
+        if self._engine.__name__ == f"fastnn.engines.{engine}":
             gradient[np.abs(gradient).argmax()] *= 1.0 + FAULT
         return cost, gradient
 
     monkeypatch.setattr(objective.Objective, "evaluate", wrong)
     with pytest.raises(ArithmeticError, match="differs from the reference by"):
-        ladder.first_call(make(problem, engine))
+        ladder.first_call(make(task, engine))
 
 
 def test_fault_inside_scikit_learn_is_seen(monkeypatch):
@@ -112,12 +112,12 @@ def test_fault_inside_scikit_learn_is_seen(monkeypatch):
         gradient[np.abs(gradient).argmax()] *= 1.0 + FAULT
         return cost, gradient
 
-    problem = workloads.problem(40, (7, 5, 3), "float64")._replace(maxiter=5)
+    task = workloads.task(40, (7, 5, 3), "float64")._replace(maxiter=5)
     contestant = CONTESTANTS["training, L-BFGS", "scikit-learn", "float64"]
-    ladder.first_call(contestant.make(problem))
+    ladder.first_call(contestant.make(task))
     monkeypatch.setattr(MLPClassifier, "_loss_grad_lbfgs", wrong)
     with pytest.raises(ArithmeticError, match="differs from the reference by"):
-        ladder.first_call(contestant.make(problem))
+        ladder.first_call(contestant.make(task))
 
 
 def test_every_group_is_there():
@@ -131,7 +131,7 @@ def test_every_group_is_there():
 
 def test_operations():
     """Of 2 examples and a 3-2-2 network, 14 parameters: by hand."""
-    problem = workloads.problem(2, (3, 2, 2), "float64")
-    assert ladder.forward_operations(problem) == 2 * 2 * 14
-    assert ladder.gradient_operations(problem) == 2 * 2 * (2 * 14 + 4)
+    task = workloads.task(2, (3, 2, 2), "float64")
+    assert ladder.forward_operations(task) == 2 * 2 * 14
+    assert ladder.gradient_operations(task) == 2 * 2 * (2 * 14 + 4)
     assert network.parameter_count((3, 2, 2)) == 14

@@ -1,6 +1,6 @@
 """The ladder: the same work by a loop in Python, by that loop compiled, by vectorised NumPy, and fused.
 
-A *workload* makes, for a problem and an engine, something `Timed`: what to call, and how to see
+A *workload* makes, for a task and an engine, something `Timed`: what to call, and how to see
 that it is right. `measure` lets contestants run against each other, whoever made them.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from .. import engines, network, objective, solvers
 from ..check import numerical_gradient
+from ..problem import Problem, validated
 from ..validation import Array
 from . import timing
 from .comparison import RUNGS, Group, Result
@@ -32,35 +33,40 @@ STEP = 1e-4
 COMPARED_ITERATIONS = 3
 
 
-class Problem(NamedTuple):
-    """A network, its data, and the point where it is evaluated or from where it is trained."""
+class Task(NamedTuple):
+    """A problem, and the point where it is evaluated or from where it is trained."""
 
-    sizes: tuple[int, ...]
-    X: Array
-    y: Array
+    problem: Problem
     theta: Array
-    lmbda: float = 1.0
     maxiter: int = 50
 
     @property
     def weights(self) -> network.Weights:
-        return network.unpack(self.theta, self.sizes)
+        return network.unpack(self.theta, self.problem.sizes)
 
-    def part(self, m: int) -> "Problem":
+    def part(self, m: int) -> "Task":
         """On m of the examples, evenly spaced; on all of them if there are no more."""
-        m = min(m, len(self.X))
-        some = np.arange(m) * len(self.X) // m
-        return self._replace(X=self.X[some], y=self.y[some])
+        examples = len(self.problem.X)
+        m = min(m, examples)
+        return self._replace(problem=self.problem.subset(np.arange(m) * examples // m))
+
+    def in_float64(self) -> "Task":
+        return self._replace(problem=self.problem.in_float64())
 
     def __str__(self) -> str:
-        return f"{len(self.X):,} x {'-'.join(map(str, self.sizes))}, {self.X.dtype}"
+        return str(self.problem)
 
 
-def random_problem(m: int, sizes: tuple[int, ...], dtype: Any = np.float64) -> Problem:
+def task(X: Array, y: Array, sizes: tuple[int, ...], lmbda: float = 1.0) -> Task:
+    """On the user's data, from the random weights of seed 0."""
+    return Task(validated(X, y, sizes, lmbda), network.pack(network.init_weights(sizes)))
+
+
+def random_task(m: int, sizes: tuple[int, ...], dtype: Any = np.float64, lmbda: float = 1.0) -> Task:
     """Standard normal inputs, and as many examples of every class, in random order."""
     rng = np.random.default_rng([m, *sizes])
     X = rng.standard_normal((m, sizes[0]), dtype=dtype)
-    return Problem(sizes, X, rng.permutation(m) % sizes[-1], network.pack(network.init_weights(sizes)))
+    return task(X, rng.permutation(m) % sizes[-1], sizes, lmbda)
 
 
 class Timed(NamedTuple):
@@ -86,30 +92,30 @@ class Timed(NamedTuple):
         return float(np.linalg.norm(got - want) / np.linalg.norm(want))
 
 
-Workload = Callable[[Problem, str], Timed]
+Workload = Callable[[Task, str], Timed]
 
 
-def rounding(problem: Problem) -> float:
+def rounding(task: Task) -> float:
     """What rounding may leave, in norm: sums of n or m products, each rounded, err by the root of their number."""
-    return float(np.sqrt(len(problem.X) + max(problem.sizes)) * np.finfo(problem.X.dtype).eps)
+    return float(np.sqrt(len(task.problem.X) + max(task.problem.sizes)) * np.finfo(task.problem.X.dtype).eps)
 
 
-def forward(problem: Problem, engine: str) -> Timed:
+def forward(task: Task, engine: str) -> Timed:
     """The outputs of all examples."""
-    part, share = _bearable(problem, engine)
+    part, share = _bearable(task, engine)
     return Timed(
-        call=partial(objective.forward, problem.weights, part.X, engine=engine),
+        call=partial(objective.forward, task.weights, part.problem.X, engine=engine),
         want=partial(right_outputs, part),
         tolerance=rounding(part),
         share=share,
-        operations=forward_operations(problem),
+        operations=forward_operations(task),
     )
 
 
-def gradient(problem: Problem, engine: str) -> Timed:
+def gradient(task: Task, engine: str) -> Timed:
     """Cost and gradient, at another point in every call as in a training."""
-    part, share = _bearable(problem, engine)
-    function = objective.Objective(part.X, part.y, part.sizes, part.lmbda, engine=engine)
+    part, share = _bearable(task, engine)
+    function = objective.Objective.of([part.problem], engine)
     points = itertools.cycle([part.theta, part.theta + 1e-9])
     return Timed(
         call=lambda: function.evaluate(next(points)),
@@ -117,32 +123,34 @@ def gradient(problem: Problem, engine: str) -> Timed:
         tolerance=rounding(part),
         numbers=lambda returned: np.append(returned[1], returned[0]),
         share=share,
-        operations=gradient_operations(problem),
+        operations=gradient_operations(task),
     )
 
 
-def differences(problem: Problem, engine: str) -> Timed:
+def differences(task: Task, engine: str) -> Timed:
     """The gradient by central differences; but for "fused" by two whole evaluations for each parameter."""
     if engine != "fused":
-        module, layers = engines.module(engine), network.layer_table(problem.sizes, *_COURSE)
-        A = np.empty((len(problem.X), problem.sizes[-1]))
+        module, layers = engines.module(engine), network.layer_table(task.problem.sizes, *_COURSE)
+        A = np.empty((len(task.problem.X), task.problem.sizes[-1]))
 
         def cost(theta: Array) -> float:
-            module.forward(theta, layers, problem.X, A)
-            return cross_entropy(A, problem) + penalty(theta, problem)
+            module.forward(theta, layers, task.problem.X, A)
+            return cross_entropy(A, task) + penalty(theta, task)
 
-        return whole_differences(problem, cost, SAMPLE[engine])
+        return whole_differences(task, cost, SAMPLE[engine])
     return Timed(
-        call=partial(numerical_gradient, problem.weights, problem.X, problem.y, problem.lmbda),
-        want=lambda: right_gradient(problem)[:-1],
+        call=partial(
+            numerical_gradient, task.weights, task.problem.X, task.problem.targets.classes, task.problem.lmbda
+        ),
+        want=lambda: right_gradient(task)[:-1],
         tolerance=DIFFERENCES_TOLERANCE,
         numbers=network.pack,
     )
 
 
-def training(problem: Problem, engine: str, solver: str = "cg") -> Timed:
+def training(task: Task, engine: str, solver: str = "cg") -> Timed:
     """From data to the weights of lowest cost."""
-    part, share = _bearable(problem, engine)
+    part, share = _bearable(task, engine)
     iterations, evaluations = part.maxiter, trained(part, solver, part.maxiter)[1]
     if engine == "python":
         iterations = min(iterations, PYTHON_ITERATIONS)
@@ -154,14 +162,14 @@ def training(problem: Problem, engine: str, solver: str = "cg") -> Timed:
         numbers=lambda returned: returned[0],
         checked=partial(trained, part, solver, COMPARED_ITERATIONS, engine),
         share=share,
-        operations=evaluations * gradient_operations(problem),
+        operations=evaluations * gradient_operations(task),
     )
 
 
-def trained(problem: Problem, solver: str, maxiter: int, engine: str = "fused") -> tuple[Array, int]:
+def trained(task: Task, solver: str, maxiter: int, engine: str = "fused") -> tuple[Array, int]:
     """Weights (P,) after so many iterations, and how many evaluations that took: what `fastnn.train` does."""
-    function = objective.Objective(problem.X, problem.y, problem.sizes, problem.lmbda, engine=engine)
-    theta, outcome, _ = solvers.minimize(function, problem.theta, solver, maxiter, lambda iteration, cost: None)
+    function = objective.Objective.of([task.problem], engine)
+    theta, outcome, _ = solvers.minimize(function, task.theta, solver, maxiter, lambda iteration, cost: None)
     return theta, outcome.evaluations
 
 
@@ -184,35 +192,33 @@ TRAINING_FACTOR = 1e5
 _COURSE = ("sigmoid", "sigmoid")
 
 
-def _bearable(problem: Problem, engine: str) -> tuple[Problem, float]:
-    """As much of a problem as the engine can be asked to solve again and again, and its share."""
-    part = problem.part(PYTHON_EXAMPLES) if engine == "python" else problem
-    return part, len(part.X) / len(problem.X)
+def _bearable(task: Task, engine: str) -> tuple[Task, float]:
+    """As much of a task as the engine can be asked to solve again and again, and its share."""
+    part = task.part(PYTHON_EXAMPLES) if engine == "python" else task
+    return part, len(part.problem.X) / len(task.problem.X)
 
 
-def right_outputs(problem: Problem) -> Array:
+def right_outputs(task: Task) -> Array:
     """What `forward` should give, (m K,): by the reference, in float64."""
-    return objective.forward(problem.weights, problem.X.astype(np.float64), engine="numpy").ravel()
+    return objective.forward(task.weights, task.in_float64().problem.X, engine="numpy").ravel()
 
 
-def right_gradient(problem: Problem) -> Array:
+def right_gradient(task: Task) -> Array:
     """What `gradient` should give, (P + 1,), the cost last: by the reference, in float64."""
-    wide = problem.X.astype(np.float64, copy=False)
-    cost, matrices = objective.cost_and_gradient(problem.weights, wide, problem.y, problem.lmbda, engine="numpy")
-    return np.append(network.pack(matrices), cost)
+    cost, gradient = objective.Objective.of([task.problem.in_float64()], "numpy").evaluate(task.theta)
+    return np.append(gradient, cost)
 
 
-def right_training(problem: Problem, solver: str) -> Array:
+def right_training(task: Task, solver: str) -> Array:
     """What `training` should give after a few iterations, (P,): by the reference, in float64."""
-    wide = problem._replace(X=problem.X.astype(np.float64, copy=False))
-    return trained(wide, solver, COMPARED_ITERATIONS, "numpy")[0]
+    return trained(task.in_float64(), solver, COMPARED_ITERATIONS, "numpy")[0]
 
 
-def whole_differences(problem: Problem, cost: Callable[[Array], float], count: int) -> Timed:
+def whole_differences(task: Task, cost: Callable[[Array], float], count: int) -> Timed:
     """(J(theta_p + STEP) - J(theta_p - STEP)) / (2 STEP) for the `count` parameters of the largest gradient."""
-    gradient = right_gradient(problem)[:-1]
+    gradient = right_gradient(task)[:-1]
     parameters = np.argsort(-np.abs(gradient))[:count]
-    theta = problem.theta.copy()
+    theta = task.theta.copy()
 
     def call() -> Array:
         numbers = []
@@ -233,27 +239,27 @@ def whole_differences(problem: Problem, cost: Callable[[Array], float], count: i
     )
 
 
-def cross_entropy(A: Array, problem: Problem) -> float:
+def cross_entropy(A: Array, task: Task) -> float:
     """The mean loss, by the textbook's formula from outputs (m, K)."""
-    own = A[np.arange(len(A)), problem.y]
+    own = A[np.arange(len(A)), task.problem.targets.classes]
     return float(np.log1p(-own).sum() - np.log(own).sum() - np.log1p(-A).sum()) / len(A)
 
 
-def penalty(theta: Array, problem: Problem) -> float:
+def penalty(theta: Array, task: Task) -> float:
     """What the regularisation adds to the cost."""
-    squares = sum(float(np.square(W[:, 1:]).sum()) for W in network.matrices(theta, problem.sizes))
-    return problem.lmbda / (2 * len(problem.X)) * squares
+    squares = sum(float(np.square(W[:, 1:]).sum()) for W in network.matrices(theta, task.problem.sizes))
+    return task.problem.lmbda / (2 * len(task.problem.X)) * squares
 
 
-def forward_operations(problem: Problem) -> float:
+def forward_operations(task: Task) -> float:
     """A product and a sum for each example and parameter."""
-    return 2.0 * len(problem.X) * len(problem.theta)
+    return 2.0 * len(task.problem.X) * len(task.theta)
 
 
-def gradient_operations(problem: Problem) -> float:
+def gradient_operations(task: Task) -> float:
     """Forward, the same again for the weights' gradients, and the deltas of the hidden layers."""
-    deltas = sum(below * above for below, above in itertools.pairwise(problem.sizes[1:]))
-    return 2.0 * len(problem.X) * (2 * len(problem.theta) + deltas)
+    deltas = sum(below * above for below, above in itertools.pairwise(task.problem.sizes[1:]))
+    return 2.0 * len(task.problem.X) * (2 * len(task.theta) + deltas)
 
 
 def first_call(timed: Timed) -> tuple[float, float]:
@@ -303,27 +309,27 @@ def examples_within_limit(sizes: tuple[int, ...]) -> int:
     return max(1, int(EVALUATION_LIMIT / (4 * network.parameter_count(sizes))))
 
 
-def examples_checked(problem: Problem) -> int:
+def examples_checked(task: Task) -> int:
     """On how many examples "fused" checks the gradient in CHECK_SECONDS, by the time that a few take."""
-    part = problem.part(200)
+    part = task.part(200)
     check = differences(part, "fused").call
     check()  # compiles
     start = time.perf_counter()
     check()
-    return max(1, int(len(part.X) * CHECK_SECONDS / (time.perf_counter() - start)))
+    return max(1, int(len(part.problem.X) * CHECK_SECONDS / (time.perf_counter() - start)))
 
 
-def climb(problem: Problem, progress: Callable[[str, int], object]) -> list[Group]:
+def climb(whole: Task, progress: Callable[[str, int], object]) -> list[Group]:
     """All workloads with all rungs; `progress(what, done)` is told what is next, and how much of `STEPS` is done."""
     groups: list[Group] = []
     for name, workload in WORKLOADS.items():
-        task, about = problem, ""
+        task, about = whole, ""
         if name == "gradient check":
-            task = problem.part(examples_checked(problem))
+            task = whole.part(examples_checked(whole))
         elif name == "training":
             others = [groups[1].results[rung] for engine, rung in RUNGS.items() if engine != "python"]
             evaluation = sum(float(np.median(result.seconds)) for result in others)
-            task = problem._replace(maxiter=int(np.clip(TRAINING_SECONDS / (2.2 * evaluation), 1, problem.maxiter)))
+            task = whole._replace(maxiter=int(np.clip(TRAINING_SECONDS / (2.2 * evaluation), 1, whole.maxiter)))
             about = f", {task.maxiter} iteration{'s' if task.maxiter > 1 else ''}"
         progress(name, 0)
         timed, first = {}, {}
@@ -332,7 +338,7 @@ def climb(problem: Problem, progress: Callable[[str, int], object]) -> list[Grou
             first[rung] = first_call(timed[rung])
             progress(name, 1)
         title = f"{name}{about}, {task}"
-        groups.append(measure(title, timed, first, task.X.dtype, ROUNDS, partial(progress, name, 1)))
+        groups.append(measure(title, timed, first, task.problem.X.dtype, ROUNDS, partial(progress, name, 1)))
     return groups
 
 

@@ -1,17 +1,23 @@
 """The engines: four ways to compute the same cost and gradient.
 
-An engine is a module with three functions of the same names and arguments:
+An engine is a module with four functions of the same names and arguments:
 
-    forward(theta, layers, X, A)                                                A[:] = output activations
-    workspace(layers, X) -> work                                                what the next one writes to
-    cost_and_gradient(theta, layers, X, y, weight, decay, work, dtheta) -> J    dtheta[:] = gradient
+    forward(theta, layers, X, A)                                       A[:] = output activations (m, K)
+    workspace(layers, X) -> work                                       what the next one writes to
+    sums(theta, layers, X, targets, weight, work, dtheta) -> loss      sums over the examples: dtheta[:] = the
+                                                                       gradients', returned are the losses'
+    regularised_mean(theta, decay, total, loss, dtheta) -> cost        makes of such sums the mean, in dtheta too
 
 with `theta` (P,) the flat parameters; `layers` (L, 3) int64, for each layer its inputs, its units
-and the code of its activation; `X` (m, n) C-contiguous, float64 or float32; `y` (m,) int64;
-`weight` (m,) of the examples, or empty if all are 1; `decay` (P,) lmbda for a weight, 0 for a
-bias. All but X and the integers are float64.
+and the code of its activation; `X` (m, n) C-contiguous, float64 or float32; `targets`, a class or K
+numbers for each example (`fastnn.kernels.arguments.Targets`); `weight` (m,) of the examples, or empty
+if all are 1; `decay` (P,) lmbda for a weight, 0 for a bias. All but X and the integers are float64.
 
-`numpy` is the reference: the NumPy twin of everything compiled. The fast path never imports it.
+`sums` divides by nothing and adds nothing of the regularisation, so that the sums of parts of the data,
+wherever they are computed, can be added; the `total` of the mean is the weight of all examples.
+
+The last function is one formula, and stands twice only: compiled, for the compiled engines, and in NumPy
+for the others. `numpy` is the reference: the NumPy twin of everything compiled. The fast path never imports it.
 """
 
 from importlib import import_module

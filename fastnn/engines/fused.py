@@ -14,13 +14,19 @@ narrow layers; it was faster only with AVX2 and wide ones.)
 In here, `layers` has four columns more, which say where a layer is.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
-from ..kernels.activations import activate, losses_and_deltas, scale_by_slope
-from ..kernels.batches import INPUTS, KIND, UNITS, group_bounds, regularise, total_weight
+from ..kernels.activations import activate, scale_by_slope
+from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets
+from ..kernels.batches import group_bounds, ordered_sum, regularised_mean
 from ..kernels.jit import batch, inner
-from ..kernels.tiles import SHAPE, dot_strip, outer_strip
+from ..kernels.losses import losses_and_deltas
+from ..kernels.tiles import Matrix, add_product, affine
+
+__all__ = ["forward", "regularised_mean", "sums", "workspace"]
 
 # Where its weights start, how far apart their rows are, where its biases start; and how many units
 # all layers before it have.
@@ -59,77 +65,48 @@ def _aligned(shape, dtype):
     return memory[start : start + size].reshape(shape)
 
 
-@inner()
-def _chunk(whole, number, chunks):
-    """Where the chunk of that number starts when `whole` is cut into `chunks` as even as can be."""
-    return whole * number // chunks
-
-
-@inner(inline=True)
-def _affine(examples, inputs, units, A, a, W, w, row, bias, Z, z):
-    """Z (examples, units) = A (examples, inputs) W.T + bias."""
-    chunks = -(-units // SHAPE.dot_columns)
-    for chunk in range(chunks):
-        v = _chunk(units, chunk, chunks)
-        columns = _chunk(units, chunk + 1, chunks) - v
-        dot_strip(examples, columns, A, a, inputs, W, w + v * row, row, W, bias + v, inputs, Z, z + v, units)
-
-
-@inner(inline=True)
-def _add_products(rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, ahead):
-    """C (rows, columns) = keep C + A B, with A's rows row_step apart and its columns step.
-
-    On the way as many numbers as B has, `ahead` of it, are fetched from memory, a little with
-    every step of the tiles (0: nothing): the next block of X arrives behind the arithmetic. Left
-    to the hardware's own prefetching, the two large products of the seed's network take 1.07 to
-    1.17 times as long; fetching in the forward pass too gains nothing (2 cores, AVX2).
-    """
-    lanes = SHAPE.bytes // B.itemsize
-    vectors = -(-columns // lanes)
-    chunks = -(-vectors // SHAPE.outer_vectors)
-    stride = min(8, -(-columns * SHAPE.outer_rows // (chunks * rows))) if ahead > 0 else 0
-    for chunk in range(chunks):
-        v = _chunk(vectors, chunk, chunks) * lanes
-        width = min(columns, _chunk(vectors, chunk + 1, chunks) * lanes) - v
-        fetch = b + ahead + chunk * (rows * length * stride // SHAPE.outer_rows)
-        outer_strip(rows, width, A, a, row_step, step, B, b + v, ldb, length, keep, C, c + v, ldc, fetch, stride)
-
-
 @inner(inline=True)
 def _forward_block(W, layers, X, x, examples, A):
-    """Fill A with the block's layers 1..L; the last stays before its activation."""
-    source, below = X, x
+    """Fill A with the block's layers 1..L; the last stays before its activation. The block starts at X[x]."""
+    source, below = X, x  # not one Matrix: of a read-only X and of A they would be two types
     for l in range(len(layers)):
-        inputs, units, w, row = layers[l, INPUTS], layers[l, UNITS], layers[l, WEIGHTS], layers[l, ROW]
+        inputs, units, biases = layers[l, INPUTS], layers[l, UNITS], layers[l, BIASES]
         above = examples * layers[l, BEFORE]
-        _affine(examples, inputs, units, source, below, W, w, row, layers[l, BIASES], A, above)
+        a, w, z = (
+            Matrix(source, below, inputs, 1),
+            Matrix(W, layers[l, WEIGHTS], layers[l, ROW], 1),
+            Matrix(A, above, units, 1),
+        )
+        affine(examples, units, inputs, a, w, biases, z)
         source, below = A, above
         if l < len(layers) - 1:
-            activate(A[above : above + examples * units], units, layers[l, KIND])
+            activate(A[above : above + examples * units], units, layers[l, ACTIVATION])
 
 
 @inner(inline=True)
-def _accumulate_block(W, layers, X, x, y, weight, A, D, dW, one):
-    """One pass over a block: dW += its gradients, padded like W; returns the sum of its losses.
-
-    A and D hold the activations and deltas of layers 1..L; one = [1.0].
-    """
-    examples = len(y)
+def _accumulate_block(work, g, X, x, targets, weight):
+    """One pass over the block that starts at X[x]: work.dWs[g] += its gradients; returns the sum of its losses."""
+    W, layers, dW, A, D = work.W, work.layers, work.dWs[g], work.buffers[g, 0], work.buffers[g, 1]
+    ones = Matrix(work.one, 0, 0, 0)
+    examples = max(len(targets.classes), len(targets.values))
     _forward_block(W, layers, X, x, examples, A)
     last = len(layers) - 1
     above = examples * layers[last, BEFORE]
     end = above + examples * layers[last, UNITS]
-    loss = losses_and_deltas(A[above:end], y, weight, D[above:end], layers[last, KIND])
+    loss = losses_and_deltas(A[above:end], targets, weight, D[above:end], layers[last, ACTIVATION])
     for l in range(last, -1, -1):
-        inputs, units, w, row = layers[l, INPUTS], layers[l, UNITS], layers[l, WEIGHTS], layers[l, ROW]
+        inputs, units, biases = layers[l, INPUTS], layers[l, UNITS], layers[l, BIASES]
         above = examples * layers[l, BEFORE]
         below = above - examples * inputs
         source, a, ahead = (A, below, 0) if l > 0 else (X, x, examples * inputs)
-        _add_products(units, inputs, D, above, 1, units, source, a, inputs, examples, 1, dW, w, row, ahead)
-        _add_products(1, units, one, 0, 0, 0, D, above, units, examples, 1, dW, layers[l, BIASES], units, 0)
+        d, d_transposed = Matrix(D, above, units, 1), Matrix(D, above, 1, units)
+        dw = Matrix(dW, layers[l, WEIGHTS], layers[l, ROW], 1)
+        add_product(units, inputs, examples, d_transposed, Matrix(source, a, inputs, 1), 1, dw, ahead)
+        add_product(1, units, examples, ones, d, 1, Matrix(dW, biases, units, 1), 0)
         if l > 0:
-            _add_products(examples, inputs, D, above, units, 1, W, w, row, units, 0, D, below, inputs, 0)
-            scale_by_slope(A[below:above], D[below:above], layers[l - 1, KIND])
+            w = Matrix(W, layers[l, WEIGHTS], layers[l, ROW], 1)
+            add_product(examples, inputs, units, d, w, 0, Matrix(D, below, inputs, 1), 0)
+            scale_by_slope(A[below:above], D[below:above], layers[l - 1, ACTIVATION])
     return loss
 
 
@@ -165,27 +142,21 @@ def _sum_groups(dWs, layers, dtheta):
             p += 1 + inputs
 
 
-@batch
-def _evaluate(theta, X, y, weight, decay, layers, block, bounds, W, buffers, one, losses, dWs, dtheta):
-    """Everything between theta and cost and gradient: one compiled call, one parallel loop."""
-    n = layers[0, INPUTS]
-    _pad(theta, layers, W)
-    for g in prange(len(losses)):
-        dW = dWs[g]
-        for p in range(len(dW)):
-            dW[p] = 0.0
-        loss = 0.0
-        for i in range(bounds[g], bounds[g + 1], block):
-            end = min(i + block, bounds[g + 1])
-            A, D = buffers[g, 0], buffers[g, 1]
-            loss += _accumulate_block(W, layers, X, i * n, y[i:end], weight[i:end], A, D, dW, one)
-        losses[g] = loss
-    _sum_groups(dWs, layers, dtheta)
-    return regularise(theta, total_weight(weight, len(y)), decay, losses, dtheta)
+class Workspace(NamedTuple):
+    """Everything that an evaluation writes to, made once, and where its blocks are."""
+
+    layers: np.ndarray  # (L, 7)
+    block: int  # examples in a block
+    bounds: np.ndarray  # (G + 1,) where the groups start and end
+    W: np.ndarray  # padded parameters
+    buffers: np.ndarray  # (G, 2, block * units) of a block, activations and deltas
+    one: np.ndarray  # [1.0], of X's type: the input of the biases
+    losses: np.ndarray  # (G,)
+    dWs: np.ndarray  # (G, padded parameters) float64
 
 
 def workspace(layers, X):
-    """Everything that an evaluation writes to, made once."""
+    """What `sums` writes to."""
     layers, padded = _placed(layers)
     block = _block(X.shape[1])
     bounds = group_bounds(len(X), block, padded)
@@ -193,12 +164,26 @@ def workspace(layers, X):
     W = _aligned((padded,), X.dtype)
     buffers = _aligned((groups, 2, block * int(layers[:, UNITS].sum())), X.dtype)
     one = np.ones(1, X.dtype)
-    return layers, block, bounds, W, buffers, one, np.empty(groups), _aligned((groups, padded), np.float64)
+    return Workspace(layers, block, bounds, W, buffers, one, np.empty(groups), _aligned((groups, padded), np.float64))
 
 
-def cost_and_gradient(theta, layers, X, y, weight, decay, work, dtheta):
-    """dtheta[:] = gradient, returns the cost."""
-    return _evaluate(theta, X.ravel(), y, weight, decay, *work, dtheta)
+@batch
+def sums(theta, layers, X, targets, weight, work, dtheta):
+    """dtheta[:] = the sum of the examples' gradients, returns that of their losses: all in one compiled call."""
+    n, x, block, bounds, losses = X.shape[1], X.ravel(), work.block, work.bounds, work.losses
+    _pad(theta, work.layers, work.W)
+    for g in prange(len(losses)):
+        dW = work.dWs[g]
+        for p in range(len(dW)):
+            dW[p] = 0.0
+        loss = 0.0
+        for i in range(bounds[g], bounds[g + 1], block):
+            end = min(i + block, bounds[g + 1])
+            own = Targets(targets.classes[i:end], targets.values[i:end])
+            loss += _accumulate_block(work, g, x, i * n, own, weight[i:end])
+        losses[g] = loss
+    _sum_groups(work.dWs, work.layers, dtheta)
+    return ordered_sum(losses)
 
 
 @batch
@@ -211,7 +196,7 @@ def _forward(theta, X, layers, block, bounds, W, buffers, A):
             _forward_block(W, layers, X, i * n, examples, buffers[g])
             last = examples * layers[len(layers) - 1, BEFORE]
             outputs = buffers[g, last : last + examples * K]
-            activate(outputs, K, layers[len(layers) - 1, KIND])
+            activate(outputs, K, layers[len(layers) - 1, ACTIVATION])
             for k in range(examples * K):
                 A[i * K + k] = outputs[k]
 

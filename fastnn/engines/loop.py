@@ -5,12 +5,18 @@ purpose: it is what `fused` is compared with. The layers of an example, or their
 one behind the other in one vector.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
-from ..kernels.activations import activate, losses_and_deltas, scale_by_slope
-from ..kernels.batches import INPUTS, KIND, UNITS, group_bounds, regularise, total_weight
+from ..kernels.activations import activate, scale_by_slope
+from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets
+from ..kernels.batches import group_bounds, ordered_sum, regularised_mean
 from ..kernels.jit import batch, inner
+from ..kernels.losses import losses_and_deltas
+
+__all__ = ["forward", "regularised_mean", "sums", "workspace"]
 
 
 @inner()
@@ -29,20 +35,20 @@ def forward_example(theta, layers, a):
             a[j] = z
             row += 1 + len(x)
         if l < len(layers) - 1:
-            activate(a[above:end], layers[l, UNITS], layers[l, KIND])
+            activate(a[above:end], layers[l, UNITS], layers[l, ACTIVATION])
         below = above
 
 
 @inner()
-def _accumulate_example(theta, layers, a, target, weight, delta, dtheta):
+def _accumulate_example(theta, layers, a, targets, weight, delta, dtheta):
     """dtheta += the gradient of the loss of the example at the start of `a`; returns that loss.
 
-    `target` is (1,), `weight` (1,) or empty. Overwrites the outputs in `a`.
+    `targets` are of this example, `weight` is (1,) or empty. Overwrites the outputs in `a`.
     """
     forward_example(theta, layers, a)
     last = len(layers) - 1
     above = len(a) - layers[last, UNITS]
-    loss = losses_and_deltas(a[above:], target, weight, delta[above:], layers[last, KIND])
+    loss = losses_and_deltas(a[above:], targets, weight, delta[above:], layers[last, ACTIVATION])
 
     row = len(theta)
     for l in range(last, -1, -1):
@@ -64,14 +70,15 @@ def _accumulate_example(theta, layers, a, target, weight, delta, dtheta):
                 for k in range(len(x)):
                     delta_x[k] += d * w[k]
         if l > 0:
-            scale_by_slope(x, delta_x, layers[l - 1, KIND])
+            scale_by_slope(x, delta_x, layers[l - 1, ACTIVATION])
         above = below
     return loss
 
 
 @batch
-def _evaluate(theta, layers, X, y, weight, decay, bounds, buffers, losses, dthetas, dtheta):
-    """Each group of examples into its own gradient; then these are added up."""
+def sums(theta, layers, X, targets, weight, work, dtheta):
+    """dtheta[:] = the sum of the examples' gradients, returns that of their losses: group by group, then added up."""
+    bounds, buffers, losses, dthetas = work.bounds, work.buffers, work.losses, work.dthetas
     for g in prange(len(losses)):
         a, delta, dtheta_g = buffers[g, 0], buffers[g, 1], dthetas[g]
         for p in range(len(dtheta_g)):
@@ -80,10 +87,11 @@ def _evaluate(theta, layers, X, y, weight, decay, bounds, buffers, losses, dthet
         for i in range(bounds[g], bounds[g + 1]):
             for k in range(layers[0, INPUTS]):
                 a[k] = X[i, k]
-            loss += _accumulate_example(theta, layers, a, y[i : i + 1], weight[i : i + 1], delta, dtheta_g)
+            own = Targets(targets.classes[i : i + 1], targets.values[i : i + 1])
+            loss += _accumulate_example(theta, layers, a, own, weight[i : i + 1], delta, dtheta_g)
         losses[g] = loss
     _sum_groups(dthetas, dtheta)
-    return regularise(theta, total_weight(weight, len(y)), decay, losses, dtheta)
+    return ordered_sum(losses)
 
 
 @inner()
@@ -96,22 +104,26 @@ def _sum_groups(dthetas, dtheta):
             dtheta[p] += dthetas[g, p]
 
 
+class Workspace(NamedTuple):
+    """Of G groups of examples."""
+
+    bounds: np.ndarray  # (G + 1,) where they start and end
+    buffers: np.ndarray  # (G, 2, n + units) the layers of an example, and their deltas
+    losses: np.ndarray  # (G,)
+    dthetas: np.ndarray  # (G, P)
+
+
 def _numbers(layers):
     """How many numbers an example has in all its layers."""
     return layers[0, INPUTS] + layers[:, UNITS].sum()
 
 
 def workspace(layers, X):
-    """Where the groups start and end, their layers and deltas, losses and gradients."""
+    """What `sums` writes to."""
     P = int((layers[:, UNITS] * (layers[:, INPUTS] + 1)).sum())
     bounds = group_bounds(len(X), 1, P)
     groups = len(bounds) - 1
-    return bounds, np.empty((groups, 2, _numbers(layers))), np.empty(groups), np.empty((groups, P))
-
-
-def cost_and_gradient(theta, layers, X, y, weight, decay, work, dtheta):
-    """dtheta[:] = gradient, returns the cost."""
-    return _evaluate(theta, layers, X, y, weight, decay, *work, dtheta)
+    return Workspace(bounds, np.empty((groups, 2, _numbers(layers))), np.empty(groups), np.empty((groups, P)))
 
 
 @batch
@@ -123,7 +135,7 @@ def _forward_groups(theta, layers, X, bounds, buffers, A):
             for k in range(layers[0, INPUTS]):
                 a[k] = X[i, k]
             forward_example(theta, layers, a)
-            activate(outputs, len(outputs), layers[len(layers) - 1, KIND])
+            activate(outputs, len(outputs), layers[len(layers) - 1, ACTIVATION])
             for k in range(len(outputs)):
                 A[i, k] = outputs[k]
 

@@ -1,16 +1,18 @@
 """The NumPy twin of every kernel, vectorised over the examples: the engine "numpy".
 
-The same names and arguments as in `fastnn.kernels`, written to be read beside the equations
+The same names and arguments as the compiled ones have, written to be read beside the equations
 (Ng, Machine Learning, exercise 4, 2011; backpropagation: Rumelhart, Hinton and Williams, 1986).
 The fast path never imports it.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..network import CODES, matrices
+from ..kernels.arguments import ACTIVATION, ACTIVATIONS, IDENTITY, INPUTS, SIGMOID, SOFTMAX, TANH, UNITS, Targets
+from ..network import matrices
 from ..validation import Array
 
 
@@ -62,8 +64,13 @@ def tanh(z: Array, out: Array | None = None) -> Array:
     return np.tanh(z, out=out)
 
 
+def identity(z: Array, out: Array | None = None) -> Array:
+    """z."""
+    return z
+
+
 # The activations by code.
-FUNCTIONS = {CODES[function.__name__]: function for function in (sigmoid, tanh, relu, softmax)}
+FUNCTIONS = {ACTIVATIONS.index(function.__name__): function for function in (sigmoid, tanh, relu, softmax, identity)}
 
 
 def scale_by_slope(a: Array, D: Array, code: int) -> None:
@@ -72,10 +79,10 @@ def scale_by_slope(a: Array, D: Array, code: int) -> None:
     Overwrites a: with new arrays instead of those of `workspace`, a million examples of a 28-64-2
     network take 1.1 to 3 times as long, and each time another.
     """
-    if code == CODES["sigmoid"]:
+    if code == SIGMOID:
         D *= a
         D *= np.subtract(1.0, a, out=a)
-    elif code == CODES["tanh"]:
+    elif code == TANH:
         D *= 1.0 - a
         D *= np.add(1.0, a, out=a)
     else:
@@ -83,102 +90,127 @@ def scale_by_slope(a: Array, D: Array, code: int) -> None:
 
 
 def _sizes(layers: Array) -> tuple[int, ...]:
-    return (*layers[:, 0].tolist(), int(layers[-1, 1]))
+    return (*layers[:, INPUTS].tolist(), int(layers[-1, UNITS]))
 
 
-def _activations(theta: Array, layers: Array, X: Array, room: Sequence[Array | None]) -> list[Array]:
-    """Of layers 0..L, (m, s[l]) each, of X's type; the last one before its activation. In `room` where there is any."""
+def _activations(theta: Array, layers: Array, X: Array, work: Sequence[Array | None]) -> list[Array]:
+    """Of layers 0..L, (m, s[l]) each, of X's type; the last one before its activation. In `work` where there is any."""
     values = [X]
     for l, W in enumerate(matrices(theta.astype(X.dtype, copy=False), _sizes(layers))):
-        Z = np.matmul(values[-1], W[:, 1:].T, out=room[l])
+        Z = np.matmul(values[-1], W[:, 1:].T, out=work[l])
         Z += W[:, 0]
-        values.append(FUNCTIONS[layers[l, 2]](Z, out=Z) if l < len(layers) - 1 else Z)
+        values.append(FUNCTIONS[layers[l, ACTIVATION]](Z, out=Z) if l < len(layers) - 1 else Z)
     return values
 
 
-def _losses_and_deltas(Z: Array, y: Array, code: int) -> tuple[Array, Array]:
-    """Of every example its loss (m,) and its derivatives by the output's pre-activations Z (m, K); overwrites Z.
+def _losses_and_deltas(Z: Array, targets: Targets, output: int) -> tuple[Array, Array]:
+    """Of every example its loss (m,) and its derivatives by the output's pre-activations Z (m, K); overwrites Z."""
+    T = targets.values.astype(Z.real.dtype, copy=False) if len(targets.values) else None
+    function = {SIGMOID: _sigmoid_loss, SOFTMAX: _softmax_loss, IDENTITY: _squared_error}[output]
+    return function(Z, targets.classes, T)
 
-    For a sigmoid with target t in {0, 1} the cross-entropy is -t log h - (1 - t) log(1 - h), h =
-    g(z). With s = (1 - 2t) z it is softplus(s), and its derivative by z is (1 - 2t) g(s): exact
-    for every finite z, where log(h) and log(1 - h) end at z = 37. For a softmax it is
-    -log h of the own class, with derivatives h - t.
+
+def _sigmoid_loss(Z: Array, y: Array, T: Array | None) -> tuple[Array, Array]:
+    """For a target t the cross-entropy is -t log h - (1 - t) log(1 - h), h = g(z).
+
+    For t in {0, 1}, with s = (1 - 2t) z, it is softplus(s), and its derivative by z is (1 - 2t) g(s): exact
+    for every finite z, where log(h) and log(1 - h) end at z = 37. For any t it is log(1 + exp(-|z|)) plus
+    (1 - t) z or t |z|, with the derivative (1 - t) g(z) - t g(-z).
     """
-    own = (np.arange(len(Z)), y)
-    if code == CODES["softmax"]:
-        top = Z.real.max(axis=1, keepdims=True)
-        e = np.exp(Z - top)
-        total = e.sum(axis=1)
-        losses = np.log(total) + top[:, 0] - Z[own]
-        D = e / total[:, np.newaxis]
-        D[own] -= 1.0
-        return losses, D
-    sign = np.ones_like(Z)
-    sign[own] = -1.0
-    Z *= sign
-    losses, D = softplus_and_sigmoid(Z)
-    D *= sign
+    if T is None:
+        own = (np.arange(len(Z)), y)
+        sign = np.ones_like(Z)
+        sign[own] = -1.0
+        Z *= sign
+        losses, D = softplus_and_sigmoid(Z)
+        D *= sign
+    else:
+        size, upper = _positive(Z), Z.real > 0.0
+        e = np.exp(-size)
+        losses = np.log1p(e) + np.where(upper, 1.0 - T, T) * size
+        D = np.where(upper, (1.0 - T) - T * e, (1.0 - T) * e - T) / (1.0 + e)
     return losses.sum(axis=1), D
+
+
+def _softmax_loss(Z: Array, y: Array, T: Array | None) -> tuple[Array, Array]:
+    """The sum over the classes of -t log h, with derivatives h - t; for a class, t is 1 there and 0 elsewhere."""
+    top = Z.real.max(axis=1, keepdims=True)
+    e = np.exp(Z - top)
+    total = e.sum(axis=1)
+    D = e / total[:, np.newaxis]
+    if T is None:
+        own = (np.arange(len(Z)), y)
+        losses = np.log(total) + top[:, 0] - Z[own]
+        D[own] -= 1.0
+    else:
+        losses = (T * (np.log(total)[:, np.newaxis] + top - Z)).sum(axis=1)
+        D *= T.sum(axis=1, keepdims=True)
+        D -= T
+    return losses, D
+
+
+def _squared_error(Z: Array, y: Array, T: Array | None) -> tuple[Array, Array]:
+    """Half the sum of (z - t)**2, with derivatives z - t."""
+    if T is None:
+        Z[np.arange(len(Z)), y] -= 1.0
+    else:
+        Z -= T
+    return (Z * Z).sum(axis=1) / 2.0, Z
 
 
 def forward(theta: Array, layers: Array, X: Array, A: Array) -> None:
     """A[:] = output activations (m, K)."""
-    A[:] = FUNCTIONS[layers[-1, 2]](_activations(theta, layers, X, [None] * len(layers))[-1])
+    A[:] = FUNCTIONS[layers[-1, ACTIVATION]](_activations(theta, layers, X, [None] * len(layers))[-1])
 
 
-Room = tuple[list[Array], list[Array]]
+Workspace = tuple[list[Array], list[Array]]
 
 
-def workspace(layers: Array, X: Array) -> Room:
-    """Room for the activations of layers 1..L and the deltas of the hidden ones, (m, s[l]) each."""
-    activations = [np.empty((len(X), units), X.dtype) for units in layers[:, 1]]
+def workspace(layers: Array, X: Array) -> Workspace:
+    """The activations of layers 1..L and the deltas of the hidden ones, (m, s[l]) each."""
+    activations = [np.empty((len(X), units), X.dtype) for units in layers[:, UNITS]]
     return activations, [np.empty_like(a) for a in activations[:-1]]
 
 
-def cost_and_gradient(
-    theta: Array, layers: Array, X: Array, y: Array, weight: Array, decay: Array, work: Room, dtheta: Array
+def sums(
+    theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: Workspace, dtheta: Array
 ) -> float:
-    """dtheta[:] = gradient, returns the cost: means over the examples, weighted if weight (m,) is not empty."""
+    """dtheta[:] = the sum of the examples' gradients, returns that of their losses; weighted if weight is not empty."""
     activations, deltas = work
     values = _activations(theta, layers, X, activations)
-    losses, D = _losses_and_deltas(values[-1], y, layers[-1, 2])
-    total = float(len(X))
+    losses, D = _losses_and_deltas(values[-1], targets, layers[-1, ACTIVATION])
     if len(weight):
-        total = weight.sum()
         losses = losses * weight
         D *= weight[:, np.newaxis].astype(D.dtype)
-    cost = losses.sum(dtype=np.float64) / total + decay @ theta**2 / (2 * total)
 
     weights = matrices(theta.astype(X.dtype, copy=False), _sizes(layers))
     dweights = matrices(dtheta, _sizes(layers))
     for l in range(len(weights) - 1, -1, -1):
-        dweights[l][:, 0] = D.sum(axis=0) / total
-        dweights[l][:, 1:] = D.T @ values[l] / total
+        dweights[l][:, 0] = D.sum(axis=0)
+        dweights[l][:, 1:] = D.T @ values[l]
         if l > 0:
             D = np.matmul(D, weights[l][:, 1:], out=deltas[l - 1])
-            scale_by_slope(values[l], D, layers[l - 1, 2])
-    dtheta += decay / total * theta
-    return float(cost)
+            scale_by_slope(values[l], D, layers[l - 1, ACTIVATION])
+    return float(losses.sum(dtype=np.float64))
 
 
-def _cost(theta: Array, layers: Array, X: Array, y: Array, weight: Array, decay: Array) -> Any:
-    """The cost alone; complex if theta and X are."""
-    losses, _ = _losses_and_deltas(_activations(theta, layers, X, [None] * len(layers))[-1], y, layers[-1, 2])
-    total = weight.sum() if len(weight) else len(X)
-    return ((losses @ weight if len(weight) else losses.sum()) + decay @ theta**2 / 2) / total
+def regularised_mean(theta: Array, decay: Array, total: float, loss: float, dtheta: Array) -> float:
+    """From sums over examples of that total weight to the regularised mean: changes dtheta, returns the cost."""
+    dtheta += decay * theta
+    dtheta /= total
+    return float((loss + decay @ theta**2 / 2.0) / total)
 
 
-def numerical_gradient(
-    theta: Array,
-    layers: Array,
-    X: Array,
-    y: Array,
-    weight: Array,
-    decay: Array,
-    step: float,
-    parameters: Array,
-    dtheta: Array,
-) -> None:
+def cost(theta: Array, problem: Any) -> Any:
+    """The cost of a `fastnn.problem.Problem` alone; complex if theta and its X are."""
+    layers, weight = problem.layers, problem.weight
+    Z = _activations(theta, layers, problem.X, [None] * len(layers))[-1]
+    losses, _ = _losses_and_deltas(Z, problem.targets, layers[-1, ACTIVATION])
+    loss = losses @ weight if len(weight) else losses.sum()
+    return (loss + problem.decay @ theta**2 / 2) / problem.total
+
+
+def numerical_gradient(theta: Array, problem: Any, step: float, parameters: Array, dtheta: Array) -> None:
     """dtheta[:] = (J(theta_p + step) - J(theta_p - step)) / (2 step) for each p of parameters.
 
     Two whole evaluations for each. Subtracting the two costs loses digits: about 1e-16 J/step is left.
@@ -188,21 +220,12 @@ def numerical_gradient(
         costs = []
         for here in (theta[p] + step, theta[p] - step):
             moved[p] = here
-            costs.append(_cost(moved, layers, X, y, weight, decay))
+            costs.append(cost(moved, problem))
         dtheta[i] = (costs[0] - costs[1]) / (2 * step)
         moved[p] = theta[p]
 
 
-def complex_step_gradient(
-    theta: Array,
-    layers: Array,
-    X: Array,
-    y: Array,
-    weight: Array,
-    decay: Array,
-    parameters: Array,
-    dtheta: Array,
-) -> None:
+def complex_step_gradient(theta: Array, problem: Any, parameters: Array, dtheta: Array) -> None:
     """dtheta[:] = Im J(theta_p + i step) / step for each p of parameters, to the last digits.
 
     J(theta + i h) = J + i h J' - h**2 J''/2 - ...: nothing is subtracted, so h = 1e-100 does, and what is
@@ -210,8 +233,8 @@ def complex_step_gradient(
     one whole evaluation in complex numbers for each parameter.
     """
     step = 1e-100
-    moved, X = theta.astype(complex), X.astype(complex)
+    moved, problem = theta.astype(complex), replace(problem, X=problem.X.astype(complex))
     for i, p in enumerate(parameters):
         moved[p] = theta[p] + 1j * step
-        dtheta[i] = _cost(moved, layers, X, y, weight, decay).imag / step
+        dtheta[i] = cost(moved, problem).imag / step
         moved[p] = theta[p]

@@ -8,20 +8,25 @@ hundred times slower than the same loop in tiles. The same functions as every en
 import numpy as np
 from scipy.special import expit
 
-from ..network import CODES, Weights, matrices
+from ..kernels.arguments import ACTIVATION, IDENTITY, INPUTS, RELU, SIGMOID, SOFTMAX, TANH, UNITS, Targets
+from ..network import Weights, matrices
 from ..validation import Array
+from .numpy import regularised_mean
+
+__all__ = ["forward", "regularised_mean", "sums", "workspace"]
 
 # By code: the activation of one layer of an example, and its slope as a function of its value.
 _ACTIVATIONS = {
-    CODES["sigmoid"]: expit,
-    CODES["tanh"]: np.tanh,
-    CODES["relu"]: lambda z: np.maximum(z, 0.0),
-    CODES["softmax"]: lambda z: _softmax(z)[1],
+    SIGMOID: expit,
+    TANH: np.tanh,
+    RELU: lambda z: np.maximum(z, 0.0),
+    SOFTMAX: lambda z: _softmax(z)[1],
+    IDENTITY: lambda z: z,
 }
 _SLOPES = {
-    CODES["sigmoid"]: lambda a: a * (1.0 - a),
-    CODES["tanh"]: lambda a: (1.0 - a) * (1.0 + a),
-    CODES["relu"]: lambda a: a > 0.0,
+    SIGMOID: lambda a: a * (1.0 - a),
+    TANH: lambda a: (1.0 - a) * (1.0 + a),
+    RELU: lambda a: a > 0.0,
 }
 
 
@@ -36,39 +41,37 @@ def _forward_example(weights: Weights, layers: Array, x: Array) -> list[Array]:
     a = [x]
     for l, W in enumerate(weights):
         z = W[:, 1:] @ a[l] + W[:, 0]
-        a.append(_ACTIVATIONS[layers[l, 2]](z) if l < len(weights) - 1 else z)
+        a.append(_ACTIVATIONS[layers[l, ACTIVATION]](z) if l < len(weights) - 1 else z)
     return a
 
 
-def _loss_and_delta(z: Array, target: int, code: int) -> tuple[float, Array]:
-    """The cross-entropy at the outputs' pre-activations z (K,), and its derivatives by them."""
-    if code == CODES["softmax"]:
-        log_total, delta = _softmax(z)
-        delta[target] -= 1.0
-        return log_total - z[target], delta
-    sign = np.ones_like(z)
-    sign[target] = -1.0
-    return np.logaddexp(0.0, sign * z).sum(), sign * expit(sign * z)
+def _loss_and_delta(z: Array, t: Array, output: int) -> tuple[float, Array]:
+    """The loss at the outputs' pre-activations z (K,) for targets t (K,), and its derivatives by z."""
+    if output == IDENTITY:
+        return ((z - t) ** 2).sum() / 2.0, z - t
+    if output == SOFTMAX:
+        log_total, h = _softmax(z)
+        return (t * (log_total - z)).sum(), t.sum() * h - t
+    loss = t * np.logaddexp(0.0, -z) + (1.0 - t) * np.logaddexp(0.0, z)
+    return loss.sum(), (1.0 - t) * expit(z) - t * expit(-z)
 
 
-def _accumulate_example(
-    weights: Weights, layers: Array, x: Array, target: int, weight: float, dweights: Weights
-) -> float:
+def _accumulate_example(weights: Weights, layers: Array, x: Array, t: Array, weight: float, dweights: Weights) -> float:
     """dweights += the gradient of the example's loss; returns that loss."""
     a = _forward_example(weights, layers, x)
-    loss, delta = _loss_and_delta(a[-1], target, layers[-1, 2])
+    loss, delta = _loss_and_delta(a[-1], t, layers[-1, ACTIVATION])
     delta *= weight
     for l in range(len(weights) - 1, -1, -1):
         dweights[l][:, 0] += delta
         dweights[l][:, 1:] += np.outer(delta, a[l])
         if l > 0:
-            delta = (delta @ weights[l][:, 1:]) * _SLOPES[layers[l - 1, 2]](a[l])
+            delta = (delta @ weights[l][:, 1:]) * _SLOPES[layers[l - 1, ACTIVATION]](a[l])
     return weight * float(loss)
 
 
 def _weights(theta: Array, layers: Array, X: Array) -> Weights:
     """The matrices in theta, of X's type."""
-    sizes = (*layers[:, 0].tolist(), int(layers[-1, 1]))
+    sizes = (*layers[:, INPUTS].tolist(), int(layers[-1, UNITS]))
     return matrices(theta.astype(X.dtype, copy=False), sizes)
 
 
@@ -76,23 +79,20 @@ def forward(theta: Array, layers: Array, X: Array, A: Array) -> None:
     """A[:] = output activations (m, K)."""
     weights = _weights(theta, layers, X)
     for i, x in enumerate(X):
-        A[i] = _ACTIVATIONS[layers[-1, 2]](_forward_example(weights, layers, x)[-1])
+        A[i] = _ACTIVATIONS[layers[-1, ACTIVATION]](_forward_example(weights, layers, x)[-1])
 
 
 def workspace(layers: Array, X: Array) -> None:
     """NumPy makes its arrays as it goes."""
 
 
-def cost_and_gradient(
-    theta: Array, layers: Array, X: Array, y: Array, weight: Array, decay: Array, work: None, dtheta: Array
-) -> float:
-    """dtheta[:] = gradient, returns the cost."""
+def sums(theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: None, dtheta: Array) -> float:
+    """dtheta[:] = the sum of the examples' gradients, returns that of their losses."""
     weights, dweights = _weights(theta, layers, X), _weights(dtheta, layers, dtheta)
     dtheta[:] = 0.0
+    one_hot = np.eye(layers[-1, UNITS], dtype=X.dtype)
     loss = 0.0
     for i, x in enumerate(X):
-        loss += _accumulate_example(weights, layers, x, y[i], weight[i] if len(weight) else 1.0, dweights)
-    total = weight.sum() if len(weight) else len(X)
-    dtheta += decay * theta
-    dtheta /= total
-    return float((loss + decay @ theta**2 / 2.0) / total)
+        t = one_hot[targets.classes[i]] if len(targets.classes) else targets.values[i].astype(X.dtype)
+        loss += _accumulate_example(weights, layers, x, t, weight[i] if len(weight) else 1.0, dweights)
+    return loss

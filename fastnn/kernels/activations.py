@@ -1,20 +1,17 @@
-"""What the units of a layer do, its slope, and the losses at the output; codes say which.
+"""Activations: their values, their slopes, and how far they move.
 
 Matrices are flat, one example a row. A code is one number for a whole layer, so that the choice
 is made outside the loops over numbers, and one compiled engine serves all.
 """
 
-import math
-
-from .elementary import exp, like, sigmoid, softplus, tanh
-from .jit import inner
-
-SIGMOID, TANH, RELU, SOFTMAX = range(4)
+from .arguments import RELU, SIGMOID, SOFTMAX, TANH
+from .elementary import exp, expm1, like, sigmoid, tanh
+from .jit import EXACT, inner
 
 
 @inner()
 def activate(A, units, code):
-    """A (examples, units), the pre-activations, become the activations."""
+    """A (examples, units), the pre-activations, become the activations; of the identity they are that already."""
     if code == SIGMOID:
         for i in range(len(A)):
             A[i] = sigmoid(A[i])
@@ -24,9 +21,9 @@ def activate(A, units, code):
     elif code == RELU:
         for i in range(len(A)):
             A[i] = like(A[i], 0.0) if A[i] < like(A[i], 0.0) else A[i]  # NaN stays
-    else:
+    elif code == SOFTMAX:
         for i in range(0, len(A), units):
-            _exponentials(A[i : i + units], A[i : i + units])
+            exponentials(A[i : i + units], A[i : i + units])
             total = 0.0
             for k in range(i, i + units):
                 total += A[k]
@@ -49,72 +46,7 @@ def scale_by_slope(A, E, code):
 
 
 @inner()
-def losses_and_deltas(Z, y, weight, D, code):
-    """The sum of the losses, each times its example's weight; D (examples, K) = its derivatives by Z.
-
-    Z (examples, K) are the pre-activations of the output, and are overwritten; `weight` is
-    (examples,), or empty for all 1.
-    """
-    K = len(Z) // len(y)
-    if code == SOFTMAX:
-        _softmax_losses_and_deltas(Z, y, D, K)
-    else:
-        _sigmoid_losses_and_deltas(Z, y, D, K)
-    for i in range(len(weight)):
-        factor = like(Z[0], weight[i])
-        for k in range(i * K, (i + 1) * K):
-            Z[k] *= factor
-            D[k] *= factor
-    loss = 0.0
-    for i in range(len(Z)):
-        loss += Z[i]
-    return loss
-
-
-@inner()
-def _sigmoid_losses_and_deltas(Z, y, D, K):
-    """Cross-entropy of K sigmoids: Z becomes the loss of each output.
-
-    With s = -z for the example's own class and z for the others, the loss is softplus(s) and
-    the delta sigmoid(s), negative for the own class. Exact for every z.
-    """
-    for i in range(len(y)):
-        own = i * K + y[i]
-        Z[own] = -Z[own]
-    for i in range(len(Z)):
-        D[i] = sigmoid(Z[i])
-        Z[i] = softplus(Z[i])
-    for i in range(len(y)):
-        own = i * K + y[i]
-        D[own] = -D[own]
-
-
-@inner()
-def _softmax_losses_and_deltas(Z, y, D, K):
-    """Cross-entropy of a softmax: Z becomes the loss in the example's own class, 0 in the others.
-
-    -log(softmax) = z_top - z_own + log(1 + rest), with `rest` the sum of exp(z - z_top) of all but
-    the largest: exact where the own class is all but sure, and where it is hopeless. So is its
-    delta, softmax - 1, as minus the share of the others.
-    """
-    for i in range(0, len(Z), K):
-        own = i + y[i // K]
-        top = _exponentials(Z[i : i + K], D[i : i + K])
-        rest = 0.0
-        for k in range(i, i + K):
-            rest += D[k] if k != i + top else 0.0
-        others = rest if own == i + top else (rest - D[own]) + 1.0
-        loss = (Z[i + top] - Z[own]) + math.log1p(rest)
-        total = 1.0 + rest
-        for k in range(i, i + K):
-            Z[k] = 0.0
-            D[k] /= total
-        Z[own] = loss
-        D[own] = -others / total
-
-
-@inner()
-def _exponentials(z, e):
+def exponentials(z, e):
     """e = exp(z - the largest z); says which that is. e may be z itself."""
     top = 0
     for k in range(1, len(z)):
@@ -123,3 +55,54 @@ def _exponentials(z, e):
     for k in range(len(z)):
         e[k] = exp(z[k] - largest)
     return top
+
+
+# For the gradient check, without fast mathematics. When the pre-activation z of a hidden unit moves by d, it moves by
+#
+#     sigmoid   p q E / (1 + p E)    p = sigmoid(z), q = sigmoid(-z), E = exp(d) - 1
+#     tanh      twice that, of 2 z and 2 d, since tanh(z) = 2 sigmoid(2 z) - 1
+#     relu      d, or 0, or what is left of d beyond the kink    p = z
+#
+# which is so for a d of any size; and no two numbers that are nearly equal are subtracted.
+
+
+@inner(EXACT)
+def activation(z, code):
+    """Of a hidden unit."""
+    if code == TANH:
+        return tanh(z)
+    if code == RELU:
+        return max(z, 0.0)
+    return sigmoid(z)
+
+
+@inner(EXACT)
+def before_move(z, chosen, code, p, q):
+    """p and q of the formulas above, for the chosen examples of one unit."""
+    if code == RELU:
+        for i in range(len(chosen)):
+            p[i] = z[chosen[i]]
+    else:
+        scale = 2.0 if code == TANH else 1.0
+        for i in range(len(chosen)):
+            p[i] = scale * z[chosen[i]]
+        for i in range(len(chosen)):
+            q[i] = sigmoid(-p[i])
+            p[i] = sigmoid(p[i])
+
+
+@inner(EXACT)
+def move(d, p, q, code):
+    """d, how far the pre-activations of a unit move, become how far it moves; returns how many pass a kink."""
+    kinks = 0
+    if code == RELU:
+        for i in range(len(d)):
+            before, after = max(p[i], 0.0), max(p[i] + d[i], 0.0)
+            kinks += (before > 0.0) != (after > 0.0)
+            d[i] = d[i] if before > 0.0 and after > 0.0 else after - before
+    else:
+        scale = 2.0 if code == TANH else 1.0
+        for i in range(len(d)):
+            E = expm1(scale * d[i])
+            d[i] = scale * p[i] * q[i] * E / (1.0 + p[i] * E)
+    return kinks

@@ -7,9 +7,7 @@ the same bits for any number of threads, and the buffers do not grow with m.
 
 import numpy as np
 
-from .jit import inner
-
-INPUTS, UNITS, KIND = range(3)  # the columns of `layers`: sizes, and the code of the activation
+from .jit import inner, serial
 
 # As many runs as threads can share; each costs one more buffer of P doubles to fill and to sum (the
 # seed's network on 2 cores: 16 instead of 8 cost 1.5 %), which a large batch does not notice. Of
@@ -26,26 +24,21 @@ def group_bounds(m: int, block: int, parameters: int) -> np.ndarray:
 
 
 @inner()
-def total_weight(weight, m):
-    """The sum of the examples' weights; m if there are none."""
-    if len(weight) == 0:
-        return float(m)
-    total = 0.0
-    for i in range(m):
-        total += weight[i]
-    return total
-
-
-@inner()
-def regularise(theta, total, decay, losses, dtheta):
-    """From sums over the examples, of that total weight, to the regularised mean: changes dtheta, returns the cost.
-
-    losses (G,) are the groups' sums; decay (P,) is lmbda for a weight, 0 for a bias. Ng, Machine
-    Learning, exercise 4 (2011), sections 1.4 and 2.5.
-    """
+def ordered_sum(losses):
+    """The sum of the groups' losses."""
     loss = 0.0
     for g in range(len(losses)):
         loss += losses[g]
+    return loss
+
+
+@serial
+def regularised_mean(theta, decay, total, loss, dtheta):
+    """From sums over the examples to the regularised mean: changes dtheta, returns the cost.
+
+    `loss` and dtheta (P,) are sums over examples of that total weight; decay (P,) is lmbda for a
+    weight, 0 for a bias. Ng, Machine Learning, exercise 4 (2011), sections 1.4 and 2.5.
+    """
     squares = 0.0
     for p in range(len(dtheta)):
         squares += decay[p] * theta[p] * theta[p]

@@ -36,7 +36,7 @@ def inner(fastmath: set[str] = FAST, inline: bool = False) -> Callable[[Callable
     that it calls in it, and the tiles would be optimised five times over (15 s instead of 10).
     """
     how = "always" if inline else "never"
-    return numba.njit(fastmath=fastmath, error_model="numpy", nogil=True, inline=how)
+    return numba.njit(inline=how, **_options(fastmath))
 
 
 def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
@@ -46,18 +46,27 @@ def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
     and a forked child cannot use its parent's threads. So launches take turns, and a process
     forked after the first launch runs the same function, to the same bits, on one thread.
     """
-    options = {"fastmath": fastmath, "error_model": "numpy", "nogil": True}
+    options = _options(fastmath)
     parallel = _cached(numba.njit(parallel=True, **options)(function))
-    serial = numba.njit(**options)(function)
+    alone = numba.njit(**options)(function)
 
     @wraps(function)
     def launch(*arguments: Any) -> Any:
         global _launching_process
         with _turn:
             _launching_process = _launching_process or os.getpid()
-            return (parallel if _launching_process == os.getpid() else serial)(*arguments)
+            return (parallel if _launching_process == os.getpid() else alone)(*arguments)
 
     return launch
+
+
+def serial(function: Callable) -> Any:
+    """Compile an outer storey that has no parallel loop: it takes no turn, and nothing starts threads."""
+    return _cached(numba.njit(**_options(FAST))(function))
+
+
+def _options(fastmath: set[str]) -> dict[str, Any]:
+    return {"fastmath": fastmath, "error_model": "numpy", "nogil": True}
 
 
 _turn = threading.Lock()

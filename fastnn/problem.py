@@ -1,0 +1,157 @@
+"""Problem: the data and the network of a cost, validated once; and what the arguments are that describe them.
+
+Every function that takes these arguments makes a `Problem` of them at its door, by `validated`, and hands that on.
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import network, validation
+from .kernels.arguments import Targets
+from .validation import Array
+
+# What docstrings say of the arguments that many functions share: `documented` puts it in the place of {name}.
+ARGUMENTS = {
+    "weights": """
+weights : tuple of L arrays
+    weights[l] is (s[l+1], s[l] + 1), column 0 the biases.""",
+    "sizes": """
+sizes : sequence of int
+    Layer sizes (n, hidden..., K).""",
+    "X": """
+X : array (m, n)
+    Inputs, one example a row; used in place if they are C-contiguous, and must then not be changed
+    while they are in use. Products with float32 are computed in float32; parameters and results
+    are float64 all the same.""",
+    "y": """
+y : int array (m,) or array (m, K)
+    What the outputs should be: a class index 0..K-1 for each example, which stands for 1 in that
+    output and 0 in the others, or K numbers. These are in [0, 1] for sigmoid outputs (several
+    labels at once, soft labels), a distribution over the classes for a softmax, any for the identity.""",
+    "lmbda": """
+lmbda : float
+    Regularisation, at least 0; biases are left out of it.""",
+    "engine": """
+engine : {"fused", "numpy", "loop", "python"}
+    What computes; the same numbers from each.""",
+    "activation": """
+activation : {"sigmoid", "tanh", "relu"}
+    Of the hidden layers.""",
+    "output": """
+output : {"sigmoid", "softmax", "identity"}
+    K separate sigmoids, as in the course, or one softmax over the classes, both with cross-entropy;
+    or the pre-activations as they are, with half the squared error summed over the outputs.""",
+    "sample_weight": """
+sample_weight : array (m,), optional
+    How much each example counts, at least 0: 2 is as if it were there twice.""",
+    "raises": """
+Raises
+------
+ValueError, TypeError
+    If an argument does not fit; nothing has been computed then.""",
+}
+
+Documented = TypeVar("Documented", bound=Callable[..., Any])
+
+
+def documented(function: Documented) -> Documented:
+    """The same function or class; in its docstring each line `{name}` has become what ARGUMENTS says."""
+    lines = inspect.cleandoc(function.__doc__ or "").split("\n")
+    function.__doc__ = "\n".join(ARGUMENTS[line[1:-1]].lstrip("\n") if line[:1] == "{" else line for line in lines)
+    return function
+
+
+@dataclass(frozen=True)
+class Problem:
+    """m examples, and the network whose outputs should be their targets: everything valid.
+
+    Attributes
+    ----------
+    X : float64 or float32 array (m, n), C-contiguous
+    targets : Targets
+        A class for each example, or K numbers.
+    weight : float64 array (m,)
+        Of the examples; empty if all are 1.
+    sizes : tuple of int
+        Layer sizes (n, hidden..., K).
+    lmbda : float
+    activation, output : str
+    layers : int64 array (L, 3)
+        What kernels know of the network (`network.layer_table`).
+    decay : float64 array (P,)
+        lmbda for a weight, 0 for a bias.
+    total : float
+        The examples' weights added up; m if there are none.
+    """
+
+    X: Array
+    targets: Targets
+    weight: Array
+    sizes: tuple[int, ...]
+    lmbda: float = 0.0
+    activation: str = "sigmoid"
+    output: str = "sigmoid"
+    layers: Array = field(init=False)
+    decay: Array = field(init=False)
+    total: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        derived = {
+            "layers": network.layer_table(self.sizes, self.activation, self.output),
+            "decay": network.decay(self.sizes, self.lmbda),
+            "total": float(self.weight.sum()) if len(self.weight) else float(len(self.X)),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def P(self) -> int:
+        """The number of parameters."""
+        return len(self.decay)
+
+    def subset(self, examples: Array) -> "Problem":
+        """The same network on the examples of those numbers."""
+        classes, values = self.targets
+        return replace(
+            self,
+            X=self.X[examples],
+            targets=Targets(
+                classes[examples] if len(classes) else classes, values[examples] if len(values) else values
+            ),
+            weight=self.weight[examples] if len(self.weight) else self.weight,
+        )
+
+    def in_float64(self) -> "Problem":
+        """The same in the arithmetic of float64."""
+        return replace(self, X=self.X.astype(np.float64, copy=False))
+
+    def __str__(self) -> str:
+        return f"{len(self.X):,} x {'-'.join(map(str, self.sizes))}, {self.X.dtype}"
+
+
+def validated(
+    X: ArrayLike,
+    y: ArrayLike,
+    sizes: tuple[int, ...],
+    lmbda: float = 0.0,
+    *,
+    activation: str = "sigmoid",
+    output: str = "sigmoid",
+    sample_weight: ArrayLike | None = None,
+    part: bool = False,
+) -> Problem:
+    """The door: what a user passed, but for the network's sizes, which are valid; every value is looked at once.
+
+    The examples of a `part` may weigh nothing, all together.
+    """
+    output = validation.choice(output, network.OUTPUTS, "output")
+    X = validation.inputs(X, sizes[0])
+    targets = validation.targets(y, len(X), sizes[-1], output)
+    weight = validation.sample_weight(sample_weight, len(X), part=part)
+    lmbda = validation.real(lmbda, "lmbda", minimum=0.0)
+    return Problem(X, targets, weight, sizes, lmbda, activation, output)
