@@ -159,19 +159,14 @@ def numerical_gradient(
 
     Parameters
     ----------
-    {weights}
-    {X}
-    {y}
-    {lmbda}
+    {weights, X, y, lmbda}
     step : float, optional
         How far each parameter is moved to either side. Default 1.5e-8, the root of float64's
         epsilon: for inputs of size about 1 the differences are then derivatives to rounding. For
         relus 9e-13, so that few pass their kink within it.
     progress : bool, optional
         A bar over the parameters on standard error; None: if that is a terminal.
-    {activation}
-    {output}
-    {sample_weight}
+    {activation, output, sample_weight}
 
     Returns
     -------
@@ -218,10 +213,7 @@ def check_gradient(
 
     Parameters
     ----------
-    {weights}
-    {X}
-    {y}
-    {lmbda}
+    {weights, X, y, lmbda}
     gradient : tuple of L arrays, optional
         The gradient to check, shaped like weights. Default: backpropagation by `engine`.
     {engine}
@@ -239,9 +231,7 @@ def check_gradient(
         1e-4 if the gradient is of float32: X, or one of the matrices passed, is; but at least the
         square of the step, which differences may be off by, and at least what rounding may leave
         where a gradient's terms cancel, as they do at an optimum.
-    {activation}
-    {output}
-    {sample_weight}
+    {activation, output, sample_weight}
 
     Returns
     -------
@@ -263,10 +253,10 @@ def check_gradient(
     step = _step(step, activation)
     if gradient is None:
         kinds = {problem.X.dtype}
-        a = Objective.of([problem], engine).evaluate(network.pack(weights))[1]
+        a = Objective.of([problem], engine).evaluate(network.theta_of(weights))[1]
     else:
         kinds = {np.asarray(matrix).dtype for matrix in gradient} if isinstance(gradient, (tuple, list)) else set()
-        a = network.pack(validation.like_weights(gradient, weights, "gradient"))
+        a = network.theta_of(validation.like_weights(gradient, weights, "gradient"))
     kind = "float32" if np.dtype(np.float32) in kinds else "float64"
     if tolerance is not None:
         tolerance = validation.real(tolerance, "tolerance", above=0.0)
@@ -305,7 +295,7 @@ def _differences(problem: Problem, weights: Weights, parameters: Array, step: fl
 
     from .kernels import differences
 
-    problem, theta = problem.in_float64(), network.pack(weights)
+    problem, theta = problem.in_float64(), network.theta_of(weights)
     Z = differences.pre_activations(theta, problem.layers, problem.X)
     table = network.parameter_table(problem.sizes)[parameters]
     layer, row, column = table.T
@@ -328,7 +318,7 @@ def _slopes(problem: Problem, weights: Weights, directions: Array, step: float) 
     """The same along those directions (V, P)."""
     from .kernels import differences
 
-    problem, theta = problem.in_float64(), network.pack(weights)
+    problem, theta = problem.in_float64(), network.theta_of(weights)
     Z = differences.pre_activations(theta, problem.layers, problem.X)
     found = _empty(differences.Differences, len(directions))
     differences.slopes(theta, problem, Z, step, directions, found)

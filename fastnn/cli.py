@@ -115,8 +115,7 @@ def _train(options: argparse.Namespace) -> int:
     from .train import train
 
     out = options.out
-    if out.suffix not in (".npz", ".mat"):
-        raise ValueError(f"--out is {str(out)!r}; a name that ends in .npz or .mat is wanted")
+    files.check_format(out, "--out")
     _folder(out)
     X, y = _examples(options)
     model = train(

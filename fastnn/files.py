@@ -6,7 +6,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -51,8 +51,8 @@ def read_examples(path: str | os.PathLike[str], n: int) -> tuple[Array, Array | 
 
 def _read(path: Path, n: int | None = None) -> tuple[Array, Array | None]:
     """X, and y or None; with n given, a .csv of n columns has no labels."""
-    if path.suffix == ".csv":
-        X, y = _read_csv(path, n)
+    if path.suffix in TABLES:
+        X, y = TABLES[path.suffix](path, n)
     else:
         arrays = read_arrays(path)
         if "X" not in arrays:
@@ -102,21 +102,39 @@ def weights_in(arrays: dict[str, Array], path: Path) -> Weights:
 
 
 def read_arrays(path: Path) -> dict[str, Array]:
-    """All arrays of a .mat or .npz file; nothing in it is ever executed."""
-    if path.suffix not in (".mat", ".npz"):
-        raise ValueError(f"path is {str(path)!r}; a file that ends in .mat, .npz or, for data, .csv is wanted")
-    read = _read_mat if path.suffix == ".mat" else _read_npz
+    """All arrays of a file of one of the FORMATS; nothing in it is ever executed."""
+    if path.suffix not in FORMATS:
+        want = f"{', '.join(FORMATS)} or, for data, {', '.join(TABLES)}"
+        raise ValueError(f"path is {str(path)!r}; a file that ends in {want} is wanted")
     with open(path, "rb") as file:
         try:
-            return read(file)
+            return FORMATS[path.suffix].read(file)
         except Exception as error:  # the readers raise whatever a damaged file leads them to
             raise ValueError(f"path is {str(path)!r}, which cannot be read as {path.suffix}: {error}") from None
+
+
+def write_arrays(path: Path, arrays: dict[str, Array]) -> None:
+    """A file of that format with these arrays, all of it or nothing."""
+    check_format(path, "path")
+    write_atomically(path, lambda file: FORMATS[path.suffix].write(file, arrays))
+
+
+def check_format(path: Path, name: str) -> None:
+    """Raise ValueError if arrays cannot be written to a file of that name."""
+    if path.suffix not in FORMATS:
+        raise ValueError(f"{name} is {str(path)!r}; a name that ends in {' or '.join(FORMATS)} is wanted")
 
 
 def _read_mat(file: IO[bytes]) -> dict[str, Array]:
     from scipy.io import loadmat
 
     return {name: value for name, value in loadmat(file).items() if isinstance(value, np.ndarray)}
+
+
+def _write_mat(file: IO[bytes], arrays: dict[str, Array]) -> None:
+    from scipy.io import savemat
+
+    savemat(file, arrays)
 
 
 def _read_npz(file: IO[bytes]) -> dict[str, Array]:
@@ -135,6 +153,10 @@ def _read_npz(file: IO[bytes]) -> dict[str, Array]:
             with archive.open(entry) as member:
                 arrays[entry.filename.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
     return arrays
+
+
+def _write_npz(file: IO[bytes], arrays: dict[str, Array]) -> None:
+    np.savez(file, allow_pickle=False, **arrays)
 
 
 def _read_csv(path: Path, n: int | None) -> tuple[Array, Array | None]:
@@ -173,6 +195,18 @@ def _is_numbers(fields: list[str]) -> bool:
     except ValueError:
         return False
     return True
+
+
+class Format(NamedTuple):
+    """How arrays are read from an open file, and written to one."""
+
+    read: Callable[[IO[bytes]], dict[str, Array]]
+    write: Callable[[IO[bytes], dict[str, Array]], None]
+
+
+# By suffix: files of named arrays, for data, weights and models; and tables of examples, for data only.
+FORMATS = {".npz": Format(_read_npz, _write_npz), ".mat": Format(_read_mat, _write_mat)}
+TABLES = {".csv": _read_csv}
 
 
 def _path(path: Any) -> Path:

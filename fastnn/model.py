@@ -103,14 +103,7 @@ class Model:
             "outcome": np.array(json.dumps(dataclasses.asdict(self.outcome))),
         }
         arrays |= {f"history_{name}": self.history[name] for name in HISTORY}
-        if path.suffix == ".mat":
-            from scipy.io import savemat
-
-            files.write_atomically(path, lambda file: savemat(file, arrays))
-        elif path.suffix == ".npz":
-            files.write_atomically(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
-        else:
-            raise ValueError(f"path is {str(path)!r}; a name that ends in .npz or .mat is wanted")
+        files.write_arrays(path, arrays)
 
 
 def load(path: str | os.PathLike[str]) -> Model:

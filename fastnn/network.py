@@ -41,6 +41,16 @@ def parameter_table(sizes: tuple[int, ...]) -> Array:
     return np.concatenate(tables)
 
 
+def theta_of(weights: Weights) -> Array:
+    """All weights as one flat vector, a copy."""
+    return np.concatenate([matrix.ravel() for matrix in weights])
+
+
+def weights_of(theta: Array, sizes: tuple[int, ...]) -> Weights:
+    """The weight matrices in theta, as copies."""
+    return tuple(matrix.copy() for matrix in matrices(theta, sizes))
+
+
 def matrices(theta: Array, sizes: tuple[int, ...]) -> Weights:
     """The weight matrices inside theta: views, not copies."""
     ends = np.cumsum([rows * columns for rows, columns in shapes(sizes)])

@@ -36,14 +36,7 @@ class Objective:
 
     Parameters
     ----------
-    {X}
-    {y}
-    {sizes}
-    {lmbda}
-    {engine}
-    {activation}
-    {output}
-    {sample_weight}
+    {X, y, sizes, lmbda, engine, activation, output, sample_weight}
 
     Attributes
     ----------
@@ -135,11 +128,7 @@ def forward(
 
     Parameters
     ----------
-    {weights}
-    {X}
-    {engine}
-    {activation}
-    {output}
+    {weights, X, engine, activation, output}
 
     Returns
     -------
@@ -156,7 +145,7 @@ def forward(
     sizes = network.sizes_of(weights)
     X = validation.inputs(X, sizes[0])
     A = np.empty((len(X), sizes[-1]))
-    module.forward(network.pack(weights), network.layer_table(sizes, activation, output), X, A)
+    module.forward(network.theta_of(weights), network.layer_table(sizes, activation, output), X, A)
     return A
 
 
@@ -176,14 +165,7 @@ def cost_and_gradient(
 
     Parameters
     ----------
-    {weights}
-    {X}
-    {y}
-    {lmbda}
-    {engine}
-    {activation}
-    {output}
-    {sample_weight}
+    {weights, X, y, lmbda, engine, activation, output, sample_weight}
 
     Returns
     -------
@@ -202,7 +184,7 @@ def cost_and_gradient(
     objective = Objective(
         X, y, sizes, lmbda, engine=engine, activation=activation, output=output, sample_weight=sample_weight
     )
-    cost, gradient = objective.evaluate(network.pack(weights))
+    cost, gradient = objective.evaluate(network.theta_of(weights))
     return cost, network.matrices(gradient, sizes)
 
 
@@ -224,13 +206,7 @@ def cost_and_gradient_sums(
 
     Parameters
     ----------
-    {weights}
-    {X}
-    {y}
-    {engine}
-    {activation}
-    {output}
-    {sample_weight}
+    {weights, X, y, engine, activation, output, sample_weight}
 
     Returns
     -------
@@ -257,5 +233,5 @@ def cost_and_gradient_sums(
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     some = validated(X, y, network.sizes_of(weights), **family, part=True)
     gradient = np.empty(some.P)
-    loss = _Part(some, engines.module(engine)).sums(network.pack(weights), gradient)
+    loss = _Part(some, engines.module(engine)).sums(network.theta_of(weights), gradient)
     return loss, network.matrices(gradient, some.sizes), some.total

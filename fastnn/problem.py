@@ -1,6 +1,7 @@
 """Problem: the data and the network of a cost, validated once; and what the arguments are that describe them.
 
-Every function that takes these arguments makes a `Problem` of them at its door, by `validated`, and hands that on.
+A function that takes these arguments makes a `Problem` of them at its door, by `validated`, and hands that on.
+`train` makes its own: there X and the labels say what the network is, so they are validated before it.
 """
 
 import inspect
@@ -15,7 +16,7 @@ from . import network, validation
 from .kernels.arguments import Targets
 from .validation import Array
 
-# What docstrings say of the arguments that many functions share: `documented` puts it in the place of {name}.
+# What docstrings say of the arguments that many functions share: `documented` puts it in place of {name, name}.
 ARGUMENTS = {
     "weights": """
 weights : tuple of L arrays
@@ -60,9 +61,12 @@ Documented = TypeVar("Documented", bound=Callable[..., Any])
 
 
 def documented(function: Documented) -> Documented:
-    """The same function or class; in its docstring each line `{name}` has become what ARGUMENTS says."""
-    lines = inspect.cleandoc(function.__doc__ or "").split("\n")
-    function.__doc__ = "\n".join(ARGUMENTS[line[1:-1]].lstrip("\n") if line[:1] == "{" else line for line in lines)
+    """The same function or class; in its docstring each line `{name, name}` has become what ARGUMENTS says of them."""
+    lines = []
+    for line in inspect.cleandoc(function.__doc__ or "").split("\n"):
+        names = line[1:-1].split(", ") if line.startswith("{") else []
+        lines += [ARGUMENTS[name].lstrip("\n") for name in names] or [line]
+    function.__doc__ = "\n".join(lines)
     return function
 
 

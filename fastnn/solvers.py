@@ -5,7 +5,6 @@ Whatever happens in them, the best point they evaluated is what comes back.
 
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,18 +70,6 @@ class _Vector(np.ndarray):
         if function is np.linalg.norm:
             return np.sqrt(np.dot(self, self))
         return super().__array_function__(function, types, args, kwargs)
-
-
-def _one_blas_thread() -> Any:
-    """For a solver in C, whose vectors cannot keep away from BLAS threads like `_Vector`.
-
-    The seed's network with L-BFGS: 8.2 ms an evaluation with BLAS threads, 2.9 without.
-    """
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return nullcontext()
-    return threadpool_limits(1, user_api="blas")
 
 
 class _Record:
@@ -187,8 +174,11 @@ def _conjugate_gradients(record: _Record, theta: Array, maxiter: int) -> str:
 
 def _l_bfgs(record: _Record, theta: Array, maxiter: int) -> str:
     from scipy.optimize import minimize as scipy_minimize
+    from threadpoolctl import threadpool_limits
 
-    with _one_blas_thread():
+    # In C its vectors cannot keep away from BLAS threads like `_Vector`. The seed's network: 8.2 ms an evaluation
+    # with BLAS threads, 2.9 without.
+    with threadpool_limits(1, user_api="blas"):
         result = scipy_minimize(
             record.cost_and_gradient,
             theta,

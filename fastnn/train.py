@@ -2,11 +2,9 @@
 
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from . import network, solvers, validation
-from .kernels.arguments import Targets
 from .model import Model
 from .objective import Objective
 from .problem import Problem, documented
@@ -43,8 +41,7 @@ def train(
         Sizes of the hidden layers, input side first; `()` for none.
     {lmbda}
     solver : {"cg", "l-bfgs"}
-        `scipy.optimize.fmin_cg`, as in the course, or L-BFGS. Install the extra `threads` with
-        L-BFGS: SciPy's code for it starts BLAS threads, which then slow the kernels down.
+        `scipy.optimize.fmin_cg`, as in the course, or SciPy's L-BFGS-B, which takes fewer evaluations.
     maxiter : int
         Limit on iterations.
     seed : int, None or numpy.random.Generator
@@ -52,8 +49,7 @@ def train(
     weights : tuple of L arrays, optional
         Where to start instead. The layers are then those of these weights, and `hidden` and
         `seed` are not used.
-    {engine}
-    {activation}
+    {engine, activation}
     output : {"sigmoid", "softmax"}
         K separate sigmoids, as in the course, or one softmax over the classes.
     {sample_weight}
@@ -79,9 +75,7 @@ def train(
     from tqdm import tqdm
 
     X = validation.inputs(X)
-    classes, indices = np.unique(validation.labels(y, len(X)), return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y holds one label only, {classes[0]!r}; at least two classes are wanted")
+    classes, targets = validation.classes(y, len(X))
     solver = validation.choice(solver, solvers.SOLVERS, "solver")
     maxiter = validation.positive(maxiter, "maxiter")
     output = validation.choice(output, OUTPUTS, "output")
@@ -89,10 +83,9 @@ def train(
         weights = network.init_weights((X.shape[1], *validation.hidden(hidden), len(classes)), seed)
     else:
         weights = validation.weights(weights, X.shape[1], len(classes))
-    targets = Targets(indices, np.empty((0, len(classes))))
-    example_weight = validation.sample_weight(sample_weight, len(X))
+    weight = validation.sample_weight(sample_weight, len(X))
     lmbda = validation.real(lmbda, "lmbda", minimum=0.0)
-    problem = Problem(X, targets, example_weight, network.sizes_of(weights), lmbda, activation, output)
+    problem = Problem(X, targets, weight, network.sizes_of(weights), lmbda, activation, output)
     objective = Objective.of([problem], engine)
 
     with tqdm(
@@ -103,5 +96,5 @@ def train(
             bar.set_postfix_str(f"cost {cost:.6f}", refresh=False)
             bar.update()
 
-        theta, outcome, history = solvers.minimize(objective, network.pack(weights), solver, maxiter, show)
-    return Model(network.unpack(theta, problem.sizes), classes, lmbda, history, outcome, activation, output)
+        theta, outcome, history = solvers.minimize(objective, network.theta_of(weights), solver, maxiter, show)
+    return Model(network.weights_of(theta, problem.sizes), classes, lmbda, history, outcome, activation, output)

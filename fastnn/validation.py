@@ -104,6 +104,14 @@ def labels(y: ArrayLike, m: int) -> Array:
     return array
 
 
+def classes(y: ArrayLike, m: int) -> tuple[Array, Targets]:
+    """Of labels (m,) the classes, sorted, at least two; and which of them each label is."""
+    found, indices = np.unique(labels(y, m), return_inverse=True)
+    if len(found) < 2:
+        raise ValueError(f"y holds one label only, {found[0]!r}; at least two classes are wanted")
+    return found, Targets(indices.astype(np.int64, copy=False), np.empty((0, len(found))))
+
+
 def sample_weight(value: ArrayLike | None, m: int, *, part: bool = False) -> Array:
     """A weight for each of m examples, none negative, and all 0 only in a part of the data; empty for None."""
     if value is None:

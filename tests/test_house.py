@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import inspect
 import pickle
 import subprocess
 import sys
@@ -187,3 +188,22 @@ def test_wheel_from_sdist(tmp_path):
     )  # fmt: skip
     assert str(tmp_path) in done.stdout
     assert "(5000, 400)" in done.stdout
+
+
+def test_no_function_has_more_than_eight_positional_arguments():
+    """But tiles, whose arguments are registers."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if path.stem not in ("tiles", "vectors"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.FunctionDef):
+                    assert len(node.args.posonlyargs + node.args.args) <= 8, f"{path.name}: {node.name}"
+
+
+@pytest.mark.parametrize("name", [name for name in fastnn.__all__ if name[0].islower()])
+def test_docstrings_name_every_argument(name):
+    """The shared ones too, which are put in; and nothing is left to be put in."""
+    function = getattr(fastnn, name)
+    lines = inspect.getdoc(function).split("Returns\n")[0].split("Raises\n")[0].split("\n")
+    assert not [line for line in lines if line.startswith("{")]
+    documented = {name for line in lines if not line.startswith(" ") for name in line.split(" : ")[0].split(", ")}
+    assert set(inspect.signature(function).parameters) <= documented

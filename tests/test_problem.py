@@ -1,0 +1,106 @@
+"""Problem: every value is looked at once, on the way in."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import validation
+from fastnn.kernels.arguments import Targets
+from fastnn.problem import ARGUMENTS, Problem, documented
+
+from .conftest import random_case
+
+CASE = random_case((6, 4, 3), 30)
+WEIGHT = np.arange(30.0)
+DATA = CASE.weights, CASE.X, CASE.y
+MODEL = fastnn.train(CASE.X, CASE.y, 4, maxiter=2)
+
+
+@pytest.mark.parametrize(
+    ("call", "values"),
+    [
+        (lambda: fastnn.train(CASE.X, CASE.y, 4, maxiter=3, sample_weight=WEIGHT), {"X", "sample_weight"}),
+        (lambda: fastnn.train(CASE.X, CASE.y, weights=CASE.weights, maxiter=3), {"X", "weights[0]", "weights[1]"}),
+        (lambda: fastnn.forward(CASE.weights, CASE.X), {"X", "weights[0]", "weights[1]"}),
+        (
+            lambda: fastnn.cost_and_gradient(*DATA, sample_weight=WEIGHT),
+            {"X", "weights[0]", "weights[1]", "sample_weight"},
+        ),
+        (lambda: fastnn.cost_and_gradient_sums(*DATA), {"X", "weights[0]", "weights[1]"}),
+        (lambda: fastnn.check_gradient(*DATA), {"X", "weights[0]", "weights[1]"}),
+        (lambda: fastnn.check_gradient(*DATA, directions=2), {"X", "weights[0]", "weights[1]"}),
+        (lambda: fastnn.numerical_gradient(*DATA), {"X", "weights[0]", "weights[1]"}),
+        (lambda: fastnn.Objective(CASE.X, np.eye(3)[CASE.y], CASE.sizes), {"X", "y"}),
+    ],
+)
+def test_every_value_is_looked_at_once(call, values, monkeypatch):
+    """All that looks for NaN goes through one function: it meets each argument once."""
+    seen = Counter()
+    look = validation._numbers
+
+    def counted(value, name, *arguments, **keywords):
+        seen[name] += 1
+        return look(value, name, *arguments, **keywords)
+
+    monkeypatch.setattr(validation, "_numbers", counted)
+    call()
+    assert seen == dict.fromkeys(values, 1)
+
+
+def test_predicting_looks_once(monkeypatch):
+    names = []
+    look = validation._numbers
+    monkeypatch.setattr(
+        validation,
+        "_numbers",
+        lambda value, name, *rest, **more: names.append(name) or look(value, name, *rest, **more),
+    )
+    MODEL.predict(CASE.X)
+    assert names.count("X") == 1
+
+
+def test_derived_by_hand():
+    """A network 2-1, two examples of weights 1 and 3, lmbda 5: theta is (bias, w, w)."""
+    problem = Problem(
+        np.eye(2), Targets(np.array([0, 0]), np.empty((0, 1))), np.array([1.0, 3.0]), (2, 1), 5.0, output="softmax"
+    )
+    assert problem.P == 3
+    assert problem.total == 4.0
+    assert problem.layers.tolist() == [[2, 1, 3]]
+    assert problem.decay.tolist() == [0.0, 5.0, 5.0]
+    assert str(problem) == "2 x 2-1, float64"
+
+
+@pytest.mark.parametrize("y", [CASE.y, np.eye(3)[CASE.y]], ids=["classes", "numbers"])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
+def test_subset(y, weight):
+    some = np.array([5, 5, 17])
+    problem = CASE._replace(y=y).problem(0.5, sample_weight=weight)
+    part = problem.subset(some)
+    assert np.array_equal(part.X, CASE.X[some])
+    rows = part.targets.classes if y.ndim == 1 else part.targets.values
+    assert np.array_equal(rows, y[some])
+    assert part.total == (3.0 if weight is None else 27.0)
+    assert (part.sizes, part.lmbda) == (problem.sizes, problem.lmbda)
+
+
+def test_documented():
+    def function():
+        """Does it.
+
+        {X, raises}
+        Notes {here} stay.
+        """
+
+    got = documented(function).__doc__
+    assert (
+        got
+        == "Does it.\n\n" + ARGUMENTS["X"].strip("\n") + "\n" + ARGUMENTS["raises"].strip("\n") + "\nNotes {here} stay."
+    )
+    with pytest.raises(KeyError, match="nothing"):
+
+        @documented
+        def other():
+            """{nothing}"""
