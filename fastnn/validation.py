@@ -1,4 +1,4 @@
-"""The only room that raises on bad input.
+"""The only place that refuses bad input.
 
 Each function takes what a user passed as the argument `name`, and returns it in the form that
 the rest of the package works with, or raises ValueError or TypeError with one sentence: the
@@ -20,7 +20,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 # How far from 1 rounding may leave the sum of a distribution, for each entry: they may have been float32.
 DISTRIBUTION_TOLERANCE = float(np.finfo(np.float32).eps)
 
-# Numbers that are looked at together, so that the look needs a megabyte and not one byte for each.
+# How many numbers are checked together: the check then needs a megabyte, not a byte for each number.
 _CHUNK = 1 << 20
 
 

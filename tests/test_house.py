@@ -60,6 +60,17 @@ def test_every_file_has_a_room():
     assert {path.stem for path in PACKAGE.glob("*.py")} | folders == {*ROOMS, *EDGE}
 
 
+def test_the_readme_is_a_map_of_the_rooms():
+    """In their order, each with a few words."""
+    rows = (ROOT / "README.md").read_text().split("## What is where")[1].split("|---|---|\n")[1].split("\n\n")[0]
+    named = [
+        name.strip(" `").removesuffix(".py").rstrip("/")
+        for row in rows.split("\n")
+        for name in row.split("|")[1].split(",")
+    ]
+    assert named == [*ROOMS, "plot", "cli"]
+
+
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_go_up(room):
     for path in files_of(room):

@@ -10,8 +10,6 @@ products, activations and deltas are float32; theta, the gradient's sums over bl
 cost stay float64. Activations of a block stand layer behind layer, (examples, units) each; so do
 their deltas. (The other way round, one unit's values in a row, took up to 1.2 times as long with
 narrow layers; it was faster only with AVX2 and wide ones.)
-
-In here, `layers` has four columns more, which say where a layer is.
 """
 
 from typing import NamedTuple
@@ -28,8 +26,8 @@ from ..kernels.tiles import Matrix, add_product, affine
 
 __all__ = ["forward", "regularised_mean", "sums", "workspace"]
 
-# Where its weights start, how far apart their rows are, where its biases start; and how many units
-# all layers before it have.
+# In here `layers` has these columns more: where the layer's weights start, how far apart their rows are, where
+# its biases start, and how many units all layers before it have.
 WEIGHTS, ROW, BIASES, BEFORE = range(3, 7)
 
 # Numbers of X in a block: 205 KB. They should stay in L2 from the forward pass to the gradient,
@@ -49,7 +47,7 @@ def _block(n: int) -> int:
 
 
 def _placed(layers):
-    """`layers` with its four columns more, and the length of padded parameters."""
+    """`layers` with the columns that are needed here, and the length of padded parameters."""
     rows, biases = (-(-layers[:, column] // PAD) * PAD for column in (INPUTS, UNITS))
     numbers = layers[:, UNITS] * rows + biases
     ends, units = numbers.cumsum(), layers[:, UNITS].cumsum()
@@ -72,12 +70,8 @@ def _forward_block(W, layers, X, x, examples, A):
     for l in range(len(layers)):
         inputs, units, biases = layers[l, INPUTS], layers[l, UNITS], layers[l, BIASES]
         above = examples * layers[l, BEFORE]
-        a, w, z = (
-            Matrix(source, below, inputs, 1),
-            Matrix(W, layers[l, WEIGHTS], layers[l, ROW], 1),
-            Matrix(A, above, units, 1),
-        )
-        affine(examples, units, inputs, a, w, biases, z)
+        a, z = Matrix(source, below, inputs, 1), Matrix(A, above, units, 1)
+        affine(examples, units, inputs, a, Matrix(W, layers[l, WEIGHTS], layers[l, ROW], 1), biases, z)
         source, below = A, above
         if l < len(layers) - 1:
             activate(A[above : above + examples * units], units, layers[l, ACTIVATION])
@@ -98,11 +92,11 @@ def _accumulate_block(work, g, X, x, targets, weight):
         inputs, units, biases = layers[l, INPUTS], layers[l, UNITS], layers[l, BIASES]
         above = examples * layers[l, BEFORE]
         below = above - examples * inputs
-        source, a, ahead = (A, below, 0) if l > 0 else (X, x, examples * inputs)
-        d, d_transposed = Matrix(D, above, units, 1), Matrix(D, above, 1, units)
-        dw = Matrix(dW, layers[l, WEIGHTS], layers[l, ROW], 1)
-        add_product(units, inputs, examples, d_transposed, Matrix(source, a, inputs, 1), 1, dw, ahead)
-        add_product(1, units, examples, ones, d, 1, Matrix(dW, biases, units, 1), 0)
+        source, start, ahead = (A, below, 0) if l > 0 else (X, x, examples * inputs)
+        a, d, d_transposed = Matrix(source, start, inputs, 1), Matrix(D, above, units, 1), Matrix(D, above, 1, units)
+        dw, db = Matrix(dW, layers[l, WEIGHTS], layers[l, ROW], 1), Matrix(dW, biases, units, 1)
+        add_product(units, inputs, examples, d_transposed, a, 1, dw, ahead)
+        add_product(1, units, examples, ones, d, 1, db, 0)
         if l > 0:
             w = Matrix(W, layers[l, WEIGHTS], layers[l, ROW], 1)
             add_product(examples, inputs, units, d, w, 0, Matrix(D, below, inputs, 1), 0)
@@ -170,7 +164,8 @@ def workspace(layers, X):
 @batch
 def sums(theta, layers, X, targets, weight, work, dtheta):
     """dtheta[:] = the sum of the examples' gradients, returns that of their losses: all in one compiled call."""
-    n, x, block, bounds, losses = X.shape[1], X.ravel(), work.block, work.bounds, work.losses
+    n, x, block, bounds = X.shape[1], X.ravel(), work.block, work.bounds
+    losses = work.losses  # numba loses what is stored through the tuple inside the parallel loop
     _pad(theta, work.layers, work.W)
     for g in prange(len(losses)):
         dW = work.dWs[g]

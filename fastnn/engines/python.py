@@ -1,8 +1,7 @@
 """The per-example loop of the exercise in Python, NumPy for the vectors of one example. Engine "python".
 
-What a solution of the course does, example after example, and the first rung of the ladder: some
-hundred times slower than the same loop in tiles. The same functions as every engine has
-(fastnn/engines/__init__.py); nothing is compiled.
+A typical solution of the exercise works like this, example by example. It is about a hundred times slower
+than the same loop in tiles. Nothing is compiled.
 """
 
 import numpy as np
@@ -83,7 +82,7 @@ def forward(theta: Array, layers: Array, X: Array, A: Array) -> None:
 
 
 def workspace(layers: Array, X: Array) -> None:
-    """NumPy makes its arrays as it goes."""
+    """None: NumPy makes new arrays for each example."""
 
 
 def sums(theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: None, dtheta: Array) -> float:

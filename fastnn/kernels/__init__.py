@@ -1,4 +1,4 @@
-"""What the compiled engines and the gradient check are made of.
+"""The parts of the compiled engines and of the gradient check.
 
 Kernels take plain arrays, check nothing and import nothing of the rest of the package.
 Every kernel has three storeys: *example* (or tile: what the equation says), *block* (a

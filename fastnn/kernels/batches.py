@@ -1,6 +1,6 @@
 """How a batch is cut for the threads, and how their results are put together.
 
-The examples are cut into runs, by their number and the layer sizes alone; a run is one thread's
+The examples are cut into groups, by their number and the layer sizes alone. A group is one thread's
 work, with its own gradient buffer. The buffers are summed in a fixed order. So the result has
 the same bits for any number of threads, and the buffers do not grow with m.
 """
@@ -9,15 +9,15 @@ import numpy as np
 
 from .jit import inner, serial
 
-# As many runs as threads can share; each costs one more buffer of P doubles to fill and to sum (the
-# seed's network on 2 cores: 16 instead of 8 cost 1.5 %), which a large batch does not notice. Of
-# a network so large that the buffers would take more than BUFFER_BYTES there are fewer.
+# More groups serve more threads, but each costs one more buffer of P doubles to fill and to sum (the
+# seed's network on 2 cores: 16 instead of 8 cost 1.5 %), which a large batch does not notice. A network
+# so large that the buffers would take more than BUFFER_BYTES has fewer.
 GROUPS, GROUPS_OF_MANY, MANY = 8, 32, 20_000
 BUFFER_BYTES = 32e6
 
 
 def group_bounds(m: int, block: int, parameters: int) -> np.ndarray:
-    """Where the runs start and end: every run but the last holds whole blocks of examples."""
+    """Where the groups start and end: every group but the last holds whole blocks of examples."""
     blocks = -(-m // block)
     groups = min(GROUPS_OF_MANY if m >= MANY else GROUPS, blocks, max(2, int(BUFFER_BYTES / (8 * parameters))))
     return np.minimum(np.arange(groups + 1) * blocks // groups * block, m)

@@ -2,7 +2,7 @@
 
 One weight moves one unit, and that moves what lies above it; everything else stays where it was.
 So the pre-activations Z of all units are computed once, and then, for every weight and example,
-not where the moved values arrive but how far they go. The formulas stand with the activations
+only how far the values move, not where they arrive. The formulas stand with the activations
 (`activations.move`) and the losses (`losses.loss_ratios`): they equal the differences for a step of any
 size, but no two numbers that are nearly equal are subtracted, and each difference is right to the
 last bits however small it is. That is what lets the step be small enough for the differences to be
@@ -66,7 +66,7 @@ class Workspace(NamedTuple):
 
     lines: np.ndarray  # (8, BLOCK)
     units: np.ndarray  # (3, all units, BLOCK): how far each has moved, and p and q of the formulas
-    chosen: np.ndarray  # (BLOCK,) int64: which they are
+    chosen: np.ndarray  # (BLOCK,) int64: which examples they are
     own: np.ndarray  # (BLOCK,) int64: their classes
 
 
@@ -194,7 +194,7 @@ def _sum(lines, count, shifts):
 
 @inner(EXACT)
 def _column_block(net, data, examples, step, parameters, work, found):
-    """Add to `found` what a range of examples has to say of parameters, all in one column of a layer."""
+    """Add to `found` the differences of a range of examples by parameters, all in one column of a layer."""
     layer, column = parameters[0, 0], parameters[0, 2]
     count = _choose(net, data, examples, layer, column, work)
     if count == 0:
@@ -344,7 +344,7 @@ def _move_all(net, step, direction, count, a, units):
 
 @inner(EXACT)
 def _direction_block(net, data, examples, step, directions, work, a, found):
-    """`found` for each direction = what a range of examples has to say of it. a as in `_move_all`."""
+    """`found` = the differences of a range of examples along each direction; a as in `_move_all`."""
     layers, chosen, n = net.layers, work.chosen, net.layers[0, INPUTS]
     count = _choose(net, data, examples, 0, 0, work)
     _gather(net, data, 0, count, work)

@@ -1,6 +1,7 @@
 """How kernels are compiled, cached and launched: decided here, once.
 
-`inner` compiles the example and block storeys, `batch` the one that is called from outside.
+`inner` compiles the example and block storeys, `batch` the one that is called from outside,
+and `serial` what is called from outside without a parallel loop.
 """
 
 import hashlib
@@ -43,8 +44,8 @@ def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
     """Compile the outer storey of a kernel: its `prange` runs on all of numba's threads.
 
     Numba's portable threading layer aborts the process when two Python threads launch at once,
-    and a forked child cannot use its parent's threads. So launches take turns, and a process
-    forked after the first launch runs the same function, to the same bits, on one thread.
+    and a forked child cannot use its parent's threads. So a lock lets one launch run at a time, and a
+    process forked after the first launch runs the same function, to the same bits, on one thread.
     """
     options = _options(fastmath)
     parallel = _cached(numba.njit(parallel=True, **options)(function))
@@ -53,7 +54,7 @@ def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
     @wraps(function)
     def launch(*arguments: Any) -> Any:
         global _launching_process
-        with _turn:
+        with _launch_lock:
             _launching_process = _launching_process or os.getpid()
             return (parallel if _launching_process == os.getpid() else alone)(*arguments)
 
@@ -61,7 +62,7 @@ def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
 
 
 def serial(function: Callable) -> Any:
-    """Compile an outer storey that has no parallel loop: it takes no turn, and nothing starts threads."""
+    """Compile a function that is called from outside and has no parallel loop: it needs no lock."""
     return _cached(numba.njit(**_options(FAST))(function))
 
 
@@ -69,18 +70,18 @@ def _options(fastmath: set[str]) -> dict[str, Any]:
     return {"fastmath": fastmath, "error_model": "numpy", "nogil": True}
 
 
-_turn = threading.Lock()
+_launch_lock = threading.Lock()
 _launching_process: int | None = None
 
 
-def _new_turn() -> None:
+def _new_lock() -> None:
     """A fork may copy the lock while another thread holds it: the child starts with its own."""
-    global _turn
-    _turn = threading.Lock()
+    global _launch_lock
+    _launch_lock = threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_turn)
+    os.register_at_fork(after_in_child=_new_lock)
 
 
 def threading_layer() -> str:
