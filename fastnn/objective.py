@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from . import engines, network, validation
 from .network import Weights
-from .problem import Problem, documented, validated
+from .problem import Problem, documented, read_only, validated
 from .validation import Array
 
 
@@ -145,7 +145,7 @@ def forward(
     sizes = network.sizes_of(weights)
     X = validation.inputs(X, sizes[0])
     A = np.empty((len(X), sizes[-1]))
-    module.forward(network.theta_of(weights), network.layer_table(sizes, activation, output), X, A)
+    module.forward(network.theta_of(weights), network.layer_table(sizes, activation, output), read_only(X), A)
     return A
 
 

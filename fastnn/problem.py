@@ -70,6 +70,13 @@ def documented(function: Documented) -> Documented:
     return function
 
 
+def read_only(array: Array) -> Array:
+    """A view that cannot be written to: of one type for numba, whatever a user brings, so that kernels compile once."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 @dataclass(frozen=True)
 class Problem:
     """m examples, and the network whose outputs should be their targets: everything valid.
@@ -77,6 +84,7 @@ class Problem:
     Attributes
     ----------
     X : float64 or float32 array (m, n), C-contiguous
+        Like all arrays that the user brings, a view that cannot be written to.
     targets : Targets
         A class for each example, or K numbers.
     weight : float64 array (m,)
@@ -106,6 +114,9 @@ class Problem:
 
     def __post_init__(self) -> None:
         derived = {
+            "X": read_only(self.X),
+            "targets": Targets(*map(read_only, self.targets)),
+            "weight": read_only(self.weight),
             "layers": network.layer_table(self.sizes, self.activation, self.output),
             "decay": network.decay(self.sizes, self.lmbda),
             "total": float(self.weight.sum()) if len(self.weight) else float(len(self.X)),

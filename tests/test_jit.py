@@ -143,7 +143,11 @@ def test_warmup_leaves_nothing_to_compile(tmp_path):
         "import numpy as np, fastnn; X = np.random.default_rng(0).random((50, 4)); y = np.arange(50) % 3;"
         "model = fastnn.train(X, y, 5, activation='tanh', output='softmax', sample_weight=np.ones(50), maxiter=3);"
         "fastnn.train(X.astype('f'), y, (5, 4), maxiter=3); model.score(X, y);"
-        "fastnn.check_gradient(model.weights, X, y, engine='loop')"
+        "fastnn.check_gradient(model.weights, X, y, engine='loop');"
+        # numba takes arrays that are read-only for another type
+        "X.flags.writeable = y.flags.writeable = False;"
+        "fastnn.check_gradient(model.weights, X, y, directions=1); model.predict(X);"
+        "fastnn.check_gradient(model.weights, X, X[:, :3], output='identity')"
     )
     in_process(use, FASTNN_CACHE=str(tmp_path))
     assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.nb*")} == files
