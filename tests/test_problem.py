@@ -8,7 +8,7 @@ import pytest
 import fastnn
 from fastnn import validation
 from fastnn.kernels.arguments import Targets
-from fastnn.problem import ARGUMENTS, Problem, documented
+from fastnn.problem import ARGUMENTS, Problem, documented, validated
 
 from .conftest import random_case
 
@@ -104,3 +104,15 @@ def test_documented():
         @documented
         def other():
             """{nothing}"""
+
+
+def test_kernels_see_one_kind_of_array():
+    """Numba takes read-only arrays for another type, and would compile everything twice."""
+    X, y, weight = np.eye(3), np.array([0, 1, 2]), np.ones(3)
+    for writeable in (True, False):
+        X.flags.writeable = y.flags.writeable = weight.flags.writeable = writeable
+        problem = validated(X, y, (3, 2, 3), sample_weight=weight)
+        arrays = [problem.X, *problem.targets, problem.weight]
+        assert not any(array.flags.writeable for array in arrays)
+        assert X.flags.writeable == y.flags.writeable == weight.flags.writeable == writeable
+    assert np.shares_memory(problem.X, X)
