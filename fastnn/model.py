@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import files, network, solvers, validation
+from .kernels.arguments import CLASS_OUTPUTS, HIDDEN
 from .network import Weights
 from .objective import forward
 from .solvers import HISTORY, Outcome
@@ -134,8 +135,8 @@ def load(path: str | os.PathLike[str]) -> Model:
         history = solvers.history(list(zip(*columns, strict=True)))
         outcome = Outcome(**json.loads(str(arrays["outcome"].item())))
         lmbda = float(arrays["lmbda"].item())
-        activation = validation.choice(str(arrays["activation"].item()), network.ACTIVATIONS, "activation")
-        output = validation.choice(str(arrays["output"].item()), network.OUTPUTS, "output")
+        activation = validation.choice(str(arrays["activation"].item()), HIDDEN, "activation")
+        output = validation.choice(str(arrays["output"].item()), CLASS_OUTPUTS, "output")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"path is {str(path)!r}, which is not a saved model: {error!r}") from None
     if len(classes) != weights[-1].shape[0]:

@@ -7,14 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import validation
-from .kernels.arguments import ACTIVATIONS
+from .kernels.arguments import ACTIVATIONS, HIDDEN, OUTPUTS
 from .validation import Array
 
 Weights = tuple[Array, ...]
-
-# Those of `arguments.ACTIVATIONS` that hidden layers may have, and those that the output may have.
-HIDDEN = ("sigmoid", "tanh", "relu")
-OUTPUTS = ("sigmoid", "softmax", "identity")
 
 
 def sizes_of(weights: Weights) -> tuple[int, ...]:

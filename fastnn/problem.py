@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import network, validation
-from .kernels.arguments import Targets
+from .kernels.arguments import OUTPUTS, Targets
 from .validation import Array
 
 # What docstrings say of the arguments that many functions share: `documented` puts it in place of {name, name}.
@@ -164,7 +164,7 @@ def validated(
 
     The examples of a `part` may weigh nothing, all together.
     """
-    output = validation.choice(output, network.OUTPUTS, "output")
+    output = validation.choice(output, OUTPUTS, "output")
     X = validation.inputs(X, sizes[0])
     targets = validation.targets(y, len(X), sizes[-1], output)
     weight = validation.sample_weight(sample_weight, len(X), part=part)

@@ -5,12 +5,10 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from . import network, solvers, validation
+from .kernels.arguments import CLASS_OUTPUTS
 from .model import Model
 from .objective import Objective
 from .problem import Problem, documented
-
-# The outputs that stand for classes.
-OUTPUTS = ("sigmoid", "softmax")
 
 
 @documented
@@ -78,7 +76,7 @@ def train(
     classes, targets = validation.classes(y, len(X))
     solver = validation.choice(solver, solvers.SOLVERS, "solver")
     maxiter = validation.positive(maxiter, "maxiter")
-    output = validation.choice(output, OUTPUTS, "output")
+    output = validation.choice(output, CLASS_OUTPUTS, "output")
     if weights is None:
         weights = network.init_weights((X.shape[1], *validation.hidden(hidden), len(classes)), seed)
     else:

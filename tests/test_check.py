@@ -7,11 +7,11 @@ import fastnn
 from fastnn import network
 from fastnn.check import STEP
 from fastnn.engines import numpy as reference
-from fastnn.kernels import differences
+from fastnn.kernels import arguments, differences
 
 from .conftest import ENGINES, Case, debug_case, random_case
 
-FAMILY = [(activation, output) for activation in network.HIDDEN for output in network.OUTPUTS]
+FAMILY = [(activation, output) for activation in arguments.HIDDEN for output in arguments.OUTPUTS]
 
 
 @pytest.mark.parametrize("engine", ENGINES)

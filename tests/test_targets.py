@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import network
 from fastnn.check import STEP
 from fastnn.engines import numpy as reference
+from fastnn.kernels import arguments
 
 from .conftest import ENGINES, random_case
 from .test_check import differences_of
 from .test_engines import COMPILED, assert_same
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)
-every_output = pytest.mark.parametrize("output", network.OUTPUTS)
+every_output = pytest.mark.parametrize("output", arguments.OUTPUTS)
 
 
 def numbers(output, m, K, seed=0):
@@ -170,12 +170,12 @@ def random_member(number):
     m = int(rng.choice([1, 7, 33, 511, 513]))
     case = random_case(sizes, m, seed=number, scale=rng.choice([0.3, 1.0, 3.0]))
     case.X[rng.random(case.X.shape) < 0.3] = 0.0
-    output = network.OUTPUTS[number % 3]
+    output = arguments.OUTPUTS[number % 3]
     T = numbers(output, m, sizes[-1], seed=number)
     if output == "identity" and number % 2:
         T = case.y
     weight = rng.uniform(0.01, 3.0, m) if number % 4 < 2 else None
-    family = {"activation": network.HIDDEN[number // 3 % 3], "output": output, "sample_weight": weight}
+    family = {"activation": arguments.HIDDEN[number // 3 % 3], "output": output, "sample_weight": weight}
     return case._replace(y=T), family, [0.0, 0.7][number % 2]
 
 
@@ -223,7 +223,7 @@ def planted(case, T, output):
     yield "mean over outputs too", tuple(dW / T.shape[1] for dW in right)
     yield "no regularisation", fastnn.cost_and_gradient(*data, T, output=output)[1]
     yield "sum instead of mean", tuple(m * dW for dW in right)
-    for other in network.OUTPUTS:
+    for other in arguments.OUTPUTS:
         if other != output:
             suitable = numbers("softmax", m, T.shape[1]) if other == "softmax" else np.clip(T, 0.0, 1.0)
             yield f"the output {other}", of(suitable, output=other)

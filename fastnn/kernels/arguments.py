@@ -14,6 +14,11 @@ INPUTS, UNITS, ACTIVATION = range(3)
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "softmax", "identity")
 SIGMOID, TANH, RELU, SOFTMAX, IDENTITY = range(len(ACTIVATIONS))
 
+# Which of them hidden layers may have, and the output; and the outputs that stand for classes.
+HIDDEN = ("sigmoid", "tanh", "relu")
+OUTPUTS = ("sigmoid", "softmax", "identity")
+CLASS_OUTPUTS = ("sigmoid", "softmax")
+
 
 class Targets(NamedTuple):
     """What the outputs of m examples should be: a class for each, or K numbers; the other array is empty."""
