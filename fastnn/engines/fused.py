@@ -165,10 +165,10 @@ def workspace(layers, X):
 def sums(theta, layers, X, targets, weight, work, dtheta):
     """dtheta[:] = the sum of the examples' gradients, returns that of their losses: all in one compiled call."""
     n, x, block, bounds = X.shape[1], X.ravel(), work.block, work.bounds
-    losses = work.losses  # numba loses what is stored through the tuple inside the parallel loop
+    losses, dWs = work.losses, work.dWs  # numba loses what is stored through the tuple inside the parallel loop
     _pad(theta, work.layers, work.W)
     for g in prange(len(losses)):
-        dW = work.dWs[g]
+        dW = dWs[g]
         for p in range(len(dW)):
             dW[p] = 0.0
         loss = 0.0
@@ -177,7 +177,7 @@ def sums(theta, layers, X, targets, weight, work, dtheta):
             own = Targets(targets.classes[i:end], targets.values[i:end])
             loss += _accumulate_block(work, g, x, i * n, own, weight[i:end])
         losses[g] = loss
-    _sum_groups(work.dWs, work.layers, dtheta)
+    _sum_groups(dWs, work.layers, dtheta)
     return ordered_sum(losses)
 
 
