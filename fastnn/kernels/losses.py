@@ -65,18 +65,19 @@ def _sigmoid_of_classes(Z, y, D, K):
         D[own] = -D[own]
 
 
-@inner()
+@inner(EXACT)  # nothing may put 1 - t together again with what it is multiplied by
 def _sigmoid_of_values(Z, T, D):
     """The same of targets t in [0, 1]: loss t softplus(-z) + (1 - t) softplus(z), delta sigmoid(z) - t.
 
-    The loss is log(1 + exp(-|z|)) + (1 - t) z, or + t |z| for a negative z: a sum of what is not negative.
-    The delta as (1 - t) sigmoid(z) - t sigmoid(-z) is that of a class, to the bit, where t is 0 or 1.
+    The loss is log(1 + e) + (1 - t) |z|, with t instead of 1 - t for a negative z: no term is negative. The
+    delta is (1 - t) sigmoid(z) - t sigmoid(-z). Both are those of a class, to the bit, where t is 0 or 1.
     """
     for i in range(len(Z)):
         z, t = Z[i], like(Z[i], T[i])
-        rest = like(z, 1.0) - t
-        D[i] = rest * sigmoid(z) - t * sigmoid(-z)
-        Z[i] = log1p(exp(-abs(z))) + (rest if z > like(z, 0.0) else t) * abs(z)
+        rest, e = like(z, 1.0) - t, exp(-abs(z))
+        upper = z > like(z, 0.0)
+        D[i] = (rest - t * e if upper else rest * e - t) / (like(z, 1.0) + e)
+        Z[i] = log1p(e) + (rest if upper else t) * abs(z)
 
 
 @inner()
@@ -103,7 +104,7 @@ def _softmax_of_classes(Z, y, D, K):
         D[own] = -others / total
 
 
-@inner()
+@inner(EXACT)
 def _softmax_of_values(Z, T, D, K):
     """The same of a distribution t over the classes, of sum s: loss sum t_k (z_top - z_k) + s log(1 + rest).
 
