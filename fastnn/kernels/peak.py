@@ -1,0 +1,54 @@
+"""The machine's peak: fused multiply-adds on registers alone, by all threads.
+
+The inner loop is SUMS of them, a decrement and a jump: no loads, no stores. On AMD Zen 4, which runs 512
+bits as two halves and so does 16 float64 operations a cycle (59.0 GFLOP/s a core at 3.69 GHz), one
+thread was seen to reach 59.1 GFLOP/s, with any number of sums from 4 to 24, and two threads 117.
+"""
+
+import numba
+import numpy as np
+from numba import types
+from numba.extending import intrinsic
+
+from .jit import batch, threads
+from .tiles import SHAPE
+from .vectors import INDEX, SIZE, Vectors, called, counted
+
+# Vectors of sums for each thread. Two pipes with a latency of five cycles need ten, or an addition waits
+# for the one before; twelve and the two factors fit in the sixteen registers of AVX2.
+SUMS = 12
+
+
+def _multiply_adds(builder, steps, factors, sums, first):
+    real = sums.type.pointee
+    vec = Vectors(builder, SHAPE.bytes // SIZE[str(real)], real)
+    x, y = (vec.splat(builder.load(vec.at(factors, INDEX(i)))) for i in range(2))
+    places = [vec.at(sums, first, INDEX(i * vec.lanes)) for i in range(SUMS)]
+    slots = vec.sums(SUMS)
+    for slot, place in zip(slots, places, strict=True):
+        builder.store(vec.load(place), slot)
+    with counted(builder, steps):
+        for slot in slots:
+            vec.add_product(slot, x, y)
+    for slot, place in zip(slots, places, strict=True):
+        vec.store(builder.load(slot), place)
+
+
+@intrinsic
+def multiply_adds(typing_context, steps, factors, sums, first):
+    """sums[first + i] += factors[0] * factors[1], `steps` times, for each number i of SUMS vectors."""
+    return types.void(steps, factors, sums, first), called(_multiply_adds)
+
+
+def zeros(dtype):
+    """Sums (threads, SUMS vectors) for `on_all_threads`."""
+    return np.zeros((threads(), SUMS * SHAPE.bytes // np.dtype(dtype).itemsize), dtype)
+
+
+@batch
+def on_all_threads(steps, factors, sums):
+    """`multiply_adds` with a row of sums for each thread."""
+    threads, width = sums.shape
+    flat = sums.reshape(-1)
+    for thread in numba.prange(threads):
+        multiply_adds(steps, factors, flat, thread * width)
