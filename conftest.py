@@ -54,6 +54,17 @@ class WithoutPlugin:
         pytest.skip('needs pytest-benchmark; python -m pip install "fastnn[test]" brings it')
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    """Say before anything else if NumPy's BLAS is not what it would be by itself."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.option.benchmark and reporter:
+        from fastnn.benchmark.timing import forced_kernels
+
+        if sentence := forced_kernels(os.environ.get("OPENBLAS_CORETYPE")):
+            reporter.write_line(sentence)
+
+
 def pytest_unconfigure(config):
     if hasattr(config, "empty_cache"):
         shutil.rmtree(config.empty_cache, ignore_errors=True)

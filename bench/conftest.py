@@ -14,7 +14,7 @@ from .workloads import TITLED
 
 
 class Session:
-    """What is selected, and the case that has run last: its contestants run against each other once."""
+    """What is selected, and the case that ran last: all implementations of a case are measured together, once."""
 
     def __init__(self, items):
         self.selected = {}
@@ -26,17 +26,17 @@ class Session:
         self.groups = {}
 
     def run(self, case):
-        """Check all that are selected, and the baseline; then let those that are right run in turns."""
+        """Check all implementations that are selected, and the baseline; then measure those that are right."""
         if self.case == case:
             return
-        self.case, self.timed, self.failures = None, {}, {}  # the data of the case before are released here
+        self.case, self.timed, self.failures = None, {}, {}  # this releases the data of the case before
         task, first, selected = case.task(), {}, self.selected[str(case)]
-        for contestant in case.contestants:
-            name = contestant.name
-            if contestant.missing or name not in [*selected, comparison.BASELINE]:
+        for implementation in case.implementations:
+            name = implementation.name
+            if implementation.missing or name not in [*selected, comparison.BASELINE]:
                 continue
             try:
-                timed = contestant.make(task)
+                timed = implementation.make(task)
                 first[name] = ladder.first_call(timed)
                 self.timed[name] = timed
             except Exception as error:
@@ -54,18 +54,18 @@ def pytest_collection_finish(session):
 
 @pytest.fixture
 def run(request, benchmark):
-    """A function that runs a contestant of a case and returns its error and the tolerance.
+    """A function that runs an implementation of a case and returns its error and the tolerance.
 
-    With --benchmark it is timed, and among the others; else it runs once and on a small problem.
+    With --benchmark it is timed, by itself and in turns with the others; else it runs once, on a small problem.
     """
 
     def run(title, name):
         case = TITLED[title]
-        contestant = case.contestant(name)
-        if contestant.missing:
-            pytest.skip(contestant.missing)
+        implementation = case.implementation(name)
+        if implementation.missing:
+            pytest.skip(implementation.missing)
         if benchmark.disabled:
-            timed = contestant.make(case.small_task())
+            timed = implementation.make(case.small_task())
             _, error = benchmark(ladder.first_call, timed)
             return error, timed.tolerance
         session = request.config.bench
@@ -106,7 +106,7 @@ def pytest_terminal_summary(terminalreporter, config):
     groups = config.bench.groups
     if not groups:
         return
-    terminalreporter.section("who is how fast")
+    terminalreporter.section("comparison")
     terminalreporter.line(timing.described(timing.machine()))
     for group in groups.values():
         terminalreporter.line("")

@@ -299,7 +299,7 @@ def jax_training(task):
     return _training(task, train)
 
 
-# By workload and contestant: the module that it needs, and the function.
+# By workload and implementation: the module that it needs, and the function.
 PEERS = {
     "forward": {
         "scikit-learn": ("sklearn", sklearn_forward),

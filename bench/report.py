@@ -5,7 +5,7 @@
 
 Keeps what it needs of the run in bench/results.json, draws bench/ladder.png, and writes what stands
 between the markers in README.md and bench/README.md. Refuses a run of a tree with uncommitted
-changes, a tree that has some now, and a run in which an error is missing.
+changes, a tree that has some now, a run in which an error is missing, and one with OPENBLAS_CORETYPE set.
 """
 
 import argparse
@@ -56,6 +56,11 @@ def condensed(run):
         raise ValueError("the run is of a folder without git; one of a commit is wanted")
     if commit["dirty"]:
         raise ValueError("the run is of a tree with changes that are not committed; one of a commit is wanted")
+    machine = run["machine_info"]
+    if "openblas_coretype" not in machine:
+        raise ValueError("the run does not say whether OPENBLAS_CORETYPE was set; one that does is wanted")
+    if sentence := timing.forced_kernels(machine["openblas_coretype"]):
+        raise ValueError(sentence)
     rows = [bench["extra_info"] for bench in run["benchmarks"]]
     for bench in run["benchmarks"]:
         error = bench["extra_info"].get("error")
@@ -69,7 +74,7 @@ def condensed(run):
         "commit": commit["id"][:12],
         "date": run["datetime"][:10],
         "command": run["command"],
-        "machine": {key: run["machine_info"].get(key) for key in MACHINE},
+        "machine": {key: machine.get(key) for key in MACHINE},
         "rows": [
             {key: rounded(value) if key.endswith("seconds") else value for key, value in row.items()} for row in rows
         ],
@@ -130,7 +135,7 @@ def sections(kept):
 
 
 def by_kind(kept):
-    """Groups of contestants, by the kind of their case, in the order of the cases."""
+    """Groups of implementations, by the kind of their case, in the order of the cases."""
     groups = results.groups(kept["rows"])
     kinds = {}
     for case in CASES:
@@ -149,15 +154,15 @@ def explained(kept):
     return (
         f"Measured on {kept['date']} at commit {kept['commit']} by `{kept['command']}`: {measured_on(kept)}. "
         f"*x*: how many times as fast as {comparison.BASELINE} or another, the median of {rounds} rounds "
-        "(lowest - highest) in which all contestants ran in turns. *of BLAS*: floating-point operations a second, "
-        f"as a share of those of a {timing.SQUARE} x {timing.SQUARE} matrix product in the same rounds. *error*: "
-        "|got - want| / |want|, want by the NumPy engine in float64. A star: a part was timed, and scaled to the "
-        "whole.\n"
+        "(lowest - highest) in which all implementations ran in turns. *GFLOP/s*: 1e9 floating-point operations a "
+        f"second. *of BLAS*, *of peak*: the same as a share of those of {timing.GEMM}, and of {timing.PEAK}, in the "
+        "same rounds. *error*: |got - want| / |want|, want by the NumPy engine in float64. A star: a part was timed, "
+        "and scaled to the whole.\n"
     )
 
 
 def overview(groups):
-    """A row for each contestant, `fused` last; a column for each workload: time, and speed as a multiple of NumPy's."""
+    """A row for each implementation, `fused` last; a column for each workload: time, and ratio to NumPy."""
     names = list(dict.fromkeys(name for group in groups for name in group.results))
     rows = [["", *(group.title.split(", 5,000")[0] for group in groups)]]
     for name in sorted(names, key=lambda name: name == comparison.FUSED):
@@ -171,7 +176,7 @@ def overview(groups):
 
 
 def losses(groups):
-    """In a sentence, where `fused` is not the fastest."""
+    """Where `fused` is not the fastest, in a sentence."""
     lost = []
     for group in groups:
         name = comparison.ranked(group)[0]
@@ -183,7 +188,8 @@ def losses(groups):
 
 def growth(groups):
     """A row for each group, about `fused` alone."""
-    rows = [["m x layers, type", "time", "GFLOP/s", "of BLAS", f"x {comparison.BASELINE}", "x best peer", "", "error"]]
+    ratios = [f"x {comparison.BASELINE}", "x best peer", ""]
+    rows = [["m x layers, type", "time", "GFLOP/s", "of BLAS", "of peak", *ratios, "error"]]
     for group in groups:
         peer = comparison.best_peer(group)
         rows.append(
@@ -191,7 +197,8 @@ def growth(groups):
                 group.title.removeprefix("cost and gradient, "),
                 time_of(group, comparison.FUSED),
                 comparison.three_digits(comparison.gflops(group, comparison.FUSED)),
-                f"{100 * comparison.share_of_square(group, comparison.FUSED):.0f} %",
+                comparison.percent(comparison.share(group, comparison.FUSED, group.gemm)),
+                comparison.percent(comparison.share(group, comparison.FUSED, group.peak)),
                 str(comparison.ratio(group.results[comparison.BASELINE], group.results[comparison.FUSED])),
                 str(comparison.ratio(group.results[peer], group.results[comparison.FUSED])) if peer else "",
                 peer or "",

@@ -1,4 +1,4 @@
-"""What a benchmark stores beside its time, and groups of contestants made of that again."""
+"""What a benchmark stores beside its time, and how groups of implementations are made of that again."""
 
 import numpy as np
 
@@ -11,9 +11,12 @@ def stored(case, group, name):
     return {
         "kind": case.group,
         "group": group.title,
-        "contestant": name,
+        "implementation": name,
         "seconds": result.seconds.tolist(),
-        "square_seconds": group.square.tolist(),
+        "gemm_seconds": group.gemm.seconds.tolist(),
+        "gemm_operations": group.gemm.operations,
+        "peak_seconds": group.peak.seconds.tolist(),
+        "peak_operations": group.peak.operations,
         "operations": result.operations,
         "share": result.share,
         "error": result.error,
@@ -25,8 +28,12 @@ def groups(rows):
     """Of what benchmarks have stored, by title."""
     found = {}
     for row in rows:
-        group = found.setdefault(row["group"], comparison.Group(row["group"], {}, np.array(row["square_seconds"])))
-        group.results[row["contestant"]] = comparison.Result(
+        gemm, peak = (
+            comparison.Reference(np.array(row[f"{name}_seconds"]), row[f"{name}_operations"])
+            for name in ("gemm", "peak")
+        )
+        group = found.setdefault(row["group"], comparison.Group(row["group"], {}, gemm, peak))
+        group.results[row["implementation"]] = comparison.Result(
             np.array(row["seconds"]), row["error"], row["compile_seconds"], row["operations"], row["share"]
         )
     return found

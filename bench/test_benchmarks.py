@@ -1,4 +1,4 @@
-"""The benchmarks: every case of `workloads`, a contestant each. `pytest --benchmark`, `-k` selects."""
+"""The benchmarks: every case of `workloads`, an implementation each. `pytest --benchmark`, `-k` selects."""
 
 import pytest
 
@@ -8,12 +8,12 @@ pytestmark = pytest.mark.filterwarnings("default")  # other libraries warn of wh
 
 
 def entries():
-    """Of every case its title and a contestant's name, with all that `-k` can select by in the id."""
+    """Of every case its title and an implementation's name, with all that `-k` can select by in the id."""
     for case in CASES:
         sizes = "-".join(map(str, case.sizes))
-        for contestant in case.contestants:
-            words = f"{case.group}-{case.workload}-{case.m}x{sizes}-{case.dtype}-{contestant.name}"
-            yield pytest.param(str(case), contestant.name, id=words.replace(", ", "-").replace(" ", "_"))
+        for implementation in case.implementations:
+            words = f"{case.group}-{case.workload}-{case.m}x{sizes}-{case.dtype}-{implementation.name}"
+            yield pytest.param(str(case), implementation.name, id=words.replace(", ", "-").replace(" ", "_"))
 
 
 @pytest.mark.parametrize(("title", "name"), list(entries()))

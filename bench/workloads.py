@@ -1,7 +1,7 @@
-"""What is compared: every workload with its contestants, shapes and types. Tests and benchmarks read this list.
+"""What is compared: every workload with its implementations, shapes and types. Tests and benchmarks read this list.
 
-A case is one workload on one task; its contestants, the rungs of the ladder and the peers, must
-give the same numbers, and run against each other.
+A case is one workload on one task. Its implementations are the rungs of the ladder, fastnn's engines, and
+the peers, other libraries. They must give the same numbers, and are timed in turns.
 """
 
 import functools
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 import fastnn
 from fastnn.benchmark import comparison, ladder
@@ -26,8 +27,8 @@ from .peers import PEERS
 ROOT = Path(__file__).parent.parent
 DIGITS = (5_000, (400, 25, 10))
 
-# One of m, n, hidden and depth grows, or several do, as in networks that people have. With a million examples,
-# or 60,000 of 784 inputs, libraries fill so much fresh memory in each evaluation that two runs
+# One of m, n, hidden and depth grows, or several do, as in networks that people have. A million examples, or 60,000
+# of 784 inputs, are left out: libraries fill so much fresh memory in each evaluation that two runs
 # disagreed by a factor of 1.7.
 SHAPES = [
     (100, (400, 25, 10)),
@@ -60,8 +61,8 @@ def task(m: int, sizes: tuple[int, ...], dtype: str) -> ladder.Task:
     return ladder.task(X.astype(dtype), y, sizes)
 
 
-class Contestant(NamedTuple):
-    """A name, what makes it of a task, and the module that it needs beyond those of fastnn."""
+class Implementation(NamedTuple):
+    """A name, a function from a task to a `ladder.Timed`, and the module it needs beyond those of fastnn."""
 
     name: str
     make: Callable[[ladder.Task], ladder.Timed]
@@ -69,7 +70,7 @@ class Contestant(NamedTuple):
 
     @property
     def missing(self) -> str | None:
-        """Why it cannot take part, in a sentence."""
+        """Why it cannot run, in a sentence."""
         if self.module and not find_spec(self.module):
             return f'{self.module} is not installed; python -m pip install "fastnn[test,peers]" brings it'
         return None
@@ -83,7 +84,7 @@ class Case(NamedTuple):
     m: int
     sizes: tuple[int, ...]
     dtype: str
-    contestants: tuple[Contestant, ...]
+    implementations: tuple[Implementation, ...]
     rounds: int = 7
 
     def task(self) -> ladder.Task:
@@ -92,26 +93,25 @@ class Case(NamedTuple):
     def small_task(self) -> ladder.Task:
         return task(SMALL_M, SMALL[len(self.sizes)], self.dtype)._replace(maxiter=5)
 
-    def contestant(self, name: str) -> Contestant:
-        return next(contestant for contestant in self.contestants if contestant.name == name)
+    def implementation(self, name: str) -> Implementation:
+        return next(implementation for implementation in self.implementations if implementation.name == name)
 
     def __str__(self) -> str:
         return f"{self.workload}, {self.m:,} x {'-'.join(map(str, self.sizes))}, {self.dtype}"
 
 
-def everyone(workload: str, rungs: tuple[str, ...] | None = None) -> tuple[Contestant, ...]:
+def everyone(workload: str, rungs: tuple[str, ...] | None = None) -> tuple[Implementation, ...]:
     """The rungs and peers of a workload."""
     make = WORKLOADS[workload]
     own = [
-        Contestant(comparison.RUNGS[rung], functools.partial(make, engine=rung)) for rung in rungs or RUNGS_OF[workload]
+        Implementation(comparison.RUNGS[rung], functools.partial(make, engine=rung))
+        for rung in rungs or RUNGS_OF[workload]
     ]
-    return (*own, *(Contestant(name, make, module) for name, (module, make) in PEERS.get(workload, {}).items()))
+    return (*own, *(Implementation(name, make, module) for name, (module, make) in PEERS.get(workload, {}).items()))
 
 
 def with_threads(engine: str, threads: int, task: ladder.Task) -> ladder.Timed:
     """Cost and gradient on so many threads, Numba's and BLAS's."""
-    from threadpoolctl import ThreadpoolController
-
     timed = ladder.gradient(task, engine)
     controller = ThreadpoolController()
 
@@ -132,16 +132,16 @@ def thread_counts(most: int) -> list[int]:
     return [2**k for k in range(20) if 2**k < most]
 
 
-def on_threads() -> tuple[Contestant, ...]:
+def on_threads() -> tuple[Implementation, ...]:
     """The engines on all threads, as everywhere, and on fewer."""
-    contestants = []
+    implementations = []
     for engine in ("loop", "numpy", "fused"):
         rung = comparison.RUNGS[engine]
-        contestants.append(Contestant(rung, functools.partial(ladder.gradient, engine=engine)))
+        implementations.append(Implementation(rung, functools.partial(ladder.gradient, engine=engine)))
         for threads in thread_counts(numba.config.NUMBA_NUM_THREADS):
             name = f"{rung}, {threads} thread{'s' if threads > 1 else ''}"
-            contestants.append(Contestant(name, functools.partial(with_threads, engine, threads), "threadpoolctl"))
-    return tuple(contestants)
+            implementations.append(Implementation(name, functools.partial(with_threads, engine, threads)))
+    return tuple(implementations)
 
 
 # A new process imports the library, evaluates cost and gradient once, and writes them to its output.
@@ -151,13 +151,13 @@ sys.path.append(sys.argv[1])
 import numpy as np
 from bench import workloads
 task = workloads.task(int(sys.argv[3]), tuple(map(int, sys.argv[4].split("-"))), sys.argv[5])
-timed = workloads.contestant_of("cost and gradient", sys.argv[2]).make(task)
+timed = workloads.implementation_of("cost and gradient", sys.argv[2]).make(task)
 np.save(sys.stdout.buffer, timed.numbers(timed.call()))
 """
 
 
-def contestant_of(workload: str, name: str) -> Contestant:
-    return next(contestant for contestant in everyone(workload) if contestant.name == name)
+def implementation_of(workload: str, name: str) -> Implementation:
+    return next(implementation for implementation in everyone(workload) if implementation.name == name)
 
 
 def start(name: str, cold: bool, asked: ladder.Task) -> ladder.Timed:
@@ -179,15 +179,15 @@ def start(name: str, cold: bool, asked: ladder.Task) -> ladder.Timed:
     )
 
 
-def starts() -> tuple[Contestant, ...]:
-    """In new processes: those that compile once more with nothing in their caches."""
-    contestants = []
+def starts() -> tuple[Implementation, ...]:
+    """In new processes; those that compile are timed a second time, with empty caches."""
+    implementations = []
     for name in ("NumPy", "fused", "PyTorch", "torch.compile", "JAX"):
-        module = contestant_of("cost and gradient", name).module
-        contestants.append(Contestant(name, functools.partial(start, name, False), module))
+        module = implementation_of("cost and gradient", name).module
+        implementations.append(Implementation(name, functools.partial(start, name, False), module))
         if name in ("fused", "torch.compile"):
-            contestants.append(Contestant(f"{name}, cold", functools.partial(start, name, True), module))
-    return tuple(contestants)
+            implementations.append(Implementation(f"{name}, cold", functools.partial(start, name, True), module))
+    return tuple(implementations)
 
 
 COMPILED = ("loop", "numpy", "fused")

@@ -228,7 +228,10 @@ def _bench(options: argparse.Namespace) -> int:
     if options.out or find_spec("matplotlib"):
         plot.check_path(out)
     _folder(out)
-    task = _bench_task(options)
+    task, note = _bench_task(options)
+    for line in (timing.forced_kernels(os.environ.get("OPENBLAS_CORETYPE")), note):
+        if line:
+            print(line)
     print(timing.described(timing.machine()))
     with tqdm(total=ladder.STEPS, unit=" blocks", leave=False, disable=None) as bar:
 
@@ -236,7 +239,7 @@ def _bench(options: argparse.Namespace) -> int:
             bar.set_description(what, refresh=False)
             bar.update(done)
 
-        groups = ladder.climb(task, progress)
+        groups = ladder.measure_all(task, progress)
     for group in groups:
         print("", *comparison.summary(group), sep="\n")
     print("", *comparison.NOTES, "", *map(comparison.headline, groups), sep="\n")
@@ -248,8 +251,8 @@ def _bench(options: argparse.Namespace) -> int:
     return 0
 
 
-def _bench_task(options: argparse.Namespace) -> "Task":
-    """The user's data, or random ones of the user's sizes; no more of them than a minute allows, if not told to."""
+def _bench_task(options: argparse.Namespace) -> tuple["Task", str]:
+    """The user's data, or random ones of the user's sizes; and a note if these are fewer than there are."""
     from . import validation
     from .benchmark import ladder
 
@@ -262,7 +265,7 @@ def _bench_task(options: argparse.Namespace) -> "Task":
         if sizes[-1] < 2:
             raise ValueError(f"--sizes ends in {sizes[-1]}; at least two classes are wanted")
         m = m or min(5_000, ladder.examples_within_limit(sizes))
-        return ladder.random_task(m, sizes, lmbda=lmbda)
+        return ladder.random_task(m, sizes, lmbda=lmbda), ""
     X, y = _examples(options)
     classes, indices = np.unique(y, return_inverse=True)
     if len(classes) < 2:
@@ -271,8 +274,8 @@ def _bench_task(options: argparse.Namespace) -> "Task":
     part = ladder.task(X, indices, sizes, lmbda).part(m or ladder.examples_within_limit(sizes))
     used = len(part.problem.X)
     if m is None and used < len(X):
-        print(f"on {used:,} of {len(X):,} examples, to end within a minute; --examples {len(X)} takes all")
-    return part
+        return part, f"on {used:,} of {len(X):,} examples, to end within a minute; --examples {len(X)} takes all"
+    return part, ""
 
 
 def _info(options: argparse.Namespace) -> int:
@@ -282,8 +285,6 @@ def _info(options: argparse.Namespace) -> int:
     print(f"python           {platform.python_version()} on {platform.system()} {platform.machine()}")
     for package in ("numpy", "scipy", "numba", "llvmlite"):
         print(f"{package:<16} {version(package)}")
-    if not find_spec("threadpoolctl"):
-        print('threadpoolctl    missing: --solver l-bfgs is faster with it; pip install "fastnn[threads]"')
     print(f"cores            {os.cpu_count()}, of which numba uses {jit.threads()}")
     print(f"vector width     {8 * tiles.SHAPE.bytes} bits, {tiles.SHAPE.bytes // 8} float64")
     print(f"threading layer  {jit.threading_layer()}")

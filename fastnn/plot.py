@@ -64,7 +64,7 @@ _RUNG, _FUSED, _PEER = "#9db4c8", "#1f5a8c", "#d0c7b8"
 
 
 def save_ladder(groups: Sequence[comparison.Group], path: str | os.PathLike[str], *, note: str = "") -> None:
-    """Draw how long every contestant took: a panel for each group, time on a logarithmic axis.
+    """Draw how long every implementation took: a panel for each group, time on a logarithmic axis.
 
     Parameters
     ----------

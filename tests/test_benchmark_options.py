@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from bench import results
 from fastnn.benchmark import comparison, timing
 from fastnn.kernels import jit
 
@@ -54,7 +55,7 @@ def test_without_the_plugin():
 
 
 def test_a_run(tmp_path):
-    """Of one contestant: its time, and the summary with the baseline beside it."""
+    """Of one implementation: what is stored, and the comparison, with the baseline beside it and the same numbers."""
     file = tmp_path / "run.json"
     options = ("-k", "dtypes and fused", f"--benchmark-json={file}", "--benchmark-max-time=0.1")
     done = run_pytest("--benchmark-only", *options)
@@ -64,26 +65,41 @@ def test_a_run(tmp_path):
     (bench,) = run["benchmarks"]
     assert bench["group"] == "cost and gradient, 5,000 x 400-25-10, float32"
     info = bench["extra_info"]
-    assert len(info["seconds"]) == len(info["square_seconds"]) == 7
-    assert min(info["seconds"]) > 0.0
+    for key in ("seconds", "gemm_seconds", "peak_seconds"):
+        assert len(info[key]) == 7
+        assert np.isfinite(info[key]).all()
     assert 0.0 < info["error"] <= 1e-5
-    assert info["compile_seconds"] > 0.0
-    assert info["contestant"] == "fused"
+    assert np.isfinite(info["compile_seconds"])
+    assert info["implementation"] == "fused"
+    assert info["gemm_operations"] == 2 * timing.GEMM_WIDTH**3
+    assert info["peak_operations"] % (2 * timing.PEAK_STEPS) == 0
     assert info["operations"] == 2 * 5000 * (2 * 10_285 + 250)
     assert set(timing.MACHINE) <= set(run["machine_info"])
     command = "pytest -p no:cacheprovider --benchmark-only -k 'dtypes and fused' --benchmark-json=run.json"
     assert run["command"] == f"{command} --benchmark-max-time=0.1"
 
-    summary = done.stdout.split("who is how fast")[1]
-    for name in ("fused", "NumPy"):
-        assert f".  {name} " in summary
-    ratio = float(summary.split(".  fused ")[1].split("ms")[1].split("(")[0])
-    median = np.median(info["seconds"])
-    assert ratio > 1.0
-    assert (
-        f"fused takes {comparison.duration(float(median))}, {comparison.three_digits(ratio)} times as fast as NumPy"
-        in summary
-    )
+    summary = done.stdout.split("= comparison =")[1]
+    assert ".  NumPy " in summary
+    row = next(line for line in summary.splitlines() if ".  fused " in line)
+    group = results.groups([info])[bench["group"]]
+    time, speed, *shares, _ = comparison.columns(group)[1][2:]
+    assert row.split(".  fused ")[1].split()[:2] == time.split()
+    assert row.split(")")[1].split()[:5] == [speed, *shares[0].split(), *shares[1].split()]
+    ratio = row.split()[4]
+    assert f"fused takes {time}, {ratio} times as fast as NumPy" in summary
+
+
+def test_forced_kernels_are_said_first():
+    run = ("-k", "nothing", "bench")
+    done = run_pytest("--benchmark", *run, OPENBLAS_CORETYPE="Haswell")
+    assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
+    first, second, *_ = done.stdout.splitlines()
+    assert first == timing.forced_kernels("Haswell")
+    assert "test session starts" in second
+    for arguments, value in ((run, "Haswell"), (("--benchmark", *run), "")):
+        done = run_pytest(*arguments, OPENBLAS_CORETYPE=value)
+        assert "test session starts" in done.stdout.splitlines()[0]
+        assert "OPENBLAS_CORETYPE" not in done.stdout + done.stderr
 
 
 def test_a_wrong_result_is_not_timed(tmp_path):

@@ -99,10 +99,10 @@ def test_check_at_a_model(here, capsys):
 
 
 def test_failed_check_is_status_1(here, capsys, monkeypatch):
-    from fastnn import check
+    from fastnn.objective import Objective
 
-    right = check.cost_and_gradient
-    monkeypatch.setattr(check, "cost_and_gradient", lambda *a, **k: (0.0, [1.001 * dW for dW in right(*a, **k)[1]]))
+    right = Objective.evaluate
+    monkeypatch.setattr(Objective, "evaluate", lambda self, theta: (0.0, 1.001 * right(self, theta)[1]))
     assert main(["check", "--data", "data.npz", "--hidden", "3"]) == 1
     assert "FAILED" in capsys.readouterr().out
 
@@ -117,12 +117,16 @@ def test_show(here, capsys):
 
 
 def test_bench(here, capsys, monkeypatch):
-    from fastnn.benchmark import comparison, ladder
+    from fastnn.benchmark import comparison, ladder, timing
 
     monkeypatch.setattr(ladder, "ROUNDS", 1)
+    monkeypatch.setattr(ladder, "CHECK_SECONDS", 1e9)
+    monkeypatch.setattr(ladder, "TRAINING_SECONDS", 1e9)
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")  # too late for NumPy, which is loaded
     assert main(["bench", "--data", "data.npz", "--hidden", "3,2"]) == 0
     out = capsys.readouterr().out
-    for words in ("forward, 40 x 4-3-2-2, float64", "cost and gradient, 40", "gradient check, 40", "iterations, 40"):
+    assert out.startswith(f"{timing.forced_kernels('Haswell')}\n")
+    for words in ("forward, 40 x 4-3-2-2, float64", "cost and gradient, 40", "gradient check, 40", "50 iterations, 40"):
         assert words in out
     for rung in comparison.RUNGS.values():
         assert out.count(f".  {rung} ") == 4
@@ -132,29 +136,34 @@ def test_bench(here, capsys, monkeypatch):
 
 
 def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch):
-    from fastnn import cli, ladder
+    from fastnn import cli
+    from fastnn.benchmark import ladder, timing
 
     monkeypatch.setattr(ladder, "ROUNDS", 1)
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     assert main(["bench", "--sizes", "5,4,3", "--examples", "30", "--lmbda", "0.5"]) == 0
     shown = capsys.readouterr()
+    assert shown.out.startswith(timing.machine()["cpu"])
     assert "cost and gradient, 30 x 5-4-3, float64" in shown.out
     assert "no picture: it needs matplotlib" in shown.err
     assert not (here / "ladder.png").exists()
 
 
 def test_bench_takes_no_more_than_a_minute_allows(here, capsys, monkeypatch):
-    from fastnn import cli, ladder
+    from fastnn import cli
+    from fastnn.benchmark import ladder
 
-    monkeypatch.setattr(ladder, "EVALUATION_LIMIT", 4 * 8 * 11)  # a 4-2 network has 10 parameters, a 4-1-2 one 9
+    monkeypatch.setattr(ladder, "EVALUATION_LIMIT", 4 * 9 * 9)  # a 4-1-2 network has 9 parameters
     options = cli._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1"])
-    case = cli._bench_problem(options)
-    assert capsys.readouterr().out == "on 9 of 40 examples, to end within a minute; --examples 40 takes all\n"
-    assert len(case.X) == 9
-    assert case.sizes == (4, 1, 2)
+    task, note = cli._bench_task(options)
+    assert note == "on 9 of 40 examples, to end within a minute; --examples 40 takes all"
+    assert len(task.problem.X) == 9
+    assert task.problem.sizes == (4, 1, 2)
     options = cli._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1", "--examples", "40"])
-    assert len(cli._bench_problem(options).X) == 40
-    assert capsys.readouterr().out == ""
+    task, note = cli._bench_task(options)
+    assert len(task.problem.X) == 40
+    assert note == ""
 
 
 def test_info(capsys):

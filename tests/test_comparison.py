@@ -1,10 +1,10 @@
-"""What is said of contestants that ran against each other, every number of it by hand."""
+"""What is said of implementations that ran against each other, every number of it by hand."""
 
 import numpy as np
 import pytest
 
 from fastnn.benchmark import comparison
-from fastnn.benchmark.comparison import Group, Result
+from fastnn.benchmark.comparison import Group, Reference, Result
 
 
 def result(*seconds, **fields):
@@ -22,7 +22,8 @@ GROUP = Group(
         "PyTorch": result(3.0, 3.0, 4.0, operations=None),
         "JAX": result(5.0, 5.0, 5.0),
     },
-    np.array([6.75, 6.75, 6.75]),  # 1 GFLOP/s: the square product is 6.75e9 operations
+    gemm=Reference(np.array([2.0, 2.0, 2.0]), 2e9),  # 1 GFLOP/s
+    peak=Reference(np.array([1.0, 2.0, 1.0]), 2e9),  # 2 GFLOP/s
 )
 
 
@@ -33,27 +34,31 @@ def test_ratios_are_of_rounds():
     assert comparison.ranked(GROUP) == ["fused", "PyTorch", "JAX", "NumPy", "Python loop"]
     assert comparison.best_peer(GROUP) == "PyTorch"
     assert comparison.gflops(GROUP, "fused") == 0.5
-    assert comparison.share_of_square(GROUP, "fused") == pytest.approx(0.5)
+    assert comparison.share(GROUP, "fused", GROUP.gemm) == 0.5
+    assert comparison.share(GROUP, "fused", GROUP.peak) == 0.25
+    assert comparison.share(GROUP, "PyTorch", GROUP.gemm) is None
+
+
+SUMMARY = """\
+work
+                      time       x NumPy (rounds)       x PyTorch (rounds)  GFLOP/s  of BLAS  of peak      error
+  1.  fused         2.00 s     3.00 (2.00 - 4.00)       1.50 (1.50 - 2.00)    0.500     50 %     25 %      1e-16
+  2.  PyTorch       3.00 s     2.00 (1.33 - 2.00)       1.00 (1.00 - 1.00)                                 1e-16
+  3.  JAX           5.00 s    1.20 (0.800 - 1.60)    0.600 (0.600 - 0.800)    0.200     20 %     10 %      1e-16
+  3.  NumPy         6.00 s     1.00 (1.00 - 1.00)    0.500 (0.500 - 0.750)    0.167     17 %     12 %  reference
+  5.  Python loop  40.0 s*  0.150 (0.100 - 0.200)  0.0750 (0.0750 - 0.100)   0.0250      2 %      1 %      1e-16"""
 
 
 def test_summary():
     """Every number of it by hand."""
-    assert comparison.summary(GROUP) == [
-        "work",
-        "                      time       x NumPy (rounds)       x PyTorch (rounds)  GFLOP/s  of BLAS      error",
-        "  1.  fused         2.00 s     3.00 (2.00 - 4.00)       1.50 (1.50 - 2.00)    0.500     50 %      1e-16",
-        "  2.  PyTorch       3.00 s     2.00 (1.33 - 2.00)       1.00 (1.00 - 1.00)                        1e-16",
-        "  3.  JAX           5.00 s    1.20 (0.800 - 1.60)    0.600 (0.600 - 0.800)    0.200     20 %      1e-16",
-        "  3.  NumPy         6.00 s     1.00 (1.00 - 1.00)    0.500 (0.500 - 0.750)    0.167     17 %  reference",
-        "  5.  Python loop  40.0 s*  0.150 (0.100 - 0.200)  0.0750 (0.0750 - 0.100)   0.0250      2 %      1e-16",
-    ]
+    assert "\n".join(comparison.summary(GROUP)) == SUMMARY
     assert comparison.headline(GROUP) == (
         "work: fused takes 2.00 s, 3.00 times as fast as NumPy and 1.50 times as fast as PyTorch"
     )
 
 
 def test_summary_without_peers():
-    group = Group("work", {name: GROUP.results[name] for name in ("fused", "NumPy")}, GROUP.square)
+    group = Group("work", {name: GROUP.results[name] for name in ("fused", "NumPy")}, GROUP.gemm, GROUP.peak)
     assert "PyTorch" not in "".join(comparison.summary(group))
     assert comparison.headline(group) == "work: fused takes 2.00 s, 3.00 times as fast as NumPy"
 

@@ -1,12 +1,10 @@
 """The ladder: what is timed is right, and shares add up."""
 
-import time
-
 import numpy as np
 import pytest
 
 import fastnn
-from fastnn.benchmark import comparison, ladder
+from fastnn.benchmark import comparison, ladder, timing
 from fastnn.objective import Objective
 
 SMALL = ladder.random_task(60, (7, 5, 3))._replace(maxiter=4)
@@ -15,13 +13,12 @@ SMALL = ladder.random_task(60, (7, 5, 3))._replace(maxiter=4)
 @pytest.mark.parametrize("engine", comparison.RUNGS)
 @pytest.mark.parametrize("workload", ladder.WORKLOADS)
 def test_rungs_give_the_references_numbers(workload, engine):
-    seconds, error = ladder.first_call(ladder.WORKLOADS[workload](SMALL, engine))
-    assert seconds > 0.0
+    _, error = ladder.first_call(ladder.WORKLOADS[workload](SMALL, engine))
     assert 0.0 <= error <= 1e-9
 
 
 def test_gradient_moves_on_between_calls():
-    """A contestant that remembers its last point would be timed doing nothing."""
+    """An implementation that remembers its last point would be timed doing nothing."""
     timed = ladder.gradient(SMALL, "fused")
     costs = [timed.call()[0] for _ in range(4)]
     assert costs[0] == costs[2] != costs[1] == costs[3]
@@ -59,28 +56,43 @@ def test_textbook_cost():
     assert ladder.cross_entropy(A, SMALL) + ladder.penalty(SMALL.theta, SMALL) == pytest.approx(want, rel=1e-14)
 
 
-def test_a_wrong_contestant_is_refused():
+def test_a_wrong_implementation_is_refused():
     timed = ladder.forward(SMALL, "fused")
     wrong = timed._replace(numbers=lambda returned: 1.001 * returned.ravel())
     with pytest.raises(ArithmeticError, match=r"differs from the reference by 1\.0e-03; at most .* is wanted"):
         ladder.first_call(wrong)
 
 
-def test_measure_scales_and_separates_the_first_call():
-    slow = ladder.Timed(lambda: time.sleep(0.02), want=lambda: np.ones(1), tolerance=1.0, share=0.1)
-    group = ladder.measure("sleep", {"NumPy": slow}, {"NumPy": (1.0, 0.5)}, np.float64, rounds=2)
+def test_first_call(monkeypatch):
+    """By a clock of the test: only the call is timed, not what it is compared with."""
+    monkeypatch.setattr(ladder.time, "perf_counter", iter([1.0, 1.75]).__next__)
+    assert ladder.first_call(ladder.Timed(lambda: np.full(1, 1.5), lambda: np.ones(1), tolerance=1.0)) == (0.75, 0.5)
+
+
+def test_measure_scales_and_separates_the_first_call(monkeypatch):
+    """By a clock of the test."""
+
+    def interleave(calls, rounds, progress):
+        times = dict(zip(calls, (0.25, 0.125, 0.0625), strict=True))
+        return {name: np.full(rounds, seconds) for name, seconds in times.items()}
+
+    monkeypatch.setattr(timing, "interleave", interleave)
+    call = ladder.Timed(lambda: None, want=lambda: np.ones(1), tolerance=1.0, share=0.5, operations=10.0)
+    group = ladder.measure("title", {"NumPy": call}, {"NumPy": (1.0, 0.5)}, np.float64, rounds=2)
     got = group.results["NumPy"]
-    assert got.seconds.shape == group.square.shape == (2,)
-    assert (got.seconds >= 0.2).all()
-    assert 0.9 <= got.compile_seconds <= 0.98
-    assert got.error == 0.5
-    assert group.square.min() > 0.0
+    assert got.seconds.tolist() == [0.5, 0.5]
+    assert got.compile_seconds == 0.75
+    assert (got.error, got.share, got.operations) == (0.5, 0.5, 10.0)
+    assert group.gemm.seconds.tolist() == [0.125, 0.125]
+    assert group.gemm.operations == 2 * timing.GEMM_WIDTH**3
+    assert group.peak.seconds.tolist() == [0.0625, 0.0625]
 
 
-def test_climb(monkeypatch):
+def test_measure_all(monkeypatch):
     monkeypatch.setattr(ladder, "examples_checked", lambda task: 30)
+    monkeypatch.setattr(ladder, "TRAINING_SECONDS", np.inf)
     steps = []
-    groups = ladder.climb(SMALL, lambda what, done: steps.append((what, done)))
+    groups = ladder.measure_all(SMALL, lambda what, done: steps.append((what, done)))
     assert sum(done for _, done in steps) == ladder.STEPS
     assert [what for what, done in steps if not done] == list(ladder.WORKLOADS)
     titles = [group.title for group in groups]

@@ -10,6 +10,7 @@ import pytest
 
 from bench import report
 from bench.workloads import CASES
+from fastnn.benchmark import timing
 
 from .conftest import ROOT
 
@@ -18,20 +19,23 @@ def fake_run():
     """As pytest-benchmark saves one of every case, with round numbers."""
     benchmarks = []
     for case in CASES:
-        for i, contestant in enumerate(case.contestants):
+        for i, implementation in enumerate(case.implementations):
             info = {
                 "kind": case.group,
                 "group": str(case),
-                "contestant": contestant.name,
+                "implementation": implementation.name,
                 "seconds": [0.01 * (i + 1)] * 3,
-                "square_seconds": [0.0123456] * 3,
+                "gemm_seconds": [0.0123456] * 3,
+                "gemm_operations": 1e9,
+                "peak_seconds": [0.02] * 3,
+                "peak_operations": 2e9,
                 "operations": 1e8,
                 "share": 1.0,
                 "error": 1e-16 * (i + 1),
                 "compile_seconds": 1.23456,
             }
-            benchmarks.append({"name": f"{case}/{contestant.name}", "extra_info": info})
-    machine = dict.fromkeys(report.MACHINE, "1") | {"node": "host.example", "torch": None}
+            benchmarks.append({"name": f"{case}/{implementation.name}", "extra_info": info})
+    machine = dict.fromkeys(report.MACHINE, "1") | {"node": "host.example", "torch": None, "openblas_coretype": None}
     return {
         "commit_info": {"id": "0123456789abcdef", "dirty": False},
         "datetime": "2026-01-02T03:04:05",
@@ -76,7 +80,11 @@ def test_what_is_written(elsewhere):
     assert "| NumPy | 30.0 ms, 1 x |" in text  # third in line, 0.03 s
     assert "| **fused** | 40.0 ms, 0.750 x |" in text
     kept = json.loads(report.RESULTS.read_text())
-    assert kept["rows"][0]["square_seconds"] == [0.01235] * 3
+    assert kept["rows"][0]["gemm_seconds"] == [0.01235] * 3
+    assert kept["rows"][0]["peak_operations"] == 2e9
+    # 1e8 operations in 0.04 s are 2.5 GFLOP/s, of 1e9 in 0.0123 s and of 2e9 in 0.02 s.
+    row = "| 5,000 x 400-25-10, float64 | 40.0 ms | 2.50 | 3 % | 2 % |"
+    assert row in report.BENCH_README.read_text()
     assert "host.example" not in report.RESULTS.read_text()
     assert kept["figure_sha256"] == hashlib.sha256(report.FIGURE.read_bytes()).hexdigest()
     before = text, report.BENCH_README.read_text(), report.RESULTS.read_text()
@@ -104,6 +112,14 @@ def of_another_program(run):
     del run["command"]
 
 
+def forced_kernels(run):
+    run["machine_info"]["openblas_coretype"] = "Haswell"
+
+
+def unknown_kernels(run):
+    del run["machine_info"]["openblas_coretype"]
+
+
 def one_case_only(run):
     del run["benchmarks"][5:]
 
@@ -117,6 +133,8 @@ def one_case_only(run):
         (no_error, "fused has no error beside its time"),
         (nan_error, "fused has no error beside its time"),
         (one_case_only, "a run of all benchmarks is wanted"),
+        (forced_kernels, f"bench.report: {timing.forced_kernels('Haswell')}\n"),
+        (unknown_kernels, "the run does not say whether OPENBLAS_CORETYPE was set; one that does is wanted\n"),
     ],
 )
 def test_refusals(elsewhere, capsys, change, message):

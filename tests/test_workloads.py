@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench import workloads
-from bench.workloads import CASES, Contestant
+from bench.workloads import CASES, Implementation
 from fastnn import network, objective
 from fastnn.benchmark import comparison, ladder
 
@@ -14,40 +14,40 @@ pytestmark = pytest.mark.filterwarnings("default")  # other libraries warn of wh
 
 FAULT = 1e-6  # of one weight's gradient, what must be seen
 
-# Each contestant at each of its workloads once, however many shapes it is timed at.
-CONTESTANTS = {
-    (case.workload, contestant.name, case.dtype): contestant
+# Each implementation at each of its workloads once, however many shapes it is timed at.
+IMPLEMENTATIONS = {
+    (case.workload, implementation.name, case.dtype): implementation
     for case in CASES
-    for contestant in case.contestants
+    for implementation in case.implementations
     if case.group in ("ladder", "dtypes")
 }
-each_contestant = pytest.mark.parametrize(
-    ("workload", "name", "dtype"), CONTESTANTS, ids=lambda value: value.replace(", ", "-").replace(" ", "_")
+each_implementation = pytest.mark.parametrize(
+    ("workload", "name", "dtype"), IMPLEMENTATIONS, ids=lambda value: value.replace(", ", "-").replace(" ", "_")
 )
 
 # One hidden layer and two, none of a tile's or a vector's size. (tests/test_engines.py has the edges of blocks.)
 SHAPES = [(15, (7, 5, 3)), (16, (7, 5, 3)), (33, (30, 9, 5, 4))]
 
 
-def made(contestant: Contestant, task: ladder.Task) -> ladder.Timed:
-    if contestant.missing:
-        pytest.skip(contestant.missing)
-    return contestant.make(task)
+def made(implementation: Implementation, task: ladder.Task) -> ladder.Timed:
+    if implementation.missing:
+        pytest.skip(implementation.missing)
+    return implementation.make(task)
 
 
-@each_contestant
+@each_implementation
 @pytest.mark.parametrize(("m", "sizes"), SHAPES, ids=str)
 def test_same_numbers(workload, name, dtype, m, sizes):
     if name == "torch.compile" and m != 15:
         pytest.skip("a compilation takes 20 s; one shape, and those of bench/, are enough")
     task = workloads.task(m, sizes, dtype)._replace(maxiter=5)
-    timed = made(CONTESTANTS[workload, name, dtype], task)
+    timed = made(IMPLEMENTATIONS[workload, name, dtype], task)
     _, error = ladder.first_call(timed)
     assert error <= timed.tolerance
 
 
 def perturbed(timed, entry, fault):
-    """The same contestant, with a fault in one entry of what is compared."""
+    """The same implementation, with a fault in one entry of what is compared."""
 
     def numbers(returned):
         got = np.array(timed.numbers(returned))
@@ -57,7 +57,7 @@ def perturbed(timed, entry, fault):
     return timed._replace(numbers=numbers)
 
 
-@each_contestant
+@each_implementation
 def test_fault_in_any_entry_is_seen(workload, name, dtype):
     """In float64 each entry wrong by 1e-6 of itself; in float32, whose own rounding is a tenth of that, of the norm.
 
@@ -65,7 +65,7 @@ def test_fault_in_any_entry_is_seen(workload, name, dtype):
     trainings are compared to 1e-7 and to 1e-10 of the norm: there the fault is 1e-6 of the norm too.
     """
     task = workloads.task(4, (3, 2, 2), dtype)._replace(maxiter=5)
-    timed = made(CONTESTANTS[workload, name, dtype], task)
+    timed = made(IMPLEMENTATIONS[workload, name, dtype], task)
     returned = timed.call()
     count = len(timed.numbers(returned))
     own = dtype == "float64" and timed.tolerance < 1e-12
@@ -102,7 +102,7 @@ def test_fault_inside_an_engine_is_seen(engine, make, monkeypatch):
 
 def test_fault_inside_scikit_learn_is_seen(monkeypatch):
     """Its gradient is not public: a fault in what its backpropagation returns shows in the trained weights."""
-    pytest.importorskip("sklearn", reason=CONTESTANTS["forward", "scikit-learn", "float64"].missing)
+    pytest.importorskip("sklearn", reason=IMPLEMENTATIONS["forward", "scikit-learn", "float64"].missing)
     from sklearn.neural_network import MLPClassifier
 
     right = MLPClassifier._loss_grad_lbfgs
@@ -113,18 +113,18 @@ def test_fault_inside_scikit_learn_is_seen(monkeypatch):
         return cost, gradient
 
     task = workloads.task(40, (7, 5, 3), "float64")._replace(maxiter=5)
-    contestant = CONTESTANTS["training, L-BFGS", "scikit-learn", "float64"]
-    ladder.first_call(contestant.make(task))
+    implementation = IMPLEMENTATIONS["training, L-BFGS", "scikit-learn", "float64"]
+    ladder.first_call(implementation.make(task))
     monkeypatch.setattr(MLPClassifier, "_loss_grad_lbfgs", wrong)
     with pytest.raises(ArithmeticError, match="differs from the reference by"):
-        ladder.first_call(contestant.make(task))
+        ladder.first_call(implementation.make(task))
 
 
 def test_every_group_is_there():
     assert {case.group for case in CASES} == {"ladder", "dtypes", "shapes", "threads", "start"}
     assert {case.workload for case in CASES if case.group == "ladder"} == set(workloads.WORKLOADS)
     for case in CASES:
-        names = [contestant.name for contestant in case.contestants]
+        names = [implementation.name for implementation in case.implementations]
         assert comparison.BASELINE in names
         assert len(set(names)) == len(names)
 

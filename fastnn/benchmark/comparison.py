@@ -1,4 +1,4 @@
-"""Contestants that ran against each other: ratios, places, and a summary that a person can read."""
+"""Implementations that ran against each other: ratios, places, and a summary that a person can read."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,16 +8,16 @@ import numpy as np
 from ..validation import Array
 from . import timing
 
-# From the slowest to the fastest, as a rule; the names are those of the engines.
+# The rungs of the ladder: fastnn's engines, usually from the slowest to the fastest, and what they are called here.
 RUNGS = {"python": "Python loop", "loop": "compiled loop", "numpy": "NumPy", "fused": "fused"}
 BASELINE, FUSED = RUNGS["numpy"], RUNGS["fused"]
 
-TIE = 1.1  # how many times as long takes who is clearly behind
+TIE = 1.1  # an implementation that takes this many times as long as another is clearly slower
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a contestant needed for the whole workload, in each round."""
+    """What an implementation needed for the whole workload, in each round."""
 
     seconds: Array
     error: float
@@ -26,17 +26,25 @@ class Result:
     share: float
 
 
+class Reference(NamedTuple):
+    """What a reference of `timing` needed for its operations, in each round."""
+
+    seconds: Array
+    operations: float
+
+
 @dataclass(frozen=True)
 class Group:
-    """Contestants that ran against each other; `square` is what a square product took in the same rounds."""
+    """Implementations that ran against each other, and the references that ran in the same rounds."""
 
     title: str
     results: dict[str, Result]
-    square: Array
+    gemm: Reference
+    peak: Reference
 
 
 class Ratio(NamedTuple):
-    """Of two contestants' times, over the rounds."""
+    """Of the times of two implementations, over the rounds."""
 
     median: float
     lowest: float
@@ -53,16 +61,16 @@ def ratio(slow: Result, fast: Result) -> Ratio:
 
 
 def ranked(group: Group) -> list[str]:
-    """The contestants' names, the fastest first: by the ratio to the baseline, or to the first there is."""
+    """The implementations' names, the fastest first: by the ratio to the baseline, or to the first there is."""
     base = group.results.get(BASELINE) or next(iter(group.results.values()))
     return sorted(group.results, key=lambda name: ratio(group.results[name], base).median)
 
 
 def places(group: Group) -> dict[str, int]:
-    """Who is first, second, ...; no clear winner, equal places.
+    """The place of each implementation: 1 is the fastest.
 
-    Whoever is less than a tenth behind the one before, or ahead of it in some round, shares its place:
-    two runs on a shared machine rank such pairs one way and the other.
+    An implementation shares the place of the next faster one if it takes less than TIE times as long, or was
+    the faster of the two in some round: such pairs change their order from run to run.
     """
     found: dict[str, int] = {}
     before = None
@@ -74,32 +82,37 @@ def places(group: Group) -> dict[str, int]:
 
 
 def best_peer(group: Group) -> str | None:
-    """The fastest that is no rung of the ladder."""
+    """The fastest implementation that is no rung of the ladder."""
     return next((name for name in ranked(group) if name.split(",")[0] not in RUNGS.values()), None)
 
 
 def gflops(group: Group, name: str) -> float | None:
-    """Of a contestant, 1e9 floating-point operations a second."""
+    """How many 1e9 floating-point operations a second an implementation does."""
     result = group.results[name]
     return None if result.operations is None else result.operations / float(np.median(result.seconds)) / 1e9
 
 
-def share_of_square(group: Group, name: str) -> float | None:
-    """A contestant's speed over that of the square product, median over the rounds."""
-    operations = group.results[name].operations
-    if operations is None:
+def share(group: Group, name: str, reference: Reference) -> float | None:
+    """An implementation's operations a second over those of a reference, median over the rounds."""
+    result = group.results[name]
+    if result.operations is None:
         return None
-    speeds = operations / group.results[name].seconds
-    return float(np.median(speeds / (2.0 * timing.SQUARE**3 / group.square)))
+    return float(np.median(result.operations / result.seconds * reference.seconds / reference.operations))
+
+
+def percent(share: float | None) -> str:
+    """A share in words; nothing if there is none."""
+    return "" if share is None else f"{100 * share:.0f} %"
 
 
 def columns(group: Group) -> list[list[str]]:
-    """The group as a table of words, head first, a contestant each, the fastest first."""
+    """The group as a table of words: its head, then a row for each implementation, the fastest first."""
     peer, place = best_peer(group), places(group)
-    table = [["", "", "time", f"x {BASELINE} (rounds)", f"x {peer} (rounds)", "GFLOP/s", "of BLAS", "error"]]
+    ratios = [f"x {BASELINE} (rounds)", f"x {peer} (rounds)"]
+    table = [["", "", "time", *ratios, "GFLOP/s", "of BLAS", "of peak", "error"]]
     for name in ranked(group):
         result = group.results[name]
-        speed, part = gflops(group, name), share_of_square(group, name)
+        speed = gflops(group, name)
         table.append(
             [
                 f"{place[name]}.",
@@ -108,7 +121,8 @@ def columns(group: Group) -> list[list[str]]:
                 str(ratio(group.results[BASELINE], result)) if BASELINE in group.results else "",
                 str(ratio(group.results[peer], result)) if peer else "",
                 "" if speed is None else three_digits(speed),
-                "" if part is None else f"{100 * part:.0f} %",
+                percent(share(group, name, group.gemm)),
+                percent(share(group, name, group.peak)),
                 f"{result.error:.0e}" if result.error else "reference",
             ]
         )
@@ -129,15 +143,16 @@ def summary(group: Group) -> list[str]:
 
 
 NOTES = (
-    f"x {BASELINE}: how many times as fast, median of the rounds (lowest - highest); in a round all ran in turns.",
-    f"of BLAS: GFLOP/s as a share of those of a {timing.SQUARE} x {timing.SQUARE} matrix product in the same rounds.",
-    "error: |got - want| / |want|, want by the NumPy reference in float64.",
-    "*: a part was timed, and scaled to the whole. Equal places: no clear winner.",
+    f"x {BASELINE}: how many times as fast as {BASELINE}: the median of the rounds (lowest - highest).",
+    f"of BLAS: GFLOP/s as a share of those of {timing.GEMM}, in the same rounds.",
+    f"of peak: GFLOP/s as a share of those of {timing.PEAK}, in the same rounds.",
+    "error: |got - want| / |want|, want by the NumPy engine in float64.",
+    "*: a part was timed, and scaled to the whole. Equal places: the order changes from run to run.",
 )
 
 
 def headline(group: Group) -> str:
-    """In a sentence, how fast `fused` is."""
+    """How fast `fused` is, in a sentence."""
     fused = group.results[FUSED]
     others = [name for name in (BASELINE, best_peer(group)) if name in group.results]
     ratios = {name: ratio(group.results[name], fused).median for name in others}
@@ -146,7 +161,7 @@ def headline(group: Group) -> str:
 
 
 def duration(seconds: float) -> str:
-    """With three digits, in a unit that suits."""
+    """Seconds, milliseconds or microseconds, with three digits."""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if seconds >= size:
             return f"{three_digits(seconds / size)} {unit}"
@@ -154,6 +169,6 @@ def duration(seconds: float) -> str:
 
 
 def three_digits(number: float) -> str:
-    """Three digits, and no exponent."""
+    """A number with three digits and without an exponent."""
     digits = 2 - int(np.floor(np.log10(number))) if number > 0.0 else 2
     return f"{number:,.{max(0, digits)}f}"

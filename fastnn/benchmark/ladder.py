@@ -1,7 +1,8 @@
 """The ladder: the same work by a loop in Python, by that loop compiled, by vectorised NumPy, and fused.
 
-A *workload* makes, for a task and an engine, something `Timed`: what to call, and how to see
-that it is right. `measure` lets contestants run against each other, whoever made them.
+Each engine is a rung of the ladder. A *workload* makes, for a task and an engine, something `Timed`: what
+to call, and how to see that it is right. `measure` lets implementations run against each other, those of
+other libraries too.
 """
 
 import itertools
@@ -17,19 +18,18 @@ from ..check import numerical_gradient
 from ..problem import Problem, validated
 from ..validation import Array
 from . import timing
-from .comparison import RUNGS, Group, Result
+from .comparison import RUNGS, Group, Reference, Result
 
-# The loop in Python works on so many examples at most, and trains for a few iterations; its time is scaled.
+# The loop in Python works on so many examples at most, and trains for so many iterations; its time is scaled.
 PYTHON_EXAMPLES = 5_000
 PYTHON_ITERATIONS = 1
 
-# Differences by whole evaluations take two for each parameter: so many are timed, and scaled. The step
-# is the course's.
+# A gradient check by whole evaluations takes two for each parameter: so many parameters are timed, and their
+# time is scaled. The step is the course's.
 SAMPLE = {"python": 1, "loop": 10, "numpy": 10}
 STEP = 1e-4
 
-# Trainings that compute the same, but round otherwise, go apart sooner or later; they are compared
-# after so many iterations.
+# Two trainings that round differently go apart sooner or later; they are compared after so many iterations.
 COMPARED_ITERATIONS = 3
 
 
@@ -70,7 +70,7 @@ def random_task(m: int, sizes: tuple[int, ...], dtype: Any = np.float64, lmbda: 
 
 
 class Timed(NamedTuple):
-    """One contestant at one workload.
+    """One implementation at one workload.
 
     `call` is timed; `numbers` makes a vector of what it returns, and `want` gives what that should
     be to `tolerance`, in norm. (Of a workload whose end cannot be compared, `checked` is called for
@@ -102,7 +102,7 @@ def rounding(task: Task) -> float:
 
 def forward(task: Task, engine: str) -> Timed:
     """The outputs of all examples."""
-    part, share = _bearable(task, engine)
+    part, share = _shortened(task, engine)
     return Timed(
         call=partial(objective.forward, task.weights, part.problem.X, engine=engine),
         want=partial(right_outputs, part),
@@ -114,7 +114,7 @@ def forward(task: Task, engine: str) -> Timed:
 
 def gradient(task: Task, engine: str) -> Timed:
     """Cost and gradient, at another point in every call as in a training."""
-    part, share = _bearable(task, engine)
+    part, share = _shortened(task, engine)
     function = objective.Objective.of([part.problem], engine)
     points = itertools.cycle([part.theta, part.theta + 1e-9])
     return Timed(
@@ -150,7 +150,7 @@ def differences(task: Task, engine: str) -> Timed:
 
 def training(task: Task, engine: str, solver: str = "cg") -> Timed:
     """From data to the weights of lowest cost."""
-    part, share = _bearable(task, engine)
+    part, share = _shortened(task, engine)
     iterations, evaluations = part.maxiter, trained(part, solver, part.maxiter)[1]
     if engine == "python":
         iterations = min(iterations, PYTHON_ITERATIONS)
@@ -192,8 +192,8 @@ TRAINING_FACTOR = 1e5
 _COURSE = ("sigmoid", "sigmoid")
 
 
-def _bearable(task: Task, engine: str) -> tuple[Task, float]:
-    """As much of a task as the engine can be asked to solve again and again, and its share."""
+def _shortened(task: Task, engine: str) -> tuple[Task, float]:
+    """A task with as many examples as the engine can work on again and again, and their share."""
     part = task.part(PYTHON_EXAMPLES) if engine == "python" else task
     return part, len(part.problem.X) / len(task.problem.X)
 
@@ -263,7 +263,7 @@ def gradient_operations(task: Task) -> float:
 
 
 def first_call(timed: Timed) -> tuple[float, float]:
-    """Seconds of a contestant's first call, in which code is compiled or read from a cache; and its error.
+    """Seconds of an implementation's first call, in which code is compiled or read from a cache; and its error.
 
     Raises
     ------
@@ -281,36 +281,42 @@ def first_call(timed: Timed) -> tuple[float, float]:
 
 def measure(
     title: str,
-    contestants: Mapping[str, Timed],
+    implementations: Mapping[str, Timed],
     first: Mapping[str, tuple[float, float]],
     dtype: Any,
     rounds: int,
     progress: Callable[[], object] = lambda: None,
 ) -> Group:
-    """Let them run in turns, with a square product of that type; `first` is what `first_call` gave for each."""
-    calls: dict[str, Callable[[], Any]] = {name: timed.call for name, timed in contestants.items()}
-    seconds = timing.interleave(calls | {"": timing.square_product(dtype)}, rounds, progress)
+    """Let them run in turns, the references of that type too; `first` is what `first_call` gave for each."""
+    (gemm, gemm_operations), (peak, peak_operations) = timing.gemm(dtype), timing.peak(dtype)
+    calls: dict[str, Callable[[], Any]] = {name: timed.call for name, timed in implementations.items()}
+    seconds = timing.interleave(calls | {"reference GEMM": gemm, "peak": peak}, rounds, progress)
     results = {}
-    for name, timed in contestants.items():
+    for name, timed in implementations.items():
         first_seconds, error = first[name]
         compiling = max(0.0, first_seconds - float(np.median(seconds[name])))
         results[name] = Result(seconds[name] / timed.share, error, compiling, timed.operations, timed.share)
-    return Group(title, results, seconds[""])
+    return Group(
+        title,
+        results,
+        gemm=Reference(seconds["reference GEMM"], gemm_operations),
+        peak=Reference(seconds["peak"], peak_operations),
+    )
 
 
-# What `climb` asks for, so that it ends within a minute with four rungs on two cores: multiplications and
-# additions of an evaluation, seconds of a gradient check by "fused", of training by the compiled rungs.
+# Limits that let `measure_all` end within a minute on two cores: multiplications and additions of an
+# evaluation, seconds of a gradient check by "fused", and of a training by the three compiled rungs.
 ROUNDS = 3
 EVALUATION_LIMIT, CHECK_SECONDS, TRAINING_SECONDS = 1e9, 1.5, 0.8
 
 
 def examples_within_limit(sizes: tuple[int, ...]) -> int:
-    """Of how many examples an evaluation is within EVALUATION_LIMIT."""
+    """How many examples an evaluation may have within EVALUATION_LIMIT."""
     return max(1, int(EVALUATION_LIMIT / (4 * network.parameter_count(sizes))))
 
 
 def examples_checked(task: Task) -> int:
-    """On how many examples "fused" checks the gradient in CHECK_SECONDS, by the time that a few take."""
+    """How many examples a gradient check by "fused" may have within CHECK_SECONDS, by the time that a few take."""
     part = task.part(200)
     check = differences(part, "fused").call
     check()  # compiles
@@ -319,8 +325,8 @@ def examples_checked(task: Task) -> int:
     return max(1, int(len(part.problem.X) * CHECK_SECONDS / (time.perf_counter() - start)))
 
 
-def climb(whole: Task, progress: Callable[[str, int], object]) -> list[Group]:
-    """All workloads with all rungs; `progress(what, done)` is told what is next, and how much of `STEPS` is done."""
+def measure_all(whole: Task, progress: Callable[[str, int], object]) -> list[Group]:
+    """Measure every rung at every workload; `progress(workload, done)` is called when `done` more of STEPS are over."""
     groups: list[Group] = []
     for name, workload in WORKLOADS.items():
         task, about = whole, ""
@@ -342,4 +348,5 @@ def climb(whole: Task, progress: Callable[[str, int], object]) -> list[Group]:
     return groups
 
 
-STEPS = len(WORKLOADS) * (len(RUNGS) + (len(RUNGS) + 1) * ROUNDS)
+# A first call of each rung, then blocks of each rung and of the two references.
+STEPS = len(WORKLOADS) * (len(RUNGS) + (len(RUNGS) + 2) * ROUNDS)

@@ -48,7 +48,7 @@ def zeros(dtype):
 @batch
 def on_all_threads(steps, factors, sums):
     """`multiply_adds` with a row of sums for each thread."""
-    threads, width = sums.shape
+    rows, width = sums.shape
     flat = sums.reshape(-1)
-    for thread in numba.prange(threads):
+    for thread in numba.prange(rows):
         multiply_adds(steps, factors, flat, thread * width)
