@@ -1,6 +1,7 @@
 """Pictures, as PNG files. Needs matplotlib: the extra `plot`."""
 
 import os
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,11 +61,21 @@ def _picture(mosaic: Array) -> Any:
     return figure
 
 
-_RUNG, _FUSED, _PEER = "#9db4c8", "#1f5a8c", "#d0c7b8"
+# Colour and marker of a dot, by what it stands for: they differ in both, to be told apart in grey too.
+_KINDS = {
+    "fused": ("#0072b2", "o"),
+    "other engines of fastnn": ("#7f7f7f", "s"),
+    "other libraries": ("#d55e00", "^"),
+}
+_LABEL = 0.27  # share of an axis' width that is left for the label of its last dot
+_EXPLANATION = (
+    f"Titles: examples x layers, type. Axes are logarithmic. x {comparison.BASELINE}: how many times as fast as "
+    f"{comparison.BASELINE}. *: a part was timed, and scaled to the whole."
+)
 
 
 def save_ladder(groups: Sequence[comparison.Group], path: str | os.PathLike[str], *, note: str = "") -> None:
-    """Draw how long every implementation took: a panel for each group, time on a logarithmic axis.
+    """Draw how long every implementation took: a panel for each group, a dot for each time, on a logarithmic axis.
 
     Parameters
     ----------
@@ -75,38 +86,79 @@ def save_ladder(groups: Sequence[comparison.Group], path: str | os.PathLike[str]
         A line below: what it was measured on.
     """
     check_path(path)
+    _ladder(groups, note).savefig(path, dpi=150, metadata={"Software": None})
+
+
+def _ladder(groups: Sequence[comparison.Group], note: str) -> Any:
     heights = [len(group.results) for group in groups]
-    figure = _figure(8.0, 0.62 * len(groups) + 0.27 * sum(heights) + 0.4)
-    figure.set_layout_engine("constrained")
-    panels = figure.subplots(len(groups), 1, height_ratios=heights, squeeze=False)[:, 0]
+    figure = _figure(8.0, 0.68 * len(groups) + 0.25 * sum(heights) + 1.1)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
+    panels = figure.subplots(len(groups), 1, height_ratios=[height + 0.5 for height in heights], squeeze=False)[:, 0]
+    handles: dict[str, Any] = {}
     for axes, group in zip(panels, groups, strict=True):
-        names = comparison.ranked(group)[::-1]
-        seconds = [float(np.median(group.results[name].seconds)) for name in names]
-        colours = [
-            _FUSED if name == comparison.FUSED else _RUNG if name in comparison.RUNGS.values() else _PEER
-            for name in names
-        ]
-        axes.barh(names, seconds, color=colours, height=0.72)
-        axes.set_xscale("log")
-        axes.set_xlim(min(seconds) / 3.0, max(seconds) * 12.0)
-        for row, (name, value) in enumerate(zip(names, seconds, strict=True)):
-            label = comparison.duration(value)
-            if name != comparison.BASELINE and comparison.BASELINE in group.results:
-                times = comparison.ratio(group.results[comparison.BASELINE], group.results[name]).median
-                label += f",  {_factor(times)} x {comparison.BASELINE}"
-            axes.text(value * 1.08, row, label, va="center", fontsize=8)
-        axes.set_title(group.title, loc="left", fontsize=9, fontweight="bold")
-        axes.tick_params(axis="both", labelsize=8)
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[-1].set_xlabel("seconds, logarithmic", fontsize=8)
-    if note:
-        figure.supxlabel(note, fontsize=6.5, color="#555555", wrap=True)
-    figure.savefig(path, dpi=130, metadata={"Software": None})
+        _panel(axes, group, handles)
+    order = [kind for kind in (*_KINDS, "NumPy, the baseline") if kind in handles]
+    figure.legend(
+        [handles[kind] for kind in order], order, loc="outside upper left", ncols=4, fontsize=8, frameon=False
+    )
+    lines = [_EXPLANATION, *textwrap.wrap(note, 155)]
+    figure.supxlabel("\n".join(lines), x=0.02, ha="left", fontsize=6.5, color="#404040")
+    return figure
 
 
-def _factor(times: float) -> str:
-    """A ratio, or one over it: 1/40 says more than 0.025."""
-    return comparison.three_digits(times) if times >= 1.0 else f"1/{comparison.three_digits(1.0 / times)}"
+def _panel(axes: Any, group: comparison.Group, handles: dict[str, Any]) -> None:
+    """Draw a group, the fastest on top; `handles` collects what the legend shows."""
+    from matplotlib.ticker import LogLocator
+
+    names = comparison.ranked(group)[::-1]
+    seconds = [float(np.median(group.results[name].seconds)) for name in names]
+    baseline = group.results.get(comparison.BASELINE)
+    if baseline:
+        line = axes.axvline(np.median(baseline.seconds), color="#7f7f7f", linewidth=0.8, linestyle="--", zorder=1)
+        handles["NumPy, the baseline"] = line
+    for row, (name, value) in enumerate(zip(names, seconds, strict=True)):
+        kind = _kind(name)
+        colour, marker = _KINDS[kind]
+        (handles[kind],) = axes.plot([value], [row], marker, color=colour, markersize=6.5, linestyle="")
+        label = comparison.duration(value) + ("*" if group.results[name].share < 1.0 else "")
+        if baseline and name != comparison.BASELINE:
+            times = comparison.ratio(baseline, group.results[name]).median
+            label += f", {comparison.three_digits(times)} x {comparison.BASELINE}"
+        axes.annotate(
+            label,
+            (value, row),
+            xytext=(7, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
+        )
+    low = min(seconds) / 1.3
+    decades = max(1.0, np.log10(max(seconds) / low) / (1.0 - _LABEL))
+    axes.set_xscale("log")
+    axes.set_xlim(low, low * 10.0**decades)
+    axes.set_ylim(-0.7, len(names) - 0.3)
+    axes.set_yticks(range(len(names)), names)
+    axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0,) if decades > 2.0 else (1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(lambda value, _: _tick(value))
+    axes.xaxis.set_minor_formatter("")
+    axes.tick_params(axis="both", labelsize=8)
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.set_title(f"Time of {group.title}", loc="left", fontsize=9, fontweight="bold")
+
+
+def _kind(name: str) -> str:
+    """Which of _KINDS an implementation is."""
+    rung = comparison.rung(name)
+    return "other libraries" if rung is None else "fused" if rung == comparison.FUSED else "other engines of fastnn"
+
+
+def _tick(seconds: float) -> str:
+    """1e-3 as 1 ms."""
+    return comparison.duration(1.000001 * seconds).replace(".00", "").replace(".0", "")
 
 
 def check_path(path: str | os.PathLike[str]) -> None:

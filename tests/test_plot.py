@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from fastnn import plot
+from fastnn.benchmark import comparison
 
 
 def test_mosaic():
@@ -39,26 +40,61 @@ def test_hundred_digits(digits, tmp_path):
     assert picture.std() > 0.05
 
 
-def test_ladder(tmp_path):
-    """Bars as long as times are: each decade of them is as far from the next."""
-    from matplotlib.image import imread
-
-    from fastnn.benchmark import comparison
-
+def ladder_group(times):
     def result(seconds):
         return comparison.Result(np.full(3, seconds), 0.0, 0.0, None, 1.0)
 
-    names = {"fused": 0.001, "NumPy": 0.01, "Python loop": 0.1}
-    group = comparison.Group("work", {name: result(seconds) for name, seconds in names.items()}, np.ones(3))
-    plot.save_ladder([group], tmp_path / "ladder.png", note="here")
-    picture = imread(tmp_path / "ladder.png")[..., :3]
-    lengths = []
-    for colour in (plot._FUSED, plot._RUNG):
-        rgb = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        rows = (np.abs(picture - rgb).max(axis=2) < 0.02).sum(axis=1)
-        lengths += sorted(set(rows[rows > 40]))
-    assert len(lengths) >= 3
-    assert lengths[1] - lengths[0] == pytest.approx(lengths[-1] - lengths[1], abs=4)
+    reference = comparison.Reference(np.ones(3), 1.0)
+    return comparison.Group("work", {name: result(seconds) for name, seconds in times.items()}, reference, reference)
+
+
+TIMES = {"fused": 0.001, "NumPy": 0.01, "PyTorch": 0.0125, "Python loop": 0.1}
+
+
+def test_ladder(tmp_path):
+    """A dot for each time, on a logarithmic axis, with the time and the ratio to NumPy beside it."""
+    from matplotlib.image import imread
+
+    figure = plot._ladder([ladder_group(TIMES)], "here")
+    (axes,) = figure.axes
+    line, *dots = axes.lines
+    assert axes.get_xscale() == "log"
+    assert axes.get_title(loc="left") == "Time of work"
+    assert line.get_xdata()[0] == 0.01
+    assert [dot.get_xdata()[0] for dot in dots] == [0.1, 0.0125, 0.01, 0.001]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["Python loop", "PyTorch", "NumPy", "fused"]
+    labels = ["100 ms, 0.100 x NumPy", "12.5 ms, 0.800 x NumPy", "10.0 ms", "1.00 ms, 10.0 x NumPy"]
+    assert [text.get_text() for text in axes.texts] == labels
+    styles = [(dot.get_color(), dot.get_marker()) for dot in dots]
+    assert styles[0] == styles[2]  # engines of fastnn
+    assert [len(set(kind)) for kind in zip(styles[0], styles[1], styles[3], strict=True)] == [3, 3]
+    legend = [text.get_text() for text in figure.legends[0].texts]
+    assert legend == ["fused", "other engines of fastnn", "other libraries", "NumPy, the baseline"]
+    assert "here" in figure.get_supxlabel()
+    plot.save_ladder([ladder_group(TIMES)], tmp_path / "ladder.png")
+    assert imread(tmp_path / "ladder.png").shape[1] == 8 * 150
+
+
+@pytest.mark.parametrize("spread", [1.0, 1.1, 10.0, 1e7])
+def test_labels_stay_inside(spread):
+    """Whatever the times, the labels end before their axes do, and there are ticks."""
+    figure = plot._ladder(
+        [ladder_group({"NumPy": 123e-6, "fused": 123e-6 * spread, "a peer": 122e-6 * spread})] * 2, ""
+    )
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        box = axes.get_window_extent()
+        for text in axes.texts:
+            assert text.get_window_extent().x1 < box.x1
+        low, high = axes.get_xlim()
+        assert any(low <= tick <= high for tick in axes.get_xticks())
+
+
+@pytest.mark.parametrize(
+    ("seconds", "want"), [(1e-6, "1 us"), (0.0002, "200 us"), (1e-3, "1 ms"), (0.02, "20 ms"), (1e3, "1,000 s")]
+)
+def test_ticks(seconds, want):
+    assert plot._tick(seconds * (1.0 - 1e-12)) == want
 
 
 def test_without_matplotlib(tmp_path, monkeypatch):

@@ -83,7 +83,13 @@ def places(group: Group) -> dict[str, int]:
 
 def best_peer(group: Group) -> str | None:
     """The fastest implementation that is no rung of the ladder."""
-    return next((name for name in ranked(group) if name.split(",")[0] not in RUNGS.values()), None)
+    return next((name for name in ranked(group) if rung(name) is None), None)
+
+
+def rung(name: str) -> str | None:
+    """The rung that an implementation is, be it on fewer threads ("fused, 1 thread"); None if it is a peer."""
+    first = name.split(",")[0]
+    return first if first in RUNGS.values() else None
 
 
 def gflops(group: Group, name: str) -> float | None:
