@@ -155,8 +155,8 @@ def explained(kept):
         f"Measured on {kept['date']} at commit {kept['commit']} by `{kept['command']}`: {measured_on(kept)}. "
         f"*x*: how many times as fast as {comparison.BASELINE} or another, the median of {rounds} rounds "
         "(lowest - highest) in which all implementations ran in turns. *GFLOP/s*: 1e9 floating-point operations a "
-        f"second. *of BLAS*, *of peak*: the same as a share of those of {timing.GEMM}, and of {timing.PEAK}, in the "
-        "same rounds. *error*: |got - want| / |want|, want by the NumPy engine in float64. A star: a part was timed, "
+        f"second. *of BLAS*: their share of those of {timing.GEMM}, in the same rounds. *of peak*: their share of "
+        f"those of {timing.PEAK}, in the same rounds. *error*: |got - want| / |want|, want by the NumPy engine in float64. A star: a part was timed, "
         "and scaled to the whole.\n"
     )
 

@@ -149,9 +149,9 @@ def summary(group: Group) -> list[str]:
 
 
 NOTES = (
-    f"x {BASELINE}: how many times as fast as {BASELINE}: the median of the rounds (lowest - highest).",
-    f"of BLAS: GFLOP/s as a share of those of {timing.GEMM}, in the same rounds.",
-    f"of peak: GFLOP/s as a share of those of {timing.PEAK}, in the same rounds.",
+    f"x {BASELINE}: how many times as fast as {BASELINE}, median of the rounds (lowest - highest).",
+    f"of BLAS: share of the GFLOP/s of {timing.GEMM}, in the same rounds.",
+    f"of peak: share of the GFLOP/s of {timing.PEAK}, in the same rounds.",
     "error: |got - want| / |want|, want by the NumPy engine in float64.",
     "*: a part was timed, and scaled to the whole. Equal places: the order changes from run to run.",
 )

@@ -27,7 +27,7 @@ PEAK_STEPS = 2_000_000
 
 # What the two references are, in words.
 GEMM = f"the reference GEMM, a {GEMM_WIDTH} x {GEMM_WIDTH} matrix product by NumPy's BLAS"
-PEAK = "the machine's peak, fused multiply-adds on registers alone by all threads"
+PEAK = "the machine's peak, multiply-adds on registers alone by all threads"
 
 
 def interleave(
