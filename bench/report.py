@@ -156,8 +156,8 @@ def explained(kept):
         f"*x*: how many times as fast as {comparison.BASELINE} or another, the median of {rounds} rounds "
         "(lowest - highest) in which all implementations ran in turns. *GFLOP/s*: 1e9 floating-point operations a "
         f"second. *of BLAS*: their share of those of {timing.GEMM}, in the same rounds. *of peak*: their share of "
-        f"those of {timing.PEAK}, in the same rounds. *error*: |got - want| / |want|, want by the NumPy engine in float64. A star: a part was timed, "
-        "and scaled to the whole.\n"
+        f"those of {timing.PEAK}, in the same rounds. *error*: |got - want| / |want|, want by the NumPy engine in "
+        "float64. A star: a part was timed, and scaled to the whole.\n"
     )
 
 
