@@ -282,7 +282,7 @@ def jax_differences(task):
 
 
 def jax_training(task):
-    """SciPy's L-BFGS-B, as most who have no other optimiser at hand."""
+    """SciPy's L-BFGS-B, as most users without another optimiser at hand choose it."""
     from scipy.optimize import minimize
 
     net = _Jax(task)

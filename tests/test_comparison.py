@@ -1,4 +1,4 @@
-"""What is said of implementations that ran against each other, every number of it by hand."""
+"""What is said of implementations that were timed in turns, every number of it by hand."""
 
 import numpy as np
 import pytest

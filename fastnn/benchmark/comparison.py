@@ -1,4 +1,4 @@
-"""Implementations that ran against each other: ratios, places, and a summary that a person can read."""
+"""Implementations that were timed in turns: ratios, places, and a summary that a person can read."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -35,7 +35,7 @@ class Reference(NamedTuple):
 
 @dataclass(frozen=True)
 class Group:
-    """Implementations that ran against each other, and the references that ran in the same rounds."""
+    """Implementations that were timed in turns, and the references that were timed in the same rounds."""
 
     title: str
     results: dict[str, Result]

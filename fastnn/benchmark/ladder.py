@@ -1,7 +1,7 @@
 """The ladder: the same work by a loop in Python, by that loop compiled, by vectorised NumPy, and fused.
 
 Each engine is a rung of the ladder. A *workload* makes, for a task and an engine, something `Timed`: what
-to call, and how to see that it is right. `measure` lets implementations run against each other, those of
+to call, and how to see that it is right. `measure` times implementations in turns, those of
 other libraries too.
 """
 

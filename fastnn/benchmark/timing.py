@@ -1,4 +1,4 @@
-"""Timing implementations against each other in one process, block by block, and what they ran on."""
+"""Timing implementations in turns in one process, block by block, and what they ran on."""
 
 import os
 import platform
