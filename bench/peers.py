@@ -88,9 +88,9 @@ class _Torch:
         import torch
 
         self.torch, self.task = torch, task
-        self.data = torch.from_numpy(task.problem.X)
+        self.data = torch.tensor(task.problem.X)
         self.targets = torch.nn.functional.one_hot(
-            torch.from_numpy(task.problem.targets.classes), task.problem.sizes[-1]
+            torch.tensor(task.problem.targets.classes), task.problem.sizes[-1]
         ).to(self.data.dtype)
         self.layers = [layer.requires_grad_() for layer in self.layers_of(task.theta)]
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import fastnn
 from fastnn import solvers
@@ -131,11 +132,10 @@ def test_cg_is_fmin_cg():
 
 
 def test_dot_products_do_not_depend_on_blas_threads():
-    threadpoolctl = pytest.importorskip("threadpoolctl")
     a, b = np.random.default_rng(0).standard_normal((2, 10285)).view(solvers._Vector)
     got = set()
     for threads in (1, 2):
-        with threadpoolctl.threadpool_limits(threads, user_api="blas"):
+        with threadpool_limits(threads, user_api="blas"):
             got.add((float(np.dot(a, b)), float(np.linalg.norm(a))))
     assert len(got) == 1
     want = float(np.asarray(a) @ np.asarray(b)), float(np.linalg.norm(np.asarray(a)))

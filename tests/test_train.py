@@ -130,7 +130,6 @@ for options in ({"solver": "cg"}, {"solver": "l-bfgs", "output": "softmax"}):
 
 def test_the_same_bits_however_it_runs():
     """Any number of threads, of the kernels and of BLAS, and another threading layer: the same trained weights."""
-    pytest.importorskip("threadpoolctl")
     got = set()
     for environment in (
         {"NUMBA_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},

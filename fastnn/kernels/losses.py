@@ -1,6 +1,6 @@
 """The losses at the output: their values, their derivatives, and how far they move.
 
-There is a function for each output and kind of target. It takes the output's pre-activations Z of a block,
+There is a function for each output, and kind of target where that matters. It takes the output's pre-activations Z of a block,
 flat with K numbers for an example, turns them into losses (an example's K numbers sum to its loss), and
 writes the derivatives by Z to D.
 """
@@ -23,17 +23,14 @@ def losses_and_deltas(Z, targets, weight, D, output):
     y, T = targets.classes, targets.values.ravel()
     examples = max(len(y), len(targets.values))
     K = len(Z) // examples
-    if len(y) > 0:
-        if output == SOFTMAX:
-            _softmax_of_classes(Z, y, D, K)
-        elif output == IDENTITY:
-            _identity_of_classes(Z, y, D, K)
-        else:
-            _sigmoid_of_classes(Z, y, D, K)
+    if output == IDENTITY:
+        _squared_error(Z, y, T, D, K)
+    elif output == SOFTMAX and len(y) > 0:
+        _softmax_of_classes(Z, y, D, K)
     elif output == SOFTMAX:
         _softmax_of_values(Z, T, D, K)
-    elif output == IDENTITY:
-        _identity_of_values(Z, T, D)
+    elif len(y) > 0:
+        _sigmoid_of_classes(Z, y, D, K)
     else:
         _sigmoid_of_values(Z, T, D)
     for i in range(len(weight)):
@@ -125,23 +122,12 @@ def _softmax_of_values(Z, T, D, K):
 
 
 @inner()
-def _identity_of_classes(Z, y, D, K):
-    """Half the squared distance to 1 in the example's own class and 0 in the others."""
+def _squared_error(Z, y, T, D, K):
+    """Half the squared distance to the targets, or to 1 in the own class and 0 in the others; the delta is the distance."""
     for i in range(len(y)):
         Z[i * K + y[i]] -= like(Z[0], 1.0)
-    _half_squares(Z, D)
-
-
-@inner()
-def _identity_of_values(Z, T, D):
-    """Half the squared distance to t; the delta is the distance."""
-    for i in range(len(Z)):
+    for i in range(len(T)):
         Z[i] -= like(Z[i], T[i])
-    _half_squares(Z, D)
-
-
-@inner()
-def _half_squares(Z, D):
     for i in range(len(Z)):
         D[i] = Z[i]
         Z[i] *= like(Z[i], 0.5) * Z[i]

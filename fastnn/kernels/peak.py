@@ -23,15 +23,15 @@ def _multiply_adds(builder, steps, factors, sums, first):
     real = sums.type.pointee
     vec = Vectors(builder, SHAPE.bytes // SIZE[str(real)], real)
     x, y = (vec.splat(builder.load(vec.at(factors, INDEX(i)))) for i in range(2))
-    places = [vec.at(sums, first, INDEX(i * vec.lanes)) for i in range(SUMS)]
+    pointers = [vec.at(sums, first, INDEX(i * vec.lanes)) for i in range(SUMS)]
     slots = vec.sums(SUMS)
-    for slot, place in zip(slots, places, strict=True):
-        builder.store(vec.load(place), slot)
+    for slot, pointer in zip(slots, pointers, strict=True):
+        builder.store(vec.load(pointer), slot)
     with counted(builder, steps):
         for slot in slots:
             vec.add_product(slot, x, y)
-    for slot, place in zip(slots, places, strict=True):
-        vec.store(builder.load(slot), place)
+    for slot, pointer in zip(slots, pointers, strict=True):
+        vec.store(builder.load(slot), pointer)
 
 
 @intrinsic
