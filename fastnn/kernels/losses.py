@@ -1,8 +1,8 @@
 """The losses at the output: their values, their derivatives, and how far they move.
 
-There is a function for each output, and kind of target where that matters. It takes the output's pre-activations Z of a block,
-flat with K numbers for an example, turns them into losses (an example's K numbers sum to its loss), and
-writes the derivatives by Z to D.
+There is a function for each output, and for each kind of target where that matters. It takes the output's
+pre-activations Z of a block, flat with K numbers for an example, turns them into losses (an example's K
+numbers sum to its loss), and writes the derivatives by Z to D.
 """
 
 import math
@@ -123,7 +123,7 @@ def _softmax_of_values(Z, T, D, K):
 
 @inner()
 def _squared_error(Z, y, T, D, K):
-    """Half the squared distance to the targets, or to 1 in the own class and 0 in the others; the delta is the distance."""
+    """Half the square of z - t, which is the delta; a class is 1 there and 0 elsewhere."""
     for i in range(len(y)):
         Z[i * K + y[i]] -= like(Z[0], 1.0)
     for i in range(len(T)):
