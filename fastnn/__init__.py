@@ -3,15 +3,15 @@
 Letters, the same everywhere:
 
     m  examples                      X  (m, n) inputs, one example a row
-    n  inputs                        y  (m,) class indices 0..K-1
-    K  classes                       s  layer sizes (n, hidden..., K), in code `sizes`
+    n  inputs                        y  (m,) class indices 0..K-1, or (m, K) numbers
+    K  classes, outputs              s  layer sizes (n, hidden..., K), in code `sizes`
     L  weight layers, len(s) - 1     P  number of parameters
 
 weights  a tuple of L matrices; weights[l] is (s[l+1], s[l] + 1), and its column 0 multiplies
          the constant 1 (the bias, never regularised)
 theta    all weights as one flat vector, each matrix raveled in C order, first layer first
-cost     the mean over examples of the summed cross-entropy of K sigmoid outputs, plus
-         lmbda/(2m) times the sum of squared weights without the biases
+cost     the mean over examples of the loss, plus lmbda/(2m) times the sum of squared weights
+         without the biases; the loss of K sigmoid outputs is their summed cross-entropy
 
 A gradient is called `d` + the name of what it belongs to. Importing this package loads neither
 numba nor scipy; a name is loaded when it is first used.

@@ -19,7 +19,7 @@ def run_pytest(*arguments, **environment):
     folder = jit.cache_folder()
     kept = {"FASTNN_CACHE": str(folder.parent) if folder else "0"}  # it would compile everything anew otherwise
     return subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", *arguments],
         cwd=ROOT, env=os.environ | kept | environment, capture_output=True, text=True,
     )  # fmt: skip
 

@@ -122,6 +122,8 @@ def test_bench(here, capsys, monkeypatch):
     monkeypatch.setattr(ladder, "ROUNDS", 1)
     monkeypatch.setattr(ladder, "CHECK_SECONDS", 1e9)
     monkeypatch.setattr(ladder, "TRAINING_SECONDS", 1e9)
+    monkeypatch.setattr(timing, "REST", 0.0)
+    monkeypatch.setattr(timing, "BLOCK", 1e-3)
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")  # too late for NumPy, which is loaded
     assert main(["bench", "--data", "data.npz", "--hidden", "3,2"]) == 0
     out = capsys.readouterr().out
@@ -232,5 +234,7 @@ def test_interrupt(here, capsys, monkeypatch):
 
 
 def test_as_a_module():
-    run = subprocess.run([sys.executable, "-m", "fastnn", "--version"], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-P", "-m", "fastnn", "--version"], capture_output=True, text=True, check=True
+    )
     assert run.stdout == f"fastnn {fastnn.__version__}\n"

@@ -120,7 +120,7 @@ def test_no_store_through_a_tuple_in_a_parallel_function():
 
 
 def run(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_import_is_light():

@@ -53,13 +53,16 @@ print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 @pytest.mark.parametrize("layer", ["default", "workqueue"])
 def test_forked_child(layer):
     environment = os.environ | {"NUMBA_THREADING_LAYER": layer, "PYTHONWARNINGS": "ignore"}
-    done = subprocess.run([sys.executable, "-c", FORKED], env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", FORKED], env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.stdout == "0\n", done.stderr
 
 
 def in_process(code, **environment):
+    """Its output. -P: the package that is tested here, whose kernels are in the cache, not one in this folder."""
     return subprocess.run(
-        [sys.executable, "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-c", code], env=os.environ | environment, capture_output=True, text=True, check=True
     )
 
 
@@ -127,7 +130,7 @@ def test_many_cold_processes(tmp_path):
     """They fill one empty cache at the same time, and all give the right answer."""
     environment = os.environ | {"FASTNN_CACHE": str(tmp_path)}
     processes = [
-        subprocess.Popen([sys.executable, "-c", RUN_LOOP], env=environment, stdout=subprocess.PIPE, text=True)
+        subprocess.Popen([sys.executable, "-P", "-c", RUN_LOOP], env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(6)
     ]
     assert [process.communicate(timeout=300)[0] for process in processes] == ["0.5\n"] * 6

@@ -91,6 +91,8 @@ def test_measure_scales_and_separates_the_first_call(monkeypatch):
 def test_measure_all(monkeypatch):
     monkeypatch.setattr(ladder, "examples_checked", lambda task: 30)
     monkeypatch.setattr(ladder, "TRAINING_SECONDS", np.inf)
+    monkeypatch.setattr(timing, "REST", 0.0)
+    monkeypatch.setattr(timing, "BLOCK", 1e-3)
     steps = []
     groups = ladder.measure_all(SMALL, lambda what, done: steps.append((what, done)))
     assert sum(done for _, done in steps) == ladder.STEPS

@@ -15,7 +15,6 @@ from .conftest import random_case
 CASE = random_case((6, 4, 3), 30)
 WEIGHT = np.arange(30.0)
 DATA = CASE.weights, CASE.X, CASE.y
-MODEL = fastnn.train(CASE.X, CASE.y, 4, maxiter=2)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +49,7 @@ def test_every_value_is_looked_at_once(call, values, monkeypatch):
 
 
 def test_predicting_looks_once(monkeypatch):
+    model = fastnn.train(CASE.X, CASE.y, 4, maxiter=2)
     names = []
     look = validation._numbers
     monkeypatch.setattr(
@@ -57,7 +57,7 @@ def test_predicting_looks_once(monkeypatch):
         "_numbers",
         lambda value, name, *rest, **more: names.append(name) or look(value, name, *rest, **more),
     )
-    MODEL.predict(CASE.X)
+    model.predict(CASE.X)
     assert names.count("X") == 1
 
 

@@ -88,10 +88,12 @@ def test_other_machines(cpu, features, width, tmp_path):
         "FASTNN_CACHE": str(tmp_path),
     }
     code = "from fastnn.kernels.tiles import SHAPE; print(SHAPE.bytes)"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
     assert done.stdout == f"{width}\n"
     folder = Path(__file__).parent
-    command = [sys.executable, "-m", "pytest", "-q", "-k", "strip or catalogue or float32_data and fused"]
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-k", "strip or (catalogue or float32_data) and fused"]
     files = [folder / "test_tiles.py", folder / "test_engines.py", folder / "test_family.py"]
     done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, cwd=folder.parent)
     assert done.returncode == 0, done.stdout

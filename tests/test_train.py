@@ -137,7 +137,11 @@ def test_the_same_bits_however_it_runs():
         {"NUMBA_NUM_THREADS": "3", "NUMBA_THREADING_LAYER": "workqueue"},
     ):
         done = subprocess.run(
-            [sys.executable, "-c", TRAINED], env=os.environ | environment, capture_output=True, text=True, check=True
+            [sys.executable, "-P", "-c", TRAINED],
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         got.add(done.stdout)
     assert len(got) == 1

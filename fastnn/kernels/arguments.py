@@ -21,7 +21,10 @@ CLASS_OUTPUTS = ("sigmoid", "softmax")
 
 
 class Targets(NamedTuple):
-    """What the outputs of m examples should be: a class for each, or K numbers; the other array is empty."""
+    """What the outputs of m examples should be: a class for each, or K numbers.
+
+    The other array is empty, so that one compiled kernel serves both.
+    """
 
     classes: np.ndarray  # (m,) int64, 0..K-1: 1 for this output, 0 for the others
     values: np.ndarray  # (m, K) float64
