@@ -44,7 +44,7 @@ TEAMS = 32
 # What |up| + |down| may be for log1p's polynomial to serve: it needs (up - down)/(1 + down) >= -0.29.
 SMALL = 0.22
 
-# The rows of `Workspace.lines`.
+# The rows of `Workspace.lines`; a side's is UP or UP_SHIFT, and the one after it.
 X_LINE, WEIGHT, UP, DOWN, UP_SHIFT, DOWN_SHIFT, LOSS, SIZE = range(8)
 
 
@@ -122,13 +122,13 @@ def _gather(net, data, layer, count, work):
 
 
 @inner(EXACT)
-def _propagate(net, layer, row, count, units):
+def _propagate(net, layer, row, count, d, p, q):
     """Unit `row` of that layer has moved by d[its place], a pre-activation: fill d of all that moves above.
 
     Of the outputs d stays that of their pre-activations; those that moved are first .. last - 1.
     Returns (first, last), and how many units have passed a kink on the way.
     """
-    theta, layers, d, p, q = net.theta, net.layers, units[0], units[1], units[2]
+    theta, layers = net.theta, net.layers
     kinks, first, last = 0, row, row + 1
     for l in range(layer, len(layers) - 1):
         below, above = layers[l, BEFORE], layers[l + 1, BEFORE]
@@ -146,17 +146,6 @@ def _propagate(net, layer, row, count, units):
                     dr[i] += wj * dj[i]
         first, last = 0, layers[l + 1, UNITS]
     return (first, last), kinks
-
-
-@inner(EXACT)
-def _move_losses(net, data, moved, sign, count, work):
-    """How the chosen examples' losses have moved: UP or DOWN, by the sign, and its shift where there is one."""
-    last = len(net.layers) - 1
-    outputs, code, own = net.layers[last, BEFORE], net.layers[last, ACTIVATION], work.own[:count]
-    up = sign > 0.0
-    loss_ratios(work.units, outputs, own, moved, code, work.lines[UP if up else DOWN, :count])
-    if has_shift(data, code):
-        loss_shifts(work.units, outputs, own, moved, code, work.lines[UP_SHIFT if up else DOWN_SHIFT, :count])
 
 
 @inner(EXACT)
@@ -200,18 +189,23 @@ def _column_block(net, data, examples, step, parameters, work, found):
     if count == 0:
         return
     _gather(net, data, layer, count, work)
-    x = work.lines[X_LINE]
-    shifts = has_shift(data, net.layers[len(net.layers) - 1, ACTIVATION])
+    d, p, q, lines, own = work.units[0], work.units[1], work.units[2], work.lines, work.own[:count]
+    outputs, code = net.layers[len(net.layers) - 1, BEFORE], net.layers[len(net.layers) - 1, ACTIVATION]
+    x, shifts = lines[X_LINE], has_shift(data, code)
     for number in range(len(parameters)):
         row = parameters[number, 1]
-        d = work.units[0, net.layers[layer, BEFORE] + row]
-        for sign in (1.0, -1.0):
+        unit = d[net.layers[layer, BEFORE] + row]
+        for side in range(2):
+            distance = step if side == 0 else -step
             for i in range(count):
-                d[i] = sign * step * x[i]
-            moved, kinks = _propagate(net, layer, row, count, work.units)
-            _move_losses(net, data, moved, sign, count, work)
+                unit[i] = distance * x[i]
+            moved, kinks = _propagate(net, layer, row, count, d, p, q)
+            loss_ratios(d[outputs:], p[outputs:], own, moved, code, lines[UP + side, :count])
+            if shifts:
+                shift = lines[UP_SHIFT + side, :count]
+                loss_shifts(d[outputs:], p[outputs:], q[outputs:], own, moved, code, shift)
             found.kinks[number] += kinks
-        total, size = _sum(work.lines, count, shifts)
+        total, size = _sum(lines, count, shifts)
         found.values[number] += total
         found.sizes[number] += size
 
@@ -311,13 +305,13 @@ def pre_activations(theta, layers, X):
 
 
 @inner(EXACT)
-def _move_all(net, step, direction, count, a, units):
+def _move_all(net, step, direction, count, a, d, p, q):
     """All parameters have moved by step * direction: fill d of every unit; returns how many have passed a kink.
 
     a (n + units, examples) are the inputs and activations before the move. Of the outputs d stays
     that of their pre-activations.
     """
-    theta, layers, d, p, q = net.theta, net.layers, units[0], units[1], units[2]
+    theta, layers = net.theta, net.layers
     n, kinks, below, parameter = layers[0, INPUTS], 0, 0, 0
     for l in range(len(layers)):
         for j in range(layers[l, BEFORE], layers[l, BEFORE] + layers[l, UNITS]):
@@ -355,14 +349,19 @@ def _direction_block(net, data, examples, step, directions, work, a, found):
         for j in range(layers[l, BEFORE], layers[l, BEFORE] + layers[l, UNITS]):
             for i in range(count):
                 a[n + j, i] = activation(data.Z[j, chosen[i]], layers[l, ACTIVATION])
-    last = len(layers) - 1
-    shifts, every = has_shift(data, layers[last, ACTIVATION]), (0, layers[last, UNITS])
+    d, p, q, lines, own = work.units[0], work.units[1], work.units[2], work.lines, work.own[:count]
+    outputs, code = layers[len(layers) - 1, BEFORE], layers[len(layers) - 1, ACTIVATION]
+    every, shifts = (0, layers[len(layers) - 1, UNITS]), has_shift(data, code)
     for v in range(len(directions)):
         found.kinks[v] = 0
-        for sign in (1.0, -1.0):
-            found.kinks[v] += _move_all(net, sign * step, directions[v], count, a, work.units)
-            _move_losses(net, data, every, sign, count, work)
-        found.values[v], found.sizes[v] = _sum(work.lines, count, shifts)
+        for side in range(2):
+            distance = step if side == 0 else -step
+            found.kinks[v] += _move_all(net, distance, directions[v], count, a, d, p, q)
+            loss_ratios(d[outputs:], p[outputs:], own, every, code, lines[UP + side, :count])
+            if shifts:
+                shift = lines[UP_SHIFT + side, :count]
+                loss_shifts(d[outputs:], p[outputs:], q[outputs:], own, every, code, shift)
+        found.values[v], found.sizes[v] = _sum(lines, count, shifts)
 
 
 @partial(batch, fastmath=EXACT)

@@ -156,7 +156,8 @@ def has_shift(targets, output):
 def before_loss_move(Z, chosen, targets, output, own, p, q, weight):
     """For the chosen examples: own class; p (K, chosen) sigmoid(s), softmax or z - t; q (K, chosen) the targets.
 
-    weight (chosen,) *= the sum to which a distribution was scaled.
+    Where s is -z, p is minus sigmoid(s). q is filled only if there are shifts. weight (chosen,) *= the sum
+    to which a distribution was scaled.
     """
     y, T, K = targets.classes, targets.values, len(p)
     for i in range(len(chosen)):
@@ -164,16 +165,23 @@ def before_loss_move(Z, chosen, targets, output, own, p, q, weight):
     for k in range(K):
         for i in range(len(chosen)):
             p[k, i] = Z[k, chosen[i]]
-            q[k, i] = (1.0 if own[i] == k else 0.0) if len(y) > 0 else T[chosen[i], k]
+    if has_shift(targets, output):
+        for k in range(K):
+            for i in range(len(chosen)):
+                q[k, i] = T[chosen[i], k] if len(T) > 0 else (1.0 if own[i] == k else 0.0)
     if output == SOFTMAX:
-        if len(y) == 0:
+        if len(T) > 0:
             _scale_distributions(own, q, weight)
         _softmax_columns(p, len(chosen))
+    elif output == IDENTITY:
+        for k in range(K):
+            for i in range(len(chosen)):
+                p[k, i] -= q[k, i]
     else:
         for k in range(K):
             for i in range(len(chosen)):
-                t = q[k, i]
-                p[k, i] = p[k, i] - t if output == IDENTITY else sigmoid(-p[k, i] if t > 0.5 else p[k, i])
+                negative = q[k, i] > 0.5 if len(T) > 0 else own[i] == k
+                p[k, i] = -sigmoid(-p[k, i]) if negative else sigmoid(p[k, i])
 
 
 @inner(EXACT)
@@ -204,12 +212,9 @@ def _scale_distributions(own, q, weight):
 
 
 @inner(EXACT)
-def loss_ratios(units, outputs, own, moved, output, r):
-    """r of the formulas above, when outputs moved[0] .. moved[1] - 1 move by d.
-
-    units (3, all units, block) are d, p and q, of the outputs from row `outputs` on.
-    """
-    d, p, q, first, last = units[0, outputs:], units[1, outputs:], units[2, outputs:], moved[0], moved[1]
+def loss_ratios(d, p, own, moved, output, r):
+    """r of the formulas above, when outputs moved[0] .. moved[1] - 1 move by d; d and p are (K, examples)."""
+    first, last = moved
     for i in range(len(r)):
         r[i] = 0.0
     if output == SOFTMAX:
@@ -220,16 +225,16 @@ def loss_ratios(units, outputs, own, moved, output, r):
                 r[i] += p[k, i] * expm1(move - own_move)  # 0 for the own class
     elif output != IDENTITY:
         for k in range(first, last):
-            dk, pk, qk = d[k], p[k], q[k]
+            dk, pk = d[k], p[k]
             for i in range(len(r)):
-                more = pk[i] * expm1(-dk[i] if qk[i] > 0.5 else dk[i])
+                more = abs(pk[i]) * expm1(-dk[i] if pk[i] < 0.0 else dk[i])
                 r[i] += more + more * r[i]
 
 
 @inner(EXACT)
-def loss_shifts(units, outputs, own, moved, output, shift):
+def loss_shifts(d, p, q, own, moved, output, shift):
     """shift of the formulas above, likewise."""
-    d, p, q, first, last = units[0, outputs:], units[1, outputs:], units[2, outputs:], moved[0], moved[1]
+    first, last = moved
     for i in range(len(shift)):
         shift[i] = 0.0
     if output == SOFTMAX:
