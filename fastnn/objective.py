@@ -1,4 +1,4 @@
-"""theta -> cost and gradient: the engine's sums over the examples, made the regularised mean; each point once."""
+"""theta -> cost and gradient: adds an engine's sums over parts, makes the mean; keeps the last point."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -8,7 +8,7 @@ from . import check, network, objective
 def warmup() -> None:
     """Compile every kernel now, or read it from the cache, instead of at its first use.
 
-    For the build of a container image, or before timing. Half a minute at first, then about a
+    For the build of a container image, or before timing. A minute at first (2 cores), then about a
     second; `FASTNN_CACHE` says where the compiled kernels are kept.
     """
     weights = network.init_weights((2, 2, 2))

@@ -1,7 +1,7 @@
 """The per-example loop of the exercise in Python, NumPy for the vectors of one example. Engine "python".
 
-A typical solution of the exercise works like this, example by example. It is about a hundred times slower
-than the same loop in tiles. Nothing is compiled.
+A typical solution of the exercise works like this, example by example. It is some 80 times slower
+than the same loop in tiles (5,000 x 400-25-10). Nothing is compiled.
 """
 
 import numpy as np
