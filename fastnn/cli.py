@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import __version__
-from .validation import Array
 
 if TYPE_CHECKING:
     from .benchmark.ladder import Task
+    from .files import Examples
+
+# How many classes are listed with their counts.
+_SHOWN = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +39,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     data = argparse.ArgumentParser(add_help=False)
     data.add_argument(
-        "--data", metavar="FILE", help=".mat or .npz with X and y, or .csv, label last (default: the shipped digits)"
+        "--data",
+        metavar="FILE",
+        help=".mat or .npz with X and y, or a table, .csv or .tsv, also .gz (default: the shipped digits)",
+    )
+    table = data.add_argument_group("tables", "what is said here is not looked for in the file")
+    table.add_argument(
+        "--header", action=argparse.BooleanOptionalAction, help="the first row holds names, or none (default: found)"
+    )
+    table.add_argument(
+        "--delimiter", type=_delimiter, metavar="CHAR", help="what fields are split at, \\t for a tab (default: found)"
+    )
+    table.add_argument("--encoding", help="as cp1252 (default: what the byte order mark says, or utf-8)")
+    table.add_argument(
+        "--label", type=_label, metavar="COLUMN", help="of the labels: its name, or its position from 0 (default: last)"
     )
     start = argparse.ArgumentParser(add_help=False)
     start.add_argument(
@@ -117,7 +133,8 @@ def _train(options: argparse.Namespace) -> int:
     out = options.out
     files.check_format(out, "--out")
     _folder(out)
-    X, y = _examples(options)
+    examples = _examples(options)
+    X, y = examples.X, examples.y
     model = train(
         X,
         y,
@@ -133,6 +150,12 @@ def _train(options: argparse.Namespace) -> int:
     )
     model.save(out)
     outcome = model.outcome
+    classes, counts = np.unique(y, return_counts=True)
+    shown = [f"{label} ({count:,})" for label, count in zip(classes[:_SHOWN], counts, strict=False)]
+    more = f" and {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else ""
+    layout = f", {examples.layout}" if examples.layout else ""
+    print(f"data         {options.data or 'the digits'}: {len(X):,} examples of {X.shape[1]} inputs{layout}")
+    print(f"classes      {', '.join(shown)}{more}")
     print(f"network      {'-'.join(map(str, model.sizes))}, lmbda {model.lmbda:g}, on {len(X):,} examples")
     print(f"cost         {outcome.cost:.6f}")
     print(f"accuracy     {100 * model.score(X, y):.2f} %")
@@ -145,19 +168,17 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from . import digits, files
     from .model import load
 
     model = load(options.model)
-    y: Array | None
-    if options.data:
-        X, y = files.read_examples(options.data, model.sizes[0])
-    else:
-        X, y = digits.load_digits()
-    for label in model.predict(X):
+    examples = _examples(options, model.sizes[0])
+    for label in model.predict(examples.X):
         print(label)
-    if y is not None:
-        print(f"accuracy {100 * model.score(X, y):.2f} % of {len(X):,} examples", file=sys.stderr)
+    if examples.y is not None:
+        print(
+            f"accuracy {100 * model.score(examples.X, examples.y):.2f} % of {len(examples.X):,} examples",
+            file=sys.stderr,
+        )
     return 0
 
 
@@ -168,7 +189,8 @@ def _check(options: argparse.Namespace) -> int:
 
     if options.model and options.weights:
         raise ValueError("--model and --weights are both given; one of them is wanted")
-    X, y = _examples(options)
+    examples = _examples(options)
+    X, y = examples.X, examples.y
     lmbda, activation, output = options.lmbda, options.activation, options.output
     if options.model:
         model = load(options.model)
@@ -208,7 +230,7 @@ def _show(options: argparse.Namespace) -> int:
         images = load(options.model).weights[0][:, 1:]
         out = options.out or Path("hidden-units.png")
     else:
-        X, _ = _examples(options)
+        X = _examples(options).X
         some = validation.seed(options.seed).permutation(len(X))[:100]
         images = X[some]
         out = options.out or Path("digits.png")
@@ -266,7 +288,8 @@ def _bench_task(options: argparse.Namespace) -> tuple["Task", str]:
             raise ValueError(f"--sizes ends in {sizes[-1]}; at least two classes are wanted")
         m = m or min(5_000, ladder.examples_within_limit(sizes))
         return ladder.random_task(m, sizes, lmbda=lmbda), ""
-    X, y = _examples(options)
+    examples = _examples(options)
+    X, y = examples.X, examples.y
     classes, indices = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"--data holds one label only, {classes[0]!r}; at least two classes are wanted")
@@ -292,10 +315,17 @@ def _info(options: argparse.Namespace) -> int:
     return 0
 
 
-def _examples(options: argparse.Namespace) -> tuple[Array, Array]:
+def _examples(options: argparse.Namespace, n: int | None = None) -> "Examples":
+    """The user's, with a line on standard error about each doubt; or the shipped digits."""
     from . import digits, files
 
-    return files.read_data(options.data) if options.data else digits.load_digits()
+    if not options.data:
+        return files.Examples(*digits.load_digits())
+    table = {name: getattr(options, name) for name in ("header", "delimiter", "encoding", "label")}
+    examples = files.read_examples(options.data, n, **table)
+    for note in examples.notes:
+        print(f"fastnn {options.command}: --data {options.data}: {note}", file=sys.stderr)
+    return examples
 
 
 def _folder(out: Path) -> None:
@@ -312,3 +342,16 @@ def _layers(text: str) -> tuple[int, ...]:
     if not sizes or min(sizes) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}; positive integers with commas between them, as 64,32, are wanted")
     return sizes
+
+
+def _delimiter(text: str) -> str:
+    """As it is, but for a tab, which is hard to type in a shell."""
+    return "\t" if text == "\\t" else text
+
+
+def _label(text: str) -> str | int:
+    """A position if it is an integer, else a name."""
+    try:
+        return int(text)
+    except ValueError:
+        return text

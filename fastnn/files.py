@@ -1,67 +1,133 @@
 """Users' files: examples, weights and arrays; writing a file whole or not at all."""
 
-import csv
 import os
 import tempfile
+import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from . import validation
+from . import matlab, tables, validation
 from .network import Weights
 from .validation import Array
 
 
-def read_data(path: str | os.PathLike[str]) -> tuple[Array, Array]:
+class Examples(NamedTuple):
+    """What a file of examples holds.
+
+    Attributes
+    ----------
+    X : array (m, n)
+    y : array (m,), or None where labels may be missing
+    names : tuple of str, or None
+        Of the inputs, from a table's header.
+    layout : str
+        How a table was read, in a few words.
+    notes : sequence of str
+        What to know before trusting a table.
+    """
+
+    X: Array
+    y: Any
+    names: tuple[str, ...] | None = None
+    layout: str = ""
+    notes: Sequence[str] = ()
+
+
+def read_data(
+    path: str | os.PathLike[str],
+    *,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    label: str | int | None = None,
+) -> tuple[Array, Array]:
     """Examples and labels from a file.
 
     Parameters
     ----------
     path : str or path
-        `.mat` or `.npz` with the arrays X (m, n) and y (m labels), or `.csv` with an example a
-        row, the label last, and at most one header line. A .mat file must come from a source
-        that you trust: SciPy's reader is not hardened.
+        `.mat` or `.npz` with the arrays X (m, n) and y (m labels); or a table, `.csv` or `.tsv`, either also `.gz`,
+        with an example a row and its label in one column. A .mat file must come from a source that you trust: SciPy's
+        reader is not hardened. MATLAB's version 7.3 needs h5py.
+    header : bool, optional
+        Whether the table's first row holds names. Default: if it has text among the inputs, or behind numbers a label
+        that no other row has, where these are 0, 1, 2, ... or all other labels are numbers. A first row of numbers
+        only is an example.
+    delimiter : str, optional
+        What fields are split at. Default: the comma, semicolon, tab or bar that makes most of the file numbers. With
+        any but the comma numbers may have decimal commas.
+    encoding : str, optional
+        Default: what the file's byte order mark says, else UTF-8.
+    label : str or int, optional
+        The label's column, by name or by position from 0, or from -1 backwards. Default: the last one.
 
     Returns
     -------
-    X : float64 array (m, n)
+    X : float64 or float32 array (m, n)
+        float32 only from .mat and .npz.
     y : array (m,)
-        The labels as they stand in the file.
+        The labels as they stand in the file. Integers are int64, MATLAB's logical is bool, its cells of text are text.
+        Those of a table are text, unless every one is written as Python writes that integer or float.
 
     Raises
     ------
-    ValueError
-        If the file does not hold that.
+    ValueError, TypeError
+        If the file does not hold that; of a table it names the row.
     OSError
         If it cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        If a column of a table has no name, the same value in every row or the row's number, and if its first row is
+        taken for an example but may be a header.
     """
-    X, y = _read(_path(path))
+    examples = read_examples(path, header=header, delimiter=delimiter, encoding=encoding, label=label)
+    for note in examples.notes:
+        warnings.warn(f"path is {str(path)!r}: {note}", UserWarning, stacklevel=2)
+    return examples.X, examples.y
+
+
+def read_examples(
+    path: str | os.PathLike[str],
+    n: int | None = None,
+    *,
+    header: bool | None = None,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    label: str | int | None = None,
+) -> Examples:
+    """What `read_data` reads, and what is known beside it.
+
+    Where n inputs are wanted, the array y may be missing; or a table's labels, if it has n columns and `label` is None.
+    """
+    path = _path(path)
+    options = tables.checked(header, delimiter, encoding, label)
+    if _suffix(path) in TABLES:
+        table = tables.read(path, options, n)
+        return Examples(validation.inputs(table.X, n), table.y, table.names, table.layout, table.notes)
+    given = [name for name, value in options._asdict().items() if value is not None]
+    if given:
+        raise ValueError(f"{given[0]} is given, but {str(path)!r} is no table; a file in {', '.join(TABLES)} is wanted")
+    arrays = read_arrays(path)
+    if "X" not in arrays:
+        raise ValueError(f"path is {str(path)!r}, which holds {_names(arrays)}; arrays X and y are wanted")
+    X = validation.inputs(arrays["X"], n)
+    y = arrays.get("y")
     if y is None:
-        raise ValueError(f"path is {str(path)!r}, which holds no y; arrays X and y are wanted")
-    return X, y
-
-
-def read_examples(path: str | os.PathLike[str], n: int) -> tuple[Array, Array | None]:
-    """Examples with n inputs, and their labels if the file has any: y, or a column after n."""
-    return _read(_path(path), n)
-
-
-def _read(path: Path, n: int | None = None) -> tuple[Array, Array | None]:
-    """X, and y or None; with n given, a .csv of n columns has no labels."""
-    if path.suffix in TABLES:
-        X, y = TABLES[path.suffix](path, n)
-    else:
-        arrays = read_arrays(path)
-        if "X" not in arrays:
-            raise ValueError(f"path is {str(path)!r}, which holds {_names(arrays)}; arrays X and y are wanted")
-        X, y = arrays["X"], arrays.get("y")
-    X = validation.inputs(X, n)
-    if y is None:
-        return X, None
-    return X, validation.labels(y.ravel() if 1 in y.shape else y, len(X))
+        if n is None:
+            raise ValueError(f"path is {str(path)!r}, which holds no y; arrays X and y are wanted")
+        return Examples(X, None)
+    y = validation.labels(y.ravel() if 1 in y.shape else y, len(X))
+    if y.dtype.kind in "iu":
+        if y.max() > np.iinfo(np.int64).max:
+            raise ValueError(f"path is {str(path)!r}, whose y holds {y.max()}; integers that fit 64 bits are wanted")
+        y = y.astype(np.int64)
+    return Examples(X, y)
 
 
 def read_weights(path: str | os.PathLike[str]) -> Weights:
@@ -103,38 +169,32 @@ def weights_in(arrays: dict[str, Array], path: Path) -> Weights:
 
 def read_arrays(path: Path) -> dict[str, Array]:
     """All arrays of a file of one of the FORMATS; nothing in it is ever executed."""
-    if path.suffix not in FORMATS:
+    suffix = _suffix(path)
+    if suffix not in FORMATS:
         want = f"{', '.join(FORMATS)} or, for data, {', '.join(TABLES)}"
         raise ValueError(f"path is {str(path)!r}; a file that ends in {want} is wanted")
     with open(path, "rb") as file:
         try:
-            return FORMATS[path.suffix].read(file)
+            arrays = FORMATS[suffix].read(file)
         except Exception as error:  # the readers raise whatever a damaged file leads them to
-            raise ValueError(f"path is {str(path)!r}, which cannot be read as {path.suffix}: {error}") from None
+            raise ValueError(f"path is {str(path)!r}, which cannot be read as {suffix}: {error}") from None
+    sparse = [name for name, value in arrays.items() if hasattr(value, "toarray")]
+    if sparse or {"format", "shape", "data"} <= set(arrays):  # in .npz, what scipy.sparse.save_npz writes
+        what = sparse[0] if sparse else "matrix"
+        raise ValueError(f"path is {str(path)!r}, whose {what} is sparse; dense arrays are wanted")
+    return arrays
 
 
 def write_arrays(path: Path, arrays: dict[str, Array]) -> None:
     """A file of that format with these arrays, all of it or nothing."""
     check_format(path, "path")
-    write_atomically(path, lambda file: FORMATS[path.suffix].write(file, arrays))
+    write_atomically(path, lambda file: FORMATS[_suffix(path)].write(file, arrays))
 
 
 def check_format(path: Path, name: str) -> None:
     """Raise ValueError if arrays cannot be written to a file of that name."""
-    if path.suffix not in FORMATS:
+    if _suffix(path) not in FORMATS:
         raise ValueError(f"{name} is {str(path)!r}; a name that ends in {' or '.join(FORMATS)} is wanted")
-
-
-def _read_mat(file: IO[bytes]) -> dict[str, Array]:
-    from scipy.io import loadmat
-
-    return {name: value for name, value in loadmat(file).items() if isinstance(value, np.ndarray)}
-
-
-def _write_mat(file: IO[bytes], arrays: dict[str, Array]) -> None:
-    from scipy.io import savemat
-
-    savemat(file, arrays)
 
 
 def _read_npz(file: IO[bytes]) -> dict[str, Array]:
@@ -159,44 +219,6 @@ def _write_npz(file: IO[bytes], arrays: dict[str, Array]) -> None:
     np.savez(file, allow_pickle=False, **arrays)
 
 
-def _read_csv(path: Path, n: int | None) -> tuple[Array, Array | None]:
-    """Numbers, and the label last unless there are n columns; a first line of other things is a header."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [[field.strip() for field in row] for row in csv.reader(file) if row]
-    columns = len(rows[0]) if rows else 0
-    inputs = columns if columns == n else columns - 1
-    first = 1
-    if rows and not _is_numbers(rows[0][:inputs]):
-        rows, first = rows[1:], 2
-    if not rows or inputs < 1:
-        raise ValueError(f"path is {str(path)!r}, which holds no rows of numbers with a label behind them")
-    for line, row in enumerate(rows, first):
-        if len(row) != columns or not _is_numbers(row[:inputs]):
-            raise ValueError(
-                f"path is {str(path)!r}, whose row {line} is not {inputs} numbers with a label behind them"
-            )
-    X = np.array([row[:inputs] for row in rows], dtype=np.float64)
-    return X, _labels([row[-1] for row in rows]) if inputs < columns else None
-
-
-def _labels(fields: list[str]) -> Array:
-    """Integers if all are, else numbers if all are, else text."""
-    for kind in (np.int64, np.float64):
-        try:
-            return np.array(fields).astype(kind)
-        except ValueError:
-            continue
-    return np.array(fields)
-
-
-def _is_numbers(fields: list[str]) -> bool:
-    try:
-        np.array(fields, dtype=np.float64)
-    except ValueError:
-        return False
-    return True
-
-
 class Format(NamedTuple):
     """How arrays are read from an open file, and written to one."""
 
@@ -204,9 +226,14 @@ class Format(NamedTuple):
     write: Callable[[IO[bytes], dict[str, Array]], None]
 
 
-# By suffix: files of named arrays, for data, weights and models; and tables of examples, for data only.
-FORMATS = {".npz": Format(_read_npz, _write_npz), ".mat": Format(_read_mat, _write_mat)}
-TABLES = {".csv": _read_csv}
+# By suffix: files of named arrays, for data, weights and models; and tables of examples (`tables.read`), for data only.
+FORMATS = {".npz": Format(_read_npz, _write_npz), ".mat": Format(matlab.read, matlab.write)}
+TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+
+
+def _suffix(path: Path) -> str:
+    """In small letters; .gz with the one before it."""
+    return "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:]).lower()
 
 
 def _path(path: Any) -> Path:

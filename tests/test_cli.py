@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +33,48 @@ def test_main_job(here, capsys):
     model = fastnn.load("fastnn-model.npz")
     assert f"accuracy     {100 * model.score(*fastnn.load_digits()):.2f} %" in out
     assert f"cost         {model.outcome.cost:.6f}" in out
+
+
+def test_what_was_taken_from_a_file_is_printed(here, capsys):
+    rows = ["5.1,3.5,04", "4.9,3.0,4", "7.0,3.2,04", "6.4,3.2,04"]
+    Path("a.csv").write_text("\n".join(["width,height,kind", *rows]))
+    Path("b.csv").write_text("\n".join(row.replace(",", ";").replace(".", ",") for row in rows))
+    Path("c.csv").write_text("\n".join(f"{label},{row}" for label, row in zip("xyxy", rows, strict=True)))
+    Path("d.csv").write_text("\n".join(["0,1,2", *(row.replace("04", "4") for row in rows)]))
+    for options, taken, classes in [
+        ("a.csv", "2 inputs, header yes, split at ',', labels from column 3 ('kind')", "04 (3), 4 (1)"),
+        (
+            "a.csv --label width",
+            "2 inputs, header yes, split at ',', labels from column 1 ('width')",
+            "4.9 (1), 5.1 (1)",
+        ),
+        ("b.csv", "2 inputs, header no, split at ';', labels from column 3", "04 (3), 4 (1)"),
+        ("c.csv --label 0", "3 inputs, header no, split at ',', labels from column 1", "x (2), y (2)"),
+        ("d.csv", "5 examples of 2 inputs, header no", "2 (1), 4 (4)"),
+        ("data.npz", "40 examples of 4 inputs\n", "3 (20), 5 (20)"),
+    ]:
+        assert main(["train", "--hidden", "2", "--maxiter", "1", "--data", *options.split()]) == 0
+        out = capsys.readouterr().out
+        assert f"data         {options.split()[0]}: " in out
+        assert taken in out
+        assert classes in out
+    main(["train", "--hidden", "2", "--maxiter", "1", "--data", "d.csv"])
+    assert "fastnn train: --data d.csv: row 1 counts, 0, 1, 2, like the header" in capsys.readouterr().err
+
+
+def test_predictions_are_printed_as_labels_stand_in_the_file(here, capsys):
+    labels = ["007", "7", "naïve", "a b"]
+    Path("a.csv").write_text("".join(f"{i // 10},{i % 2},{labels[i // 10]}\n" for i in range(40)))
+    assert main(["train", "--data", "a.csv", "--hidden", "4", "--lmbda", "0"]) == 0
+    assert "007 (10), 7 (10), a b (10), naïve (10)" in capsys.readouterr().out
+    assert main(["predict", "fastnn-model.npz", "--data", "a.csv"]) == 0
+    assert capsys.readouterr().out.splitlines() == [label for label in labels for _ in range(10)]
+
+
+def test_many_classes_are_cut_short(here, capsys):
+    np.savez("many.npz", X=np.eye(30), y=np.arange(30))
+    assert main(["train", "--data", "many.npz", "--hidden", "2", "--maxiter", "1"]) == 0
+    assert "18 (1), 19 (1) and 10 more\n" in capsys.readouterr().out
 
 
 def test_train_options(here, capsys):

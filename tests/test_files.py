@@ -31,45 +31,50 @@ def test_read_data(tmp_path, kind):
     assert got_y.dtype.kind in "iu"
 
 
-@pytest.mark.parametrize(
-    ("labels", "kind"), [(["ant", "bee", "ant"], "U"), (["0.5", "1.5", "0.5"], "f"), (["10", "2", "10"], "i")]
-)
-def test_csv_labels(tmp_path, labels, kind):
-    path = tmp_path / "file.csv"
-    path.write_text("".join(f"{a},{b},{label}\n" for (a, b), label in zip(X, labels, strict=True)))
-    _, y = fastnn.read_data(path)
-    assert y.dtype.kind == kind
-    assert [float(label) if kind != "U" else label for label in y] == [
-        float(label) if kind != "U" else label for label in labels
-    ]
-
-
-def test_read_examples_without_labels(tmp_path):
-    (tmp_path / "a.csv").write_text("1,2.5\n3,-4\n0,1e-3\n")
+def test_examples_may_lack_labels_where_the_inputs_are_known(tmp_path):
     np.savez(tmp_path / "a.npz", X=X)
-    for name in ("a.csv", "a.npz"):
-        got, y = files.read_examples(tmp_path / name, 2)
-        assert np.array_equal(got, X)
-        assert y is None
-    (tmp_path / "b.csv").write_text("1,2.5,7\n")
-    assert files.read_examples(tmp_path / "b.csv", 2)[1].tolist() == [7]
+    got = files.read_examples(tmp_path / "a.npz", 2)
+    assert np.array_equal(got.X, X)
+    assert got.y is None
+    with pytest.raises(ValueError, match="X has 2 columns; the network has 3 inputs"):
+        files.read_examples(tmp_path / "a.npz", 3)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "holds no rows"),
-        ("width,height,digit\n", "holds no rows"),
-        ("1\n2\n", "holds no rows"),
-        ("1,2,3\n4,5\n", "row 2 is not 2 numbers"),
-        ("a,b,c\n1,2,3\n4,x,5\n", "row 3 is not 2 numbers"),
-        ("1,2,3\n4,nan,5\n", r"X holds nan at index \(1, 1\)"),
-    ],
-)
-def test_bad_csv(tmp_path, text, message):
-    (tmp_path / "file.csv").write_text(text)
-    with pytest.raises(ValueError, match=message):
-        fastnn.read_data(tmp_path / "file.csv")
+@pytest.mark.parametrize("name", ["DATA.NPZ", "Data.Mat", "a.b.NPZ"])
+def test_suffixes_in_capitals(tmp_path, name):
+    arrays = {"X": X, "y": Y, "Theta1": np.ones((2, 3))}
+    files.write_arrays(tmp_path / name, arrays)
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    assert fastnn.read_data(tmp_path / name)[1].ravel().tolist() == Y.tolist()
+    assert fastnn.read_weights(tmp_path / name)[0].shape == (2, 3)
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "uint16", "int32", "uint64", ">i4"])
+@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+def test_integers_come_as_int64(tmp_path, kind, suffix):
+    """A digit 0 of uint8 would become 5 in (y - 1) % 10."""
+    files.write_arrays(tmp_path / f"a{suffix}", {"X": X, "y": np.array([0, 1, 10]).astype(kind)})
+    _, y = fastnn.read_data(tmp_path / f"a{suffix}")
+    assert y.dtype == np.int64
+    assert ((y - 1) % 10).tolist() == [9, 0, 9]
+
+
+def test_integers_that_do_not_fit_are_refused(tmp_path):
+    np.savez(tmp_path / "a.npz", X=X, y=np.array([0, 1, 2**63], np.uint64))
+    with pytest.raises(ValueError, match=r"a\.npz', whose y holds 9223372036854775808; integers that fit 64 bits"):
+        fastnn.read_data(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("kind", ["csr_array", "csc_matrix", "coo_array"])
+def test_sparse_files_are_refused_by_that_word(tmp_path, kind):
+    from scipy import sparse
+
+    matrix = getattr(sparse, kind)(np.eye(3))
+    savemat(tmp_path / "a.mat", {"X": matrix, "y": Y})
+    sparse.save_npz(tmp_path / "a.npz", matrix)
+    for name in ("a.mat", "a.npz"):
+        with pytest.raises(ValueError, match=rf"{name}', whose .* is sparse; dense arrays are wanted"):
+            fastnn.read_data(tmp_path / name)
 
 
 @pytest.mark.parametrize(

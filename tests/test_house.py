@@ -27,6 +27,8 @@ ROOMS = [
     "objective",
     "solvers",
     "digits",
+    "tables",
+    "matlab",
     "files",
     "model",
     "train",
