@@ -126,8 +126,15 @@ def run(code):
 
 
 def test_import_is_light():
-    heavy = "{'numba', 'scipy', 'tqdm', 'matplotlib', 'numpy'}"
+    heavy = "{'numba', 'scipy', 'tqdm', 'matplotlib', 'numpy', 'pandas', 'pyarrow', 'h5py'}"
     assert run(f"import fastnn, sys; print({heavy} & set(sys.modules))") == "set()"
+
+
+def test_a_small_table_loads_no_library_of_tables(tmp_path):
+    (tmp_path / "a.csv").write_text("1,2,0\n3,7,1\n")
+    heavy = "{'pandas', 'pyarrow', 'h5py', 'numba'}"
+    code = f"import fastnn, sys; fastnn.read_data({str(tmp_path / 'a.csv')!r}); print({heavy} & set(sys.modules))"
+    assert run(code) == "set()"
 
 
 @pytest.mark.parametrize(
