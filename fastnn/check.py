@@ -255,8 +255,8 @@ def check_gradient(
         kinds = {problem.X.dtype}
         a = Objective.of([problem], engine).evaluate(network.theta_of(weights))[1]
     else:
-        kinds = {np.asarray(matrix).dtype for matrix in gradient} if isinstance(gradient, (tuple, list)) else set()
         a = network.theta_of(validation.like_weights(gradient, weights, "gradient"))
+        kinds = {np.asarray(matrix).dtype for matrix in gradient}
     kind = "float32" if np.dtype(np.float32) in kinds else "float64"
     if tolerance is not None:
         tolerance = validation.real(tolerance, "tolerance", above=0.0)

@@ -1,8 +1,11 @@
 """A trained network: what it predicts, and how it is kept."""
 
 import dataclasses
+import io
 import json
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +39,9 @@ class Model:
         Of the hidden layers and of the output.
     sizes : tuple of int
         Layer sizes (n, hidden..., K).
+    feature_names : tuple of str, or None
+        The columns of the frame that it was trained on, if they had names that are text. A frame with
+        other columns, or in another order, is refused then; arrays have no names and go by position.
     """
 
     def __init__(
@@ -47,6 +53,8 @@ class Model:
         outcome: Outcome,
         activation: str = "sigmoid",
         output: str = "sigmoid",
+        *,
+        feature_names: Sequence[str] | None = None,
     ):
         self.weights = weights
         self.classes = classes
@@ -55,6 +63,7 @@ class Model:
         self.outcome = outcome
         self.activation = activation
         self.output = output
+        self.feature_names = feature_names
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -69,6 +78,8 @@ class Model:
         Of sigmoid outputs each is the probability of that class against all others: K separate
         answers, so that a row need not sum to 1. Of a softmax it does.
         """
+        if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
+            validation.same_names(names, self.feature_names, "X")
         return forward(self.weights, X, activation=self.activation, output=self.output)
 
     def predict(self, X: ArrayLike) -> Array:
@@ -92,16 +103,26 @@ class Model:
         ----------
         path : str or path
             `.npz` (no pickle in it), or `.mat` for the course's tools. Both hold Theta1,
-            Theta2, ... and `classes`. An existing file is replaced.
+            Theta2, ... and `classes` (text in a .mat as a cell array). An existing file is replaced.
+
+        Raises
+        ------
+        ValueError
+            If the file would not give the classes back as they are; nothing is written then.
+        OSError
+            If it cannot be written.
         """
         path = files._path(path)
+        files.check_format(path, "path")
+        names = validation.saved_names(self.feature_names, self.sizes[0])
         arrays = {f"Theta{l + 1}": matrix for l, matrix in enumerate(self.weights)}
+        arrays |= _classes_to(path, validation.class_names(self.classes, self.sizes[-1]))
         arrays |= {
-            "classes": self.classes,
             "lmbda": np.array(self.lmbda),
             "activation": np.array(self.activation),
             "output": np.array(self.output),
             "outcome": np.array(json.dumps(dataclasses.asdict(self.outcome))),
+            "feature_names": np.array(json.dumps(names)),
         }
         arrays |= {f"history_{name}": self.history[name] for name in HISTORY}
         files.write_arrays(path, arrays)
@@ -126,21 +147,46 @@ def load(path: str | os.PathLike[str]) -> Model:
     arrays = files.read_arrays(path)
     weights = files.weights_in(arrays, path)
     try:
-        classes = (
-            np.char.rstrip(arrays["classes"].ravel())
-            if arrays["classes"].dtype.kind == "U"
-            else arrays["classes"].ravel()
-        )
+        classes = validation.class_names(_classes_from(path, arrays), weights[-1].shape[0])
         columns = [arrays[f"history_{name}"].ravel().tolist() for name in HISTORY]
         history = solvers.history(list(zip(*columns, strict=True)))
         outcome = Outcome(**json.loads(str(arrays["outcome"].item())))
         lmbda = float(arrays["lmbda"].item())
         activation = validation.choice(str(arrays["activation"].item()), HIDDEN, "activation")
         output = validation.choice(str(arrays["output"].item()), CLASS_OUTPUTS, "output")
+        names = json.loads(str(arrays["feature_names"].item())) if "feature_names" in arrays else None
+        names = validation.saved_names(names, weights[0].shape[1] - 1)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"path is {str(path)!r}, which is not a saved model: {error!r}") from None
-    if len(classes) != weights[-1].shape[0]:
-        raise ValueError(
-            f"path is {str(path)!r}, which names {len(classes)} classes for {weights[-1].shape[0]} outputs"
-        )
-    return Model(weights, classes, lmbda, history, outcome, activation, output)
+    return Model(weights, classes, lmbda, history, outcome, activation, output, feature_names=names)
+
+
+def _classes_to(path: Path, classes: Array) -> dict[str, Array]:
+    """The arrays that hold the classes in a file of that name; ValueError if it would give back others."""
+    suffix = path.suffix.lower()
+    text_in_cells = suffix == ".mat" and classes.dtype.kind == "U"  # a char matrix would pad them with spaces
+    arrays = {
+        "classes": classes.astype(object) if text_in_cells else classes,
+        "classes_dtype": np.array(classes.dtype.str),
+    }
+    file = io.BytesIO()
+    try:
+        files.FORMATS[suffix].write(file, arrays)
+        file.seek(0)
+        again = _classes_from(path, files.FORMATS[suffix].read(file))
+        lost = [label for label, kept in zip(classes.tolist(), again.tolist(), strict=True) if kept != label]
+    except UnicodeEncodeError as error:
+        lost = [error.object]
+    if lost:
+        raise ValueError(f"path is {str(path)!r}, but {suffix} cannot keep the class {lost[0]!r}; .npz is wanted")
+    return arrays
+
+
+def _classes_from(path: Path, arrays: dict[str, Array]) -> Array:
+    """The classes that a file holds, those of earlier versions of this package too."""
+    classes = arrays["classes"].ravel()
+    if classes.dtype == object:
+        return np.array(["".join(np.asarray(cell).ravel()) for cell in classes])
+    if "classes_dtype" not in arrays:
+        return np.char.rstrip(classes) if path.suffix.lower() == ".mat" and classes.dtype.kind == "U" else classes
+    return classes if classes.dtype.kind == "U" else classes.astype(str(arrays["classes_dtype"].item()))

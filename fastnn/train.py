@@ -34,7 +34,7 @@ def train(
     ----------
     {X}
     y : array (m,)
-        Labels of any one kind: numbers, strings or booleans; at least two different ones.
+        Labels of any one kind: numbers, text or booleans; at least two different ones, none missing.
     hidden : int or tuple of int
         Sizes of the hidden layers, input side first; `()` for none.
     {lmbda}
@@ -72,6 +72,7 @@ def train(
     """
     from tqdm import tqdm
 
+    names = validation.feature_names(X)
     X = validation.inputs(X)
     classes, targets = validation.classes(y, len(X))
     solver = validation.choice(solver, solvers.SOLVERS, "solver")
@@ -95,4 +96,5 @@ def train(
             bar.update()
 
         theta, outcome, history = solvers.minimize(objective, network.theta_of(weights), solver, maxiter, show)
-    return Model(network.weights_of(theta, problem.sizes), classes, lmbda, history, outcome, activation, output)
+    trained = network.weights_of(theta, problem.sizes)
+    return Model(trained, classes, lmbda, history, outcome, activation, output, feature_names=names)

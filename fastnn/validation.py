@@ -1,4 +1,4 @@
-"""The only place that refuses bad input.
+"""The only place that refuses bad input, with `containers` for what is no array.
 
 Each function takes what a user passed as the argument `name`, and returns it in the form that
 the rest of the package works with, or raises ValueError or TypeError with one sentence: the
@@ -6,6 +6,8 @@ argument, what came, what is wanted. Nothing passed in is changed.
 """
 
 import math
+import warnings
+from collections import Counter
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any
@@ -13,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import containers
+from .containers import Array, described
 from .kernels.arguments import Targets
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 # How far from 1 rounding may leave the sum of a distribution, for each entry: they may have been float32.
 DISTRIBUTION_TOLERANCE = float(np.finfo(np.float32).eps)
@@ -26,22 +28,19 @@ _CHUNK = 1 << 20
 
 def _numbers(value: Any, name: str, keep: type | None = None) -> Array:
     """`value` as a float64 array in C order, or as it is if its type is `keep`; finite."""
-    if hasattr(value, "toarray"):
-        raise TypeError(f"{name} is sparse ({type(value).__name__}); a dense array is wanted: {name}.toarray()")
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ValueError(f"{name} has rows of different lengths; a rectangular array is wanted") from None
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted")
+    array = containers.numbers(value, name)
     dtype = array.dtype if array.dtype == keep and array.dtype.isnative else np.dtype(np.float64)
     array = np.ascontiguousarray(array, dtype=dtype) if array.ndim else array.astype(dtype)
     flat = array.reshape(-1)
     for start in range(0, flat.size, _CHUNK):
         finite = np.isfinite(flat[start : start + _CHUNK])
         if not finite.all():
-            place = tuple(int(i) for i in np.unravel_index(start + finite.argmin(), array.shape))
-            raise ValueError(f"{name} holds {array[place]} at index {place}; finite numbers are wanted")
+            place = int(start + finite.argmin())
+            names, where = containers.column_names(value), containers.place(array, place)
+            if names:
+                row, column = divmod(place, len(names))
+                name, where = f"{name}[{names[column]!r}]", str(row)
+            raise ValueError(f"{name} holds {flat[place]} at index {where}; finite numbers are wanted")
     return array
 
 
@@ -55,17 +54,69 @@ def inputs(X: ArrayLike, n: int | None = None, name: str = "X") -> Array:
     return array
 
 
+def feature_names(X: Any, name: str = "X") -> tuple[str, ...] | None:
+    """The names of a frame's columns; None for what has no names, or only numbers."""
+    names = containers.column_names(X) or []
+    text = [isinstance(column, str) for column in names]
+    if not any(text):
+        return None
+    if not all(text):
+        got = f"{names[text.index(True)]!r} and {names[text.index(False)]!r}"
+        raise TypeError(f"{name} has columns named {got}; names that are all text, or none of them, are wanted")
+    return tuple(map(str, names))
+
+
+def same_names(got: Sequence[str], want: Sequence[str], name: str) -> None:
+    """Raise ValueError unless the columns got are those that a model was trained on, in their order."""
+    missing, unknown = (
+        list((Counter(some) - Counter(others)).elements()) for some, others in ((want, got), (got, want))
+    )
+    if missing or unknown:
+        faults = [f"lacks {_listed(missing)}"] * bool(missing)
+        faults += [f"has {_listed(unknown)}, which the model does not know"] * bool(unknown)
+        raise ValueError(f"{name} {' and '.join(faults)}; the columns that the model was trained on are wanted")
+    if list(got) != list(want):
+        i = next(i for i, pair in enumerate(zip(got, want, strict=True)) if pair[0] != pair[1])
+        remedy = f": {name}[list(model.feature_names)]" if name.isidentifier() else ""
+        raise ValueError(
+            f"{name} has column {got[i]!r} where the model was trained on {want[i]!r}; "
+            f"the columns in the model's order are wanted{remedy}"
+        )
+
+
+def saved_names(value: Any, n: int) -> tuple[str, ...] | None:
+    """A model's names of its n inputs: text, or None if they have none."""
+    if value is None:
+        return None
+    if not isinstance(value, (tuple, list)) or not all(isinstance(column, str) for column in value):
+        raise TypeError(f"feature_names is {described(value)}; a tuple of text is wanted, or None")
+    if len(value) != n:
+        raise ValueError(f"feature_names has {len(value)} names; {n} are wanted, one for each input")
+    return tuple(value)
+
+
+def _listed(names: Sequence[Any]) -> str:
+    """The first three, and how many more there are."""
+    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return ", ".join(map(repr, names[:3])) + more
+
+
 def targets(y: ArrayLike, m: int, K: int, output: str) -> Targets:
-    """y (m,) integer class indices, every one in 0..K-1, or (m, K) numbers that suit the output."""
-    array = np.asarray(y)
+    """y (m,) class indices, every one in 0..K-1, or (m, K) numbers that suit the output."""
+    array = containers.plain(y, "y")
     if (array.ndim == 2 and 1 not in array.shape) or array.shape == (m, K):
         return Targets(np.empty(0, np.int64), _target_values(y, m, K, output))
-    if array.dtype.kind not in "iu":
+    array = containers.labels(y, "y")
+    # Files from Octave hold class indices as floats. Numbers for an identity are (m, K), and floats (m,) seem such.
+    if array.dtype.kind not in "iuf" or (array.dtype.kind == "f" and output == "identity"):
         raise TypeError(f"y has dtype {array.dtype}; integer class indices (m,), or numbers (m, K), are wanted")
-    _one_per_example(array, m)
-    if array.min() < 0 or array.max() >= K:
-        wrong = array[(array < 0) | (array >= K)][0]
-        raise ValueError(f"y holds {wrong}; class indices 0..{K - 1} are wanted, one for each of the {K} outputs")
+    _one_per_example(y, array, m)
+    wrong = (array < 0) | (array >= K)
+    if array.dtype.kind == "f":
+        wrong |= array != np.floor(array)
+    if wrong.any():
+        got = array[wrong.argmax()]
+        raise ValueError(f"y holds {got}; class indices 0..{K - 1} are wanted, one for each of the {K} outputs")
     return Targets(np.ascontiguousarray(array, dtype=np.int64), np.empty((0, K)))
 
 
@@ -92,24 +143,39 @@ def _target_values(y: ArrayLike, m: int, K: int, output: str) -> Array:
 
 
 def labels(y: ArrayLike, m: int) -> Array:
-    """y (m,), labels of any one kind: numbers, strings or booleans."""
-    array = np.asarray(y)
-    if array.dtype.kind == "O" and all(isinstance(label, str) for label in array.flat):
-        array = array.astype(str)
-    if array.dtype.kind not in "biufU":
-        raise TypeError(f"y has dtype {array.dtype}; labels that are numbers, strings or booleans are wanted")
-    _one_per_example(array, m)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise ValueError(f"y holds {array[~np.isfinite(array)][0]}; a label for every example is wanted")
+    """y (m,), labels of any one kind: numbers, text or booleans."""
+    array = containers.labels(y, "y")
+    _one_per_example(y, array, m)
     return array
 
 
 def classes(y: ArrayLike, m: int) -> tuple[Array, Targets]:
     """Of labels (m,) the classes, sorted, at least two; and which of them each label is."""
-    found, indices = np.unique(labels(y, m), return_inverse=True)
-    if len(found) < 2:
+    array = labels(y, m)
+    found, indices = np.unique(array, return_inverse=True)
+    K = len(found)
+    if K < 2:
         raise ValueError(f"y holds one label only, {found[0]!r}; at least two classes are wanted")
-    return found, Targets(indices.astype(np.int64, copy=False), np.empty((0, len(found))))
+    fitted = "numbers are fitted with output='identity', by fastnn.cost_and_gradient and fastnn.Objective"
+    if array.dtype.kind == "f" and max(2, m / 2) < K and (array != np.floor(array)).any():
+        raise ValueError(
+            f"y holds {K:,} different numbers for {m:,} examples; labels of a few classes are wanted ({fitted})"
+        )
+    if K == m > 2 and not np.array_equal(found, np.arange(m)):
+        hint = "" if array.dtype.kind == "U" else f"; {fitted}"
+        warnings.warn(f"y holds {K:,} classes for {m:,} examples, each a class of its own{hint}", stacklevel=3)
+    return found, Targets(indices.astype(np.int64, copy=False), np.empty((0, K)))
+
+
+def class_names(value: Any, K: int) -> Array:
+    """What a model's K outputs stand for: labels (K,), all different."""
+    array = containers.labels(value, "classes")
+    if array.shape != (K,):
+        raise ValueError(f"classes has shape {array.shape}; ({K},) is wanted, a label for each of the {K} outputs")
+    found, counts = np.unique(array, return_counts=True)
+    if len(found) < K:
+        raise ValueError(f"classes holds {found[counts.argmax()]!r} more than once; different labels are wanted")
+    return array
 
 
 def sample_weight(value: ArrayLike | None, m: int, *, part: bool = False) -> Array:
@@ -128,18 +194,32 @@ def sample_weight(value: ArrayLike | None, m: int, *, part: bool = False) -> Arr
     return array
 
 
-def _one_per_example(y: Array, m: int) -> None:
-    if y.ndim != 1:
-        hint = "; y.ravel() has it" if y.ndim == 2 and 1 in y.shape else ""
-        raise ValueError(f"y has shape {y.shape}; (m,), one label for each example, is wanted{hint}")
-    if len(y) != m:
-        raise ValueError(f"y has {len(y)} labels; X has {m} examples, and one label for each is wanted")
+def _one_per_example(y: ArrayLike, array: Array, m: int) -> None:
+    """Raise unless the array that y became holds one label for each of m examples."""
+    if array.ndim != 1:
+        raise ValueError(f"y has shape {array.shape}; (m,), one label for each example, is wanted{_hint(y, array)}")
+    if len(array) != m:
+        raise ValueError(f"y has {len(array)} labels; X has {m} examples, and one label for each is wanted")
+
+
+def _hint(y: ArrayLike, array: Array) -> str:
+    """What to pass instead of labels that are a matrix."""
+    if array.ndim != 2 or 0 in array.shape:
+        return ""
+    flat = "y" if type(y) is np.ndarray else "np.asarray(y)"
+    if 1 in array.shape:
+        return f"; {flat}.ravel() has it"
+    if array.dtype.kind == "U":
+        return ""
+    if np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all():
+        return f"; {flat}.argmax(axis=1) has it"
+    return "; fastnn.cost_and_gradient and fastnn.Objective take several labels for an example, and numbers"
 
 
 def weights(value: Any, n: int | None = None, K: int | None = None, name: str = "weights") -> tuple[Array, ...]:
     """A tuple of matrices, each with one column more than the one before has rows."""
     if not isinstance(value, (tuple, list)) or not value:
-        raise TypeError(f"{name} is {_described(value)}; a tuple of matrices, one for each layer, is wanted")
+        raise TypeError(f"{name} is {described(value)}; a tuple of matrices, one for each layer, is wanted")
     matrices = tuple(_numbers(matrix, f"{name}[{l}]") for l, matrix in enumerate(value))
     for l, matrix in enumerate(matrices):
         if matrix.ndim != 2 or matrix.shape[0] < 1 or matrix.shape[1] < 2:
@@ -170,7 +250,7 @@ def like_weights(value: Any, like: tuple[Array, ...], name: str) -> tuple[Array,
 def sizes(value: Any, name: str = "sizes") -> tuple[int, ...]:
     """Layer sizes (n, hidden..., K): at least two positive integers."""
     if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str) or len(value) < 2:
-        raise TypeError(f"{name} is {_described(value)}; layer sizes (n, hidden..., K) are wanted")
+        raise TypeError(f"{name} is {described(value)}; layer sizes (n, hidden..., K) are wanted")
     return tuple(positive(size, f"{name}[{i}]") for i, size in enumerate(value))
 
 
@@ -179,13 +259,13 @@ def hidden(value: Any) -> tuple[int, ...]:
     if isinstance(value, Integral):
         return (positive(value, "hidden"),)
     if not isinstance(value, (tuple, list)):
-        raise TypeError(f"hidden is {_described(value)}; an integer or a tuple of integers is wanted")
+        raise TypeError(f"hidden is {described(value)}; an integer or a tuple of integers is wanted")
     return tuple(positive(size, f"hidden[{i}]") for i, size in enumerate(value))
 
 
 def parameters(value: ArrayLike, P: int) -> Array:
     """Positions in theta: int64 (N,), N at least 1, every entry in 0..P-1."""
-    array = np.asarray(value)
+    array = containers.numbers(value, "parameters")
     if array.dtype.kind not in "iu" or array.ndim != 1 or not array.size:
         got = f"shape {array.shape} and dtype {array.dtype}"
         raise ValueError(f"parameters has {got}; a list of positions in theta, integers, is wanted")
@@ -206,7 +286,7 @@ def theta(value: ArrayLike, P: int, name: str = "theta") -> Array:
 def positive(value: Any, name: str) -> int:
     """An integer, at least 1."""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
-        raise TypeError(f"{name} is {_described(value)}; a positive integer is wanted")
+        raise TypeError(f"{name} is {described(value)}; a positive integer is wanted")
     if value < 1:
         raise ValueError(f"{name} is {value}; a positive integer is wanted")
     return int(value)
@@ -218,7 +298,7 @@ def real(value: Any, name: str, *, above: float = -math.inf, minimum: float = -m
     want += f" greater than {above:g}" if above > -math.inf else ""
     want += f" of at least {minimum:g}" if minimum > -math.inf else ""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
-        raise TypeError(f"{name} is {_described(value)}; {want} is wanted")
+        raise TypeError(f"{name} is {described(value)}; {want} is wanted")
     number = float(value)
     if not (math.isfinite(number) and number > above and number >= minimum):
         raise ValueError(f"{name} is {value}; {want} is wanted")
@@ -229,7 +309,7 @@ def choice(value: Any, choices: Sequence[str], name: str) -> str:
     """One of a few words."""
     if not isinstance(value, str) or value not in choices:
         error = ValueError if isinstance(value, str) else TypeError
-        raise error(f"{name} is {_described(value)}; one of {', '.join(map(repr, choices))} is wanted")
+        raise error(f"{name} is {described(value)}; one of {', '.join(map(repr, choices))} is wanted")
     return value
 
 
@@ -240,13 +320,7 @@ def seed(value: Any) -> np.random.Generator:
     if value is None:
         return np.random.default_rng()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
-        raise TypeError(f"seed is {_described(value)}; an integer, None or a numpy Generator is wanted")
+        raise TypeError(f"seed is {described(value)}; an integer, None or a numpy Generator is wanted")
     if value < 0:
         raise ValueError(f"seed is {value}; an integer of at least 0 is wanted")
     return np.random.default_rng(int(value))
-
-
-def _described(value: Any) -> str:
-    """`value` in a few words: what it is if it is short, else its type."""
-    text = repr(value)
-    return text if len(text) <= 40 and "\n" not in text else f"a {type(value).__name__}"

@@ -20,6 +20,7 @@ PACKAGE = Path(fastnn.__file__).parent
 # From the ground up: a room, a file or a folder, imports only from rooms before it in this list.
 ROOMS = [
     "kernels",
+    "containers",
     "validation",
     "network",
     "engines",

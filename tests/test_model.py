@@ -7,6 +7,7 @@ import pytest
 from scipy.io import loadmat
 
 import fastnn
+from fastnn import files
 
 
 @pytest.fixture(params=["numbers", "text"])
@@ -120,12 +121,32 @@ def test_weights_alone_are_not_a_model(tmp_path):
         fastnn.load(tmp_path / "weights.npz")
 
 
-def test_classes_must_fit(trained, tmp_path):
+@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ([1, 2], r"classes has shape \(2,\); \(3,\) is wanted, a label for each of the 3 outputs"),
+        ([[1, 2, 3]], r"classes has shape \(1, 3\)"),
+        ([1, 2, 1], "classes holds .*1.* more than once; different labels are wanted"),
+        (["a", "b", "a"], "classes holds .*'a'.* more than once"),
+        ([1.0, 2.0, np.nan], "classes holds nan at index 2"),
+    ],
+)
+def test_classes_must_fit(trained, tmp_path, suffix, classes, message):
+    """When they are saved, and when they are loaded."""
     model, _, _ = trained
-    model.classes = model.classes[:2]
-    model.save(tmp_path / "model.npz")
-    with pytest.raises(ValueError, match="2 classes for 3 outputs"):
-        fastnn.load(tmp_path / "model.npz")
+    path = tmp_path / f"model{suffix}"
+    model.save(path)
+    arrays = files.read_arrays(path)
+    model.classes = classes
+    with pytest.raises(ValueError, match=f"^{message}"):
+        model.save(path)
+    assert fastnn.load(path).sizes == model.sizes
+    del arrays["classes_dtype"]
+    files.write_arrays(path, arrays | {"classes": np.array(classes[:2] + classes[:1])})
+    if len(classes) > 1:
+        with pytest.raises(ValueError, match="path is .*, which is not a saved model: ValueError.*classes h"):
+            fastnn.load(path)
 
 
 def test_missing_file(tmp_path):

@@ -27,9 +27,9 @@ BAD_X = [
     (with_hole(X, np.inf), ValueError, r"X holds inf at index \(1, 2\)"),
     (X.astype(complex), TypeError, "X has dtype complex128"),
     (X.astype(str), TypeError, "X has dtype <U"),
-    (X.astype(object), TypeError, "X has dtype object"),
+    (X.astype(str).astype(object), TypeError, r"X holds text, '.*' at index \(0, 0\); real numbers"),
     ([[1.0, 2.0], [3.0]], ValueError, "X has rows of different lengths"),
-    (None, TypeError, "X has dtype object"),
+    (None, TypeError, "X is None; an array is wanted"),
     ("digits.csv", TypeError, "X has dtype <U"),
 ]
 BAD_COLUMNS = [(X[:, :2], ValueError, "X has 2 columns; the network has 3 inputs")]
@@ -39,18 +39,21 @@ BAD_Y = [
     (0, ValueError, r"y has shape \(\)"),
 ]
 BAD_INDICES = [
-    (Y.astype(float), TypeError, "y has dtype float64; integer class indices"),
+    (Y + 0.5, ValueError, r"y holds 0.5; class indices 0..1 are wanted"),
+    (Y - 1.0, ValueError, r"y holds -1.0; class indices 0..1 are wanted"),
+    (Y + 1e300, ValueError, r"y holds 1e\+300; class indices 0..1 are wanted"),
+    (np.where(Y == 0, np.nan, 1.0), ValueError, "y holds nan at index 0; a label is wanted there"),
     (Y == 0, TypeError, "y has dtype bool; integer class indices"),
     (Y + 1, ValueError, r"y holds 2; class indices 0..1 are wanted"),
     (Y - 1, ValueError, r"y holds -1; class indices 0..1 are wanted"),
     (Y + 2**40, ValueError, "y holds 1099511627776"),
     (Y.astype(np.uint64) + np.uint64(2**63), ValueError, "y holds 9223372036854775808"),
-    (None, TypeError, "y has dtype object"),
+    (None, TypeError, "y is None; an array is wanted"),
 ]
 BAD_LABELS = [
     (np.zeros(6), ValueError, "y holds one label only"),
     (np.array([0, 1, np.nan, 0, 1, 1]), ValueError, "y holds nan"),
-    ([None] * 6, TypeError, "y has dtype object"),
+    ([None] * 6, ValueError, "y holds None at index 0; a label is wanted there"),
     (Y * 1j, TypeError, "y has dtype complex128"),
 ]
 BAD_LMBDA = [
@@ -83,7 +86,7 @@ BAD_THETA = [
     (THETA[1:], ValueError, r"theta has shape \(25,\); \(26,\) is wanted"),
     (W[0], ValueError, r"theta has shape \(4, 4\)"),
     (THETA * np.nan, ValueError, "theta holds nan"),
-    (None, TypeError, "theta has dtype object"),
+    (None, TypeError, "theta is None; an array is wanted"),
 ]
 BAD_ORDER = [("A", ValueError, "order is 'A'; one of 'C', 'F'"), (0, TypeError, "order is 0")]
 BAD_HIDDEN = [
@@ -136,7 +139,7 @@ BAD_SAMPLE_WEIGHT = {
         (np.where(Y[0] == Y, -1.0, 1.0), ValueError, "sample_weight holds -1; weights of at least 0 are wanted"),
         (np.zeros(len(Y)), ValueError, "sample_weight has the sum 0; a positive, finite one is wanted"),
         (np.full(len(Y), 1e308), ValueError, "sample_weight has the sum inf"),
-        (np.full(len(Y), np.nan), ValueError, r"sample_weight holds nan at index \(0,\)"),
+        (np.full(len(Y), np.nan), ValueError, "sample_weight holds nan at index 0;"),
         (["a"] * len(Y), TypeError, "sample_weight has dtype"),
     ]
 }
