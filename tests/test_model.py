@@ -1,10 +1,15 @@
 """What a model predicts, and that a file gives back what was saved."""
 
 import dataclasses
+import json
+from functools import cache
 
 import numpy as np
 import pytest
-from scipy.io import loadmat
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.io import loadmat, savemat
 
 import fastnn
 from fastnn import files
@@ -121,32 +126,218 @@ def test_weights_alone_are_not_a_model(tmp_path):
         fastnn.load(tmp_path / "weights.npz")
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+def model_of(classes, feature_names=None):
+    """A model of one input, with these classes."""
+    like = small()
+    weights = fastnn.init_weights((1, len(classes)))
+    return fastnn.Model(weights, classes, 1.0, like.history, like.outcome, feature_names=feature_names)
+
+
+@cache
+def small():
+    return fastnn.train(np.eye(2), [0, 1], 1, maxiter=1)
+
+
+def comes_back(classes, path):
+    """What the file gives back is equal, of the same kind, and if numbers of the same size."""
+    model_of(classes).save(path)
+    got = fastnn.load(path).classes
+    assert got.tolist() == classes.tolist()
+    assert got.dtype.kind == classes.dtype.kind
+    assert got.dtype.kind == "U" or got.dtype == classes.dtype
+    assert got.shape == classes.shape
+    return True
+
+
+every_format = pytest.mark.parametrize("suffix", [".npz", ".mat"])
+
+
+@every_format
+@pytest.mark.parametrize("kind", "?bBhHiIqQefd")
+def test_classes_that_are_numbers_come_back(tmp_path, suffix, kind):
+    path = tmp_path / f"model{suffix}"
+    assert comes_back(np.array([0, 1]).astype(kind), path)
+    if kind in "efd":
+        assert comes_back(np.array([0.1, -2.5, np.finfo(kind).max, np.finfo(kind).tiny]).astype(kind), path)
+    elif kind != "?":
+        assert comes_back(np.array([np.iinfo(kind).max, np.iinfo(kind).min, 7], kind), path)
+
+
+@every_format
+@pytest.mark.parametrize(
+    "classes",
+    [
+        ["PZ", "PZ "],
+        [" a", "a", "a ", "  "],
+        ["", "x"],
+        ["naïve", "\u00a0", "日本", "e\u0301", "é"],
+        ["😀", "a😀b"],
+        ["a\tb", "a\nb", "\n", "\r\n"],
+        ["x" * 10000, "y"],
+        ["1", "01", "1.0", "True", "nan", "None"],
+        ["'", '"', "\\", "{}", "[]"],
+    ],
+    ids=repr,
+)
+def test_classes_that_are_text_come_back(tmp_path, suffix, classes):
+    assert comes_back(np.array(classes), tmp_path / f"model{suffix}")
+
+
+@every_format
+@pytest.mark.parametrize("classes", [["a\0b", "c"], ["\0a", "c"], ["c", "\ud800"]], ids=repr)
+def test_classes_that_a_format_cannot_keep_are_refused(tmp_path, suffix, classes):
+    """There is no file then, and one that was there stays."""
+    path = tmp_path / f"model{suffix}"
+    classes = np.array(classes)
+    if suffix == ".npz":
+        assert comes_back(classes, path)
+        return
+    lost = next(label for label in classes if label != "c")
+    for left in ([], [path.name]):
+        with pytest.raises(ValueError, match=r"path is .*, but \.mat cannot keep the class ") as caught:
+            model_of(classes).save(path)
+        assert repr(str(lost)) in str(caught.value)
+        assert [file.name for file in tmp_path.iterdir()] == left
+        path.write_bytes(b"before")
+        assert path.read_bytes() == b"before"
+
+
+def test_long_doubles_come_back_or_are_refused(tmp_path):
+    """A .mat file has float64 at most."""
+    third = np.array([1, 2], np.longdouble) / 3
+    assert comes_back(third, tmp_path / "model.npz")
+    assert comes_back(np.array([0.5, 0.25], np.longdouble), tmp_path / "model.mat")
+    if third.itemsize > 8:
+        with pytest.raises(ValueError, match=r"\.mat cannot keep the class .*0\.333"):
+            model_of(third).save(tmp_path / "other.mat")
+
+
+text = st.lists(st.text(max_size=6).filter(lambda label: not label.endswith("\0")), min_size=2, max_size=4, unique=True)
+numbers = st.sampled_from("bBhHiIqQefd").flatmap(
+    lambda kind: arrays(
+        kind,
+        st.integers(2, 4),
+        elements={"allow_nan": False, "allow_infinity": False} if kind in "efd" else None,
+        unique=True,
+    )
+)
+
+
+@every_format
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(classes=text.map(np.array) | numbers)
+def test_classes_come_back_or_are_refused(tmp_path, suffix, classes):
+    path = tmp_path / f"model{suffix}"
+    if suffix == ".mat" and any("\0" in label for label in classes if isinstance(label, str)):
+        with pytest.raises(ValueError, match="cannot keep the class"):
+            comes_back(classes, path)
+    else:
+        assert comes_back(classes, path)
+
+
+def test_octave_sees_a_cell_of_text(tmp_path):
+    model_of(np.array(["PZ", "PZ ", ""])).save(tmp_path / "model.mat")
+    cells = loadmat(tmp_path / "model.mat")["classes"]
+    assert cells.shape == (1, 3)
+    assert ["".join(cell) for cell in cells[0]] == ["PZ", "PZ ", ""]
+
+
+def as_before(model, path):
+    """As versions before classes_dtype and feature_names wrote it: text in a .mat as a matrix of characters."""
+    file = {f"Theta{l + 1}": matrix for l, matrix in enumerate(model.weights)}
+    file |= {
+        "classes": model.classes,
+        "lmbda": np.array(model.lmbda),
+        "activation": np.array(model.activation),
+        "output": np.array(model.output),
+        "outcome": np.array(json.dumps(dataclasses.asdict(model.outcome))),
+    }
+    file |= {f"history_{name}": model.history[name] for name in ("cost", "gradient_norm", "evaluations", "seconds")}
+    savemat(path, file) if path.suffix == ".mat" else np.savez(path, **file)
+
+
+@every_format
+@pytest.mark.parametrize(
+    "classes", [["a", "bcd"], ["é", "naïve"], [3, 1], [0.5, 1.5], [False, True], np.array([3, 4], np.uint8)], ids=repr
+)
+def test_files_of_earlier_versions_are_read(tmp_path, suffix, classes):
+    path = tmp_path / f"model{suffix}"
+    model = model_of(np.array(classes))
+    as_before(model, path)
+    got = fastnn.load(path)
+    assert got.classes.tolist() == list(classes)
+    assert got.feature_names is None
+    assert (got.lmbda, got.outcome, got.sizes) == (model.lmbda, model.outcome, model.sizes)
+
+
+def test_spaces_in_files_of_earlier_versions(tmp_path):
+    """Those of a .npz are the labels' own; those of a .mat may be padding, and 'PZ' would be there twice."""
+    model = model_of(np.array(["PZ", "PZ "]))
+    as_before(model, tmp_path / "model.npz")
+    assert fastnn.load(tmp_path / "model.npz").classes.tolist() == ["PZ", "PZ "]
+    as_before(model, tmp_path / "model.mat")
+    with pytest.raises(ValueError, match=r"not a saved model: ValueError.*classes holds .*'PZ'.* more than once"):
+        fastnn.load(tmp_path / "model.mat")
+
+
+@every_format
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
-        ([1, 2], r"classes has shape \(2,\); \(3,\) is wanted, a label for each of the 3 outputs"),
-        ([[1, 2, 3]], r"classes has shape \(1, 3\)"),
-        ([1, 2, 1], "classes holds .*1.* more than once; different labels are wanted"),
-        (["a", "b", "a"], "classes holds .*'a'.* more than once"),
-        ([1.0, 2.0, np.nan], "classes holds nan at index 2"),
+        ([1, 2, 3], r"classes has shape \(3,\); \(2,\) is wanted, a label for each of the 2 outputs"),
+        ([1], r"classes has shape \(1,\); \(2,\)"),
+        ([1, 1], "classes holds .*1.* more than once; different labels are wanted"),
+        (["a", "a"], "classes holds .*a.* more than once"),
+        ([1.0, np.nan], "classes holds nan at index 1"),
     ],
 )
-def test_classes_must_fit(trained, tmp_path, suffix, classes, message):
+def test_classes_must_fit(tmp_path, suffix, classes, message):
     """When they are saved, and when they are loaded."""
-    model, _, _ = trained
     path = tmp_path / f"model{suffix}"
-    model.save(path)
-    arrays = files.read_arrays(path)
+    model = model_of([0, 1])
     model.classes = classes
     with pytest.raises(ValueError, match=f"^{message}"):
         model.save(path)
-    assert fastnn.load(path).sizes == model.sizes
-    del arrays["classes_dtype"]
-    files.write_arrays(path, arrays | {"classes": np.array(classes[:2] + classes[:1])})
-    if len(classes) > 1:
-        with pytest.raises(ValueError, match="path is .*, which is not a saved model: ValueError.*classes h"):
-            fastnn.load(path)
+    model.classes = np.array(classes)
+    as_before(model, path)
+    with pytest.raises(ValueError, match=f"path is .*, which is not a saved model: ValueError.*{message}"):
+        fastnn.load(path)
+
+
+@every_format
+@pytest.mark.parametrize(
+    "names",
+    [None, ("a",), ("length (cm)",), (" b ",), ("",), ("é 😀 日本",), ("a\0",), ("\ud800",), ("None",), ("x" * 9999,)],
+    ids=lambda names: repr(names)[:20],
+)
+def test_names_of_columns_come_back(tmp_path, suffix, names):
+    path = tmp_path / f"model{suffix}"
+    model_of([0, 1], names).save(path)
+    got = fastnn.load(path).feature_names
+    assert got == names
+    assert got is None or type(got) is tuple
+
+
+@every_format
+@pytest.mark.parametrize(
+    ("names", "error", "message"),
+    [
+        (("a", "b"), ValueError, "feature_names has 2 names; 1 are wanted, one for each input"),
+        ("a", TypeError, "feature_names is 'a'; a tuple of text is wanted, or None"),
+        ((1,), TypeError, r"feature_names is \(1,\); a tuple"),
+    ],
+)
+def test_names_must_fit(tmp_path, suffix, names, error, message):
+    path = tmp_path / f"model{suffix}"
+    model = model_of([0, 1])
+    model.feature_names = names
+    with pytest.raises(error, match=message):
+        model.save(path)
+    model.feature_names = None
+    model.save(path)
+    files.write_arrays(path, files.read_arrays(path) | {"feature_names": np.array(json.dumps(names))})
+    with pytest.raises(ValueError, match=f"not a saved model: .*{message.split(' is ')[0]}"):
+        fastnn.load(path)
 
 
 def test_missing_file(tmp_path):
