@@ -196,6 +196,6 @@ def place(array: Any, position: Any) -> str:
 
 
 def described(value: Any) -> str:
-    """`value` in a few words: what it is if it is short, else its type."""
+    """`value` in a few words: what it is if it is short and says more than an address, else its type."""
     text = repr(value)
-    return text if len(text) <= 40 and "\n" not in text else f"a {type(value).__name__}"
+    return text if len(text) <= 40 and "\n" not in text and " at 0x" not in text else f"a {type(value).__name__}"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -338,6 +338,57 @@ def test_names_must_fit(tmp_path, suffix, names, error, message):
     files.write_arrays(path, files.read_arrays(path) | {"feature_names": np.array(json.dumps(names))})
     with pytest.raises(ValueError, match=f"not a saved model: .*{message.split(' is ')[0]}"):
         fastnn.load(path)
+
+
+def test_columns_are_checked_by_name(tmp_path):
+    """Those of any frame, before and after the model was saved; what has no names goes by position."""
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X, y = pandas.DataFrame(rng.standard_normal((30, 3)), columns=["length", "width", "age"]), rng.integers(0, 2, 30)
+    model = fastnn.train(X, y, 2, maxiter=3)
+    assert model.feature_names == ("length", "width", "age")
+    want = model.predict_proba(X)
+    for suffix in (".npz", ".mat"):
+        model.save(tmp_path / f"model{suffix}")
+        model = fastnn.load(tmp_path / f"model{suffix}")
+        assert model.feature_names == ("length", "width", "age")
+        other = X[["width", "length", "age"]]
+        for call in (model.predict, model.predict_proba, partial(model.score, y=y)):
+            with pytest.raises(ValueError, match="X has column 'width' where the model was trained on 'length'"):
+                call(other)
+            with pytest.raises(ValueError, match="X lacks 'age' and has 'years', which the model does not know"):
+                call(X.rename(columns={"age": "years"}))
+            with pytest.raises(ValueError, match="X lacks 'age'; the columns"):
+                call(X.drop(columns="age"))
+            with pytest.raises(ValueError, match="X has 'label', which the model does not know"):
+                call(X.assign(label=y))
+        assert np.array_equal(model.predict_proba(other[list(model.feature_names)]), want)
+        for same in (X.to_numpy(), X.to_numpy().tolist(), X.set_axis(range(3), axis=1), X.astype("Float64")):
+            assert np.array_equal(model.predict_proba(same), want)
+
+
+@pytest.mark.parametrize(("library", "make"), [("polars", "DataFrame"), ("pyarrow", "table")])
+def test_columns_of_other_frames_have_names_too(library, make):
+    frame = getattr(pytest.importorskip(library), make)
+    model = fastnn.train(frame({"a": [1.0, 2.0], "b": [0.0, 1.0]}), [0, 1], 2, maxiter=1)
+    assert model.feature_names == ("a", "b")
+    assert model.predict(frame({"a": [1.0], "b": [0.0]})).shape == (1,)
+    with pytest.raises(ValueError, match="X has column 'b' where the model was trained on 'a'"):
+        model.predict(frame({"b": [1.0], "a": [0.0]}))
+
+
+def test_a_model_without_names_takes_any():
+    pandas = pytest.importorskip("pandas")
+    X = np.eye(3)
+    for trained_on in (X, pandas.DataFrame(X)):
+        model = fastnn.train(trained_on, [0, 1, 2], 2, maxiter=1)
+        assert model.feature_names is None
+        frame = pandas.DataFrame(X, columns=["a", "b", "c"])
+        assert np.array_equal(model.predict(frame), model.predict(X))
+    model.feature_names = ["a", "b", "c"]
+    model.predict(frame)
+    with pytest.raises(ValueError, match="X has column 'c' where the model was trained on 'a'"):
+        model.predict(frame[["c", "b", "a"]])
 
 
 def test_missing_file(tmp_path):

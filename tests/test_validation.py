@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn import validation
 from fastnn.plot import save_images
 
 X = np.random.default_rng(0).standard_normal((6, 3))
@@ -334,3 +335,138 @@ def test_other_forms_of_good_input(convert):
     got, _ = fastnn.cost_and_gradient(W, convert(exact), Y.tolist(), 1)
     want, _ = fastnn.cost_and_gradient(W, exact, Y, 1.0)
     assert got == want
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.eye(3)[[0, 1, 2, 0, 1, 2]],
+        np.eye(3, dtype=bool)[[0, 1, 2, 0, 1, 2]],
+        np.eye(2, dtype=np.uint8)[[0, 1, 1, 0, 1, 0]].astype(object),
+        np.eye(3)[[0, 1, 2, 0, 1, 2]].tolist(),
+        np.zeros((6, 1)),
+        np.zeros((1, 6)).tolist(),
+        [["a"], ["b"], ["a"], ["b"], ["a"], ["b"]],
+    ],
+    ids=lambda y: f"{type(y).__name__}-{np.shape(y)}",
+)
+def test_labels_in_a_matrix_name_what_has_them(y):
+    """One-hot, or one column: what the sentence says gives labels."""
+    with pytest.raises(ValueError, match=r"y has shape \(\d, \d\); \(m,\), one label for each.* has it$") as caught:
+        fastnn.train(X, y)
+    got = eval(str(caught.value).split("; ")[-1].removesuffix(" has it"), {"y": y, "np": np})
+    assert np.shape(got) == (6,)
+    if np.shape(y)[1] in (2, 3):
+        assert np.array_equal(np.eye(np.shape(y)[1])[got], np.array(y, float))
+
+
+def test_labels_in_a_frame_name_what_has_them():
+    pandas = pytest.importorskip("pandas")
+    y = pandas.Series(list("abcabc"))
+    for frame in (pandas.get_dummies(y), y.to_frame(), y.astype("category").to_frame()):
+        with pytest.raises(ValueError, match=r"y has shape \(6, \d\).* has it$") as caught:
+            fastnn.train(X, frame)
+        got = eval(str(caught.value).split("; ")[-1].removesuffix(" has it"), {"y": frame, "np": np})
+        assert fastnn.train(X, got, 1, maxiter=1).sizes[-1] == 3
+
+
+@pytest.mark.parametrize(
+    "y", [np.ones((6, 3), int), np.full((6, 2), 0.5), np.eye(6, 3) == 0, np.zeros((6, 2)).tolist()]
+)
+def test_several_labels_are_for_other_functions(y):
+    with pytest.raises(
+        ValueError, match=r"y has shape \(6, \d\).*cost_and_gradient and fastnn.Objective take several labels"
+    ):
+        fastnn.train(X, y)
+    K = np.shape(y)[1]
+    fastnn.Objective(X, y, (3, K))
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [0.1, 0.2, 0.3, 0.4, 0.4, 0.4],
+        [199.5, 250.0, 31.0, 42.0, 42.0, 42.0],
+        np.linspace(0, 1, 6),
+        np.linspace(0, 1, 6, dtype=np.float32),
+        np.array([0.1, 0.2, 0.3, 0.4, 0.4, 0.4], dtype=object),
+    ],
+    ids=repr,
+)
+def test_numbers_are_not_labels(y):
+    with pytest.raises(
+        ValueError, match=r"y holds \d different numbers for 6 examples; labels of a few classes are wanted"
+    ):
+        fastnn.train(X, y)
+
+
+@pytest.mark.parametrize(
+    "y", [[199, 250, 31, 42, 55, 77], [199.0, 250.0, 31.0, 42.0, 55.0, 77.0], list("abcdef"), range(1, 7)], ids=repr
+)
+def test_a_class_for_each_example_is_warned_of(y):
+    with pytest.warns(UserWarning, match="y holds 6 classes for 6 examples, each a class of its own") as caught:
+        fastnn.train(X, y, 1, maxiter=1)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [0.5, 1.5, 0.5, 1.5, 0.5, 2.5],
+        [0.1, 0.2, 0.1, 0.2, 0.1, 0.2],
+        range(6),
+        [5.0, 4.0, 3.0, 2.0, 1.0, 0.0],
+        list("aabcde"),
+    ],
+    ids=repr,
+)
+def test_labels_of_few_classes_are_labels(y):
+    """Warnings are errors here."""
+    assert fastnn.train(X, y, 1, maxiter=1).classes.tolist() == sorted(set(y))
+
+
+def test_two_examples_of_two_classes_are_labels():
+    for y in ([0.5, 1.5], ["a", "b"], [7, 9]):
+        assert fastnn.train(X[:2], y, 1, maxiter=1).classes.tolist() == y
+
+
+def test_numbers_for_an_identity_are_a_matrix():
+    """Class indices that are floats would be fitted as 0 and 1 without a word."""
+    data = fastnn.init_weights((3, 1)), X
+    with pytest.raises(TypeError, match=r"y has dtype float64; integer class indices \(m,\), or numbers \(m, K\)"):
+        fastnn.cost_and_gradient(*data, np.zeros(6), output="identity")
+    fastnn.cost_and_gradient(*data, np.zeros((6, 1)), output="identity")
+
+
+@pytest.mark.parametrize(
+    ("got", "message"),
+    [
+        (["a", "b"], r"X lacks 'c'; the columns that the model was trained on are wanted"),
+        (["a", "b", "c", "d"], r"X has 'd', which the model does not know; the columns"),
+        (["x", "b", "c"], r"X lacks 'a' and has 'x', which the model does not know; the columns"),
+        (["a", "b", "c", "c"], r"X has 'c', which the model does not know; the columns"),
+        (["u", "v", "w", "x", "y"], r"X lacks 'a', 'b', 'c' and has 'u', 'v', 'w' and 2 more, which"),
+        (["a", "c", "b"], r"X has column 'c' where .* on 'b'; .* are wanted: X\[list\(model.feature_names\)\]"),
+        (["A", "b", "c"], r"X lacks 'a' and has 'A'"),
+        (["a ", "b", "c"], r"X lacks 'a' and has 'a '"),
+    ],
+)  # fmt: skip
+def test_names_that_differ(got, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
+        validation.same_names(got, ("a", "b", "c"), "X")
+    with pytest.raises(ValueError, match=r"^--data (lacks|has) [^X]*$"):
+        validation.same_names(got, ["a", "b", "c"], "--data")
+    validation.same_names(["a", "b", "c"], ("a", "b", "c"), "X")
+
+
+def test_names_of_several_kinds_are_refused():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X)
+    assert (
+        validation.feature_names(frame) is validation.feature_names(X) is validation.feature_names(X.tolist()) is None
+    )
+    frame.columns = ["a", 0, "b"]
+    with pytest.raises(TypeError, match="X has columns named 'a' and 0; names that are all text, or none of them"):
+        fastnn.train(frame, Y)
+    frame.columns = pandas.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)])
+    assert validation.feature_names(frame) is None
