@@ -178,6 +178,13 @@ def test_what_a_column_of_arrow_must_not_hold(library, make):
         refused(error, message, validation.inputs, frame({"a": [1, 2], "b": column}))
 
 
+def test_a_column_of_arrays_is_no_column():
+    """Its numbers must not become columns that the frame does not name."""
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"a": [1, 2], "b": polars.Series([[1, 2], [3, 4]], dtype=polars.Array(polars.Int64, 2))})
+    refused(TypeError, "X['b'] has shape (2, 2); a column with one number a row", validation.inputs, frame)
+
+
 @pytest.mark.parametrize(("library", "make"), [("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "table")])
 def test_the_remedy_for_text_is_one_that_works(library, make):
     pandas, module = pytest.importorskip("pandas"), pytest.importorskip(library)
