@@ -17,6 +17,7 @@ from . import __version__
 if TYPE_CHECKING:
     from .benchmark.ladder import Task
     from .files import Examples
+    from .model import Model
 
 # How many classes are listed with their counts.
 _SHOWN = 20
@@ -148,6 +149,7 @@ def _train(options: argparse.Namespace) -> int:
         output=options.output,
         progress=None,
     )
+    model.feature_names = examples.names
     model.save(out)
     outcome = model.outcome
     classes, counts = np.unique(y, return_counts=True)
@@ -171,7 +173,7 @@ def _predict(options: argparse.Namespace) -> int:
     from .model import load
 
     model = load(options.model)
-    examples = _examples(options, model.sizes[0])
+    examples = _examples(options, model)
     for label in model.predict(examples.X):
         print(label)
     if examples.y is not None:
@@ -189,11 +191,11 @@ def _check(options: argparse.Namespace) -> int:
 
     if options.model and options.weights:
         raise ValueError("--model and --weights are both given; one of them is wanted")
-    examples = _examples(options)
+    model = load(options.model) if options.model else None
+    examples = _examples(options, model)
     X, y = examples.X, examples.y
     lmbda, activation, output = options.lmbda, options.activation, options.output
-    if options.model:
-        model = load(options.model)
+    if model:
         weights, lmbda, activation, output = model.weights, model.lmbda, model.activation, model.output
         if not np.isin(y, model.classes).all():
             wrong = y[~np.isin(y, model.classes)][0]
@@ -315,14 +317,16 @@ def _info(options: argparse.Namespace) -> int:
     return 0
 
 
-def _examples(options: argparse.Namespace, n: int | None = None) -> "Examples":
-    """The user's, with a line on standard error about each doubt; or the shipped digits."""
-    from . import digits, files
+def _examples(options: argparse.Namespace, model: "Model | None" = None) -> "Examples":
+    """The user's, with a line on standard error about each doubt, or the shipped digits; with the model's inputs."""
+    from . import digits, files, validation
 
     if not options.data:
         return files.Examples(*digits.load_digits())
     table = {name: getattr(options, name) for name in ("header", "delimiter", "encoding", "label")}
-    examples = files.read_examples(options.data, n, **table)
+    examples = files.read_examples(options.data, model.sizes[0] if model else None, **table)
+    if model and model.feature_names and examples.names:
+        validation.same_names(examples.names, model.feature_names, "--data")
     for note in examples.notes:
         print(f"fastnn {options.command}: --data {options.data}: {note}", file=sys.stderr)
     return examples

@@ -39,7 +39,8 @@ def test_what_was_taken_from_a_file_is_printed(here, capsys):
     rows = ["5.1,3.5,04", "4.9,3.0,4", "7.0,3.2,04", "6.4,3.2,04"]
     Path("a.csv").write_text("\n".join(["width,height,kind", *rows]))
     Path("b.csv").write_text("\n".join(row.replace(",", ";").replace(".", ",") for row in rows))
-    Path("c.csv").write_text("\n".join(f"{label},{row}" for label, row in zip("xyxy", rows, strict=True)))
+    Path("c.csv").write_text("\n".join(f"{label},{row[:7]}" for label, row in zip("xyxy", rows, strict=True)))
+    Path("e.csv").write_text("kind,a,b\n" + Path("c.csv").read_text())
     Path("d.csv").write_text("\n".join(["0,1,2", *(row.replace("04", "4") for row in rows)]))
     for options, taken, classes in [
         ("a.csv", "2 inputs, header yes, split at ',', labels from column 3 ('kind')", "04 (3), 4 (1)"),
@@ -49,7 +50,7 @@ def test_what_was_taken_from_a_file_is_printed(here, capsys):
             "4.9 (1), 5.1 (1)",
         ),
         ("b.csv", "2 inputs, header no, split at ';', labels from column 3", "04 (3), 4 (1)"),
-        ("c.csv --label 0", "3 inputs, header no, split at ',', labels from column 1", "x (2), y (2)"),
+        ("c.csv --label 0", "2 inputs, header no, split at ',', labels from column 1", "x (2), y (2)"),
         ("d.csv", "5 examples of 2 inputs, header no", "2 (1), 4 (4)"),
         ("data.npz", "40 examples of 4 inputs\n", "3 (20), 5 (20)"),
     ]:
@@ -69,6 +70,31 @@ def test_predictions_are_printed_as_labels_stand_in_the_file(here, capsys):
     assert "007 (10), 7 (10), a b (10), naïve (10)" in capsys.readouterr().out
     assert main(["predict", "fastnn-model.npz", "--data", "a.csv"]) == 0
     assert capsys.readouterr().out.splitlines() == [label for label in labels for _ in range(10)]
+
+
+def test_columns_of_a_table_are_checked_by_name(here, capsys):
+    """A table with a header is as a frame: what the model was trained on, in that order."""
+    rows = "".join(f"{i % 7},{i % 5 / 4},{'ab'[i % 2]}\n" for i in range(20))
+    Path("a.csv").write_text(f"width,height,kind\n{rows}")
+    Path("swapped.csv").write_text(f"height,width,kind\n{rows}")
+    Path("other.csv").write_text(f"width,depth,kind\n{rows}")
+    Path("bare.csv").write_text(rows)
+    Path("unlabelled.csv").write_text("width,height\n1,0.5\n")
+    assert main(["train", "--data", "a.csv", "--hidden", "2", "--maxiter", "2"]) == 0
+    assert fastnn.load("fastnn-model.npz").feature_names == ("width", "height")
+    for name in ("a.csv", "bare.csv", "unlabelled.csv"):
+        assert main(["predict", "fastnn-model.npz", "--data", name]) == 0
+    capsys.readouterr()
+    for name, message in [
+        ("swapped.csv", "--data has column 'height' where the model was trained on 'width'"),
+        ("other.csv", "--data lacks 'height' and has 'depth', which the model does not know"),
+    ]:
+        assert main(["predict", "fastnn-model.npz", "--data", name]) == 2
+        shown = capsys.readouterr()
+        assert shown.err.startswith(f"fastnn predict: {message}")
+        assert shown.out == ""
+        assert main(["check", "--model", "fastnn-model.npz", "--data", name]) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_many_classes_are_cut_short(here, capsys):
