@@ -194,6 +194,8 @@ def _check(options: argparse.Namespace) -> int:
     model = load(options.model) if options.model else None
     examples = _examples(options, model)
     X, y = examples.X, examples.y
+    if y is None:
+        raise ValueError("--data has no labels; one for every example is wanted")
     lmbda, activation, output = options.lmbda, options.activation, options.output
     if model:
         weights, lmbda, activation, output = model.weights, model.lmbda, model.activation, model.output

@@ -44,11 +44,7 @@ def test_what_was_taken_from_a_file_is_printed(here, capsys):
     Path("d.csv").write_text("\n".join(["0,1,2", *(row.replace("04", "4") for row in rows)]))
     for options, taken, classes in [
         ("a.csv", "2 inputs, header yes, split at ',', labels from column 3 ('kind')", "04 (3), 4 (1)"),
-        (
-            "a.csv --label width",
-            "2 inputs, header yes, split at ',', labels from column 1 ('width')",
-            "4.9 (1), 5.1 (1)",
-        ),
+        ("e.csv --label kind", "2 inputs, header yes, split at ',', labels from column 1 ('kind')", "x (2), y (2)"),
         ("b.csv", "2 inputs, header no, split at ';', labels from column 3", "04 (3), 4 (1)"),
         ("c.csv --label 0", "2 inputs, header no, split at ',', labels from column 1", "x (2), y (2)"),
         ("d.csv", "5 examples of 2 inputs, header no", "2 (1), 4 (4)"),
@@ -95,6 +91,8 @@ def test_columns_of_a_table_are_checked_by_name(here, capsys):
         assert shown.out == ""
         assert main(["check", "--model", "fastnn-model.npz", "--data", name]) == 2
         assert message in capsys.readouterr().err
+    assert main(["check", "--model", "fastnn-model.npz", "--data", "unlabelled.csv"]) == 2
+    assert capsys.readouterr().err == "fastnn check: --data has no labels; one for every example is wanted\n"
 
 
 def test_many_classes_are_cut_short(here, capsys):
