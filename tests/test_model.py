@@ -224,7 +224,9 @@ numbers = st.sampled_from("bBhHiIqQefd").flatmap(
 
 
 @every_format
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(classes=text.map(np.array) | numbers)
 def test_classes_come_back_or_are_refused(tmp_path, suffix, classes):
     path = tmp_path / f"model{suffix}"
