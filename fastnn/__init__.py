@@ -97,3 +97,5 @@ class _Package(ModuleType):
 
 
 sys.modules[__name__].__class__ = _Package
+
+import_module("fastnn.kernels.forks")  # it sees every fork from now on

@@ -312,10 +312,10 @@ def _info(options: argparse.Namespace) -> int:
     print(f"python           {platform.python_version()} on {platform.system()} {platform.machine()}")
     for package in ("numpy", "scipy", "numba", "llvmlite"):
         print(f"{package:<16} {version(package)}")
-    print(f"cores            {os.cpu_count()}, of which numba uses {jit.threads()}")
+    print(f"cores            {os.cpu_count()}")
     print(f"vector width     {8 * tiles.SHAPE.bytes} bits, {tiles.SHAPE.bytes // 8} float64")
-    print(f"threading layer  {jit.threading_layer()}")
-    print(f"cache folder     {jit.cache_folder() or 'none: FASTNN_CACHE is 0'}")
+    print(f"threading layer  {jit.threading_report()}")
+    print(f"cache folder     {jit.cache_report()}")
     return 0
 
 

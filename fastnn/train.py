@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 
 from . import network, solvers, validation
 from .kernels.arguments import CLASS_OUTPUTS
+from .kernels.notice import silence
 from .model import Model
 from .objective import Objective
 from .problem import Problem, documented
@@ -87,9 +88,11 @@ def train(
     problem = Problem(X, targets, weight, network.sizes_of(weights), lmbda, activation, output)
     objective = Objective.of([problem], engine)
 
-    with tqdm(
-        total=maxiter, desc="training", unit="it", leave=False, disable=None if progress is None else not progress
-    ) as bar:
+    disable = None if progress is None else not progress
+    with (
+        silence(progress is False),
+        tqdm(total=maxiter, desc="training", unit="it", leave=False, disable=disable) as bar,
+    ):
 
         def show(iteration: int, cost: float) -> None:
             bar.set_postfix_str(f"cost {cost:.6f}", refresh=False)

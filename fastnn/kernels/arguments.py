@@ -1,6 +1,6 @@
 """What kernels are told in numbers: the columns of `layers`, the codes of activations, and targets.
 
-The only file among the kernels that is imported without numba.
+Imported without numba, as `forks` and `notice` are, and nothing else among the kernels.
 """
 
 from typing import NamedTuple

@@ -9,15 +9,19 @@ import os
 import pickle
 import threading
 import warnings
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import llvmlite
 import llvmlite.binding
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, UserProvidedCacheLocator
+
+from . import forks, notice
 
 # Sums may be reordered (without that no reduction vectorises) and a*b + c fused. Never "nnan"
 # or "ninf": a NaN has to reach the caller.
@@ -37,41 +41,77 @@ def inner(fastmath: set[str] = FAST, inline: bool = False) -> Callable[[Callable
     that it calls in it, and the tiles would be optimised five times over (15 s instead of 10).
     """
     how = "always" if inline else "never"
-    return numba.njit(inline=how, **_options(fastmath))
+    return _jit(inline=how, **_options(fastmath))
 
 
 def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
     """Compile the outer storey of a kernel: its `prange` runs on all of numba's threads.
 
-    Numba's portable threading layer aborts the process when two Python threads launch at once,
-    and a forked child cannot use its parent's threads. So a lock lets one launch run at a time, and a
-    process forked after the first launch runs the same function, to the same bits, on one thread.
+    Where these cannot be used (`_threads_usable`), the same function runs to the same bits on one thread.
+    Numba's portable threading layer aborts the process when two Python threads launch at once: a lock lets
+    one launch run at a time.
     """
     options = _options(fastmath)
-    parallel = _cached(numba.njit(parallel=True, **options)(function))
-    alone = numba.njit(**options)(function)
+    parallel = _outer(_jit(parallel=True, **options)(function))
+    alone = _outer(_jit(**options)(function), "-alone")
 
     @wraps(function)
     def launch(*arguments: Any) -> Any:
-        global _launching_process
         with _launch_lock:
-            _launching_process = _launching_process or os.getpid()
-            return (parallel if _launching_process == os.getpid() else alone)(*arguments)
+            return (parallel if _threads_usable() else alone)(*arguments)
 
     return launch
 
 
 def serial(function: Callable) -> Any:
     """Compile a function that is called from outside and has no parallel loop: it needs no lock."""
-    return _cached(numba.njit(**_options(FAST))(function))
+    return _outer(_jit(**_options(FAST))(function))
 
 
 def _options(fastmath: set[str]) -> dict[str, Any]:
     return {"fastmath": fastmath, "error_model": "numpy", "nogil": True}
 
 
+def _jit(**options: Any) -> Callable[[Callable], Any]:
+    """`numba.njit`, under NUMBA_DISABLE_JIT too: kernels are made of LLVM's instructions and have no form in Python."""
+
+    def compiled(function: Callable) -> Any:
+        with _configured(DISABLE_JIT=0):
+            return numba.njit(**options)(function)
+
+    return compiled
+
+
+@contextmanager
+def _configured(**settings: Any) -> Iterator[None]:
+    """With these of numba's settings, which are the whole process's, and then with its own again."""
+    before = {name: getattr(numba.config, name, None) for name in settings}
+    vars(numba.config).update(settings)
+    try:
+        yield
+    finally:
+        vars(numba.config).update(before)
+
+
+def _outer(dispatcher: Any, suffix: str = "") -> Any:
+    """Give a kernel that is called from outside its place in the cache, and a notice while it compiles."""
+    folder = cache_folder()
+    if folder is not None:
+        dispatcher._cache = _Cache(dispatcher.py_func, folder, suffix)
+    compile_now = dispatcher._compiler.compile  # not called for what the cache has
+
+    def compile_aloud(arguments: Any, return_type: Any) -> Any:
+        if folder is None and not _cache_off():
+            _warn(_NO_HOME)
+        # numba turns functions into compiled ones on its way too
+        with _configured(DISABLE_JIT=0), notice.compiling(kept=folder is not None):
+            return compile_now(arguments, return_type)
+
+    dispatcher._compiler.compile = compile_aloud
+    return dispatcher
+
+
 _launch_lock = threading.Lock()
-_launching_process: int | None = None
 
 
 def _new_lock() -> None:
@@ -84,14 +124,51 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_lock)
 
 
+def _threads_usable() -> bool:
+    """Whether a parallel loop may be launched here and now.
+
+    Not in a forked child, if numba's threads were started before, by any package: GNU OpenMP ends it. And not
+    on the workqueue layer while there is another Python thread: numba would end the process if that launched too,
+    from another package, which our lock does not know.
+    """
+    if forks.threads_lost:
+        return False
+    return threading_layer() != "workqueue" or not any(map(_may_launch, threading.enumerate()))
+
+
+def _may_launch(thread: threading.Thread) -> bool:
+    from tqdm import TMonitor
+
+    ours = thread is threading.current_thread() or thread.name.startswith("fastnn")
+    return not ours and not isinstance(thread, TMonitor)
+
+
+@cache
 def threading_layer() -> str:
-    """The threading layer that numba uses; it is known once a parallel kernel has run."""
-    _launch_nothing(1)
+    """The threading layer that numba uses; the first call starts its threads."""
+    try:
+        numba.get_num_threads()
+    except ValueError as error:
+        raise ValueError(
+            f"NUMBA_THREADING_LAYER is {numba.config.THREADING_LAYER!r}, which numba cannot load here; "
+            "default, omp, tbb or workqueue is wanted, of those that are installed"
+        ) from error
     return str(numba.threading_layer())
+
+
+def threading_report() -> str:
+    """That layer and what is safe with it, or why there is none."""
+    try:
+        layer = threading_layer()
+    except ValueError as error:
+        return f"none: {error}"
+    with_others = "on one thread while there are other Python threads" if layer == "workqueue" else "thread-safe"
+    return f"{layer}, {threads()} threads; {with_others}; on one thread in a forked child"
 
 
 def threads() -> int:
     """On how many threads a parallel loop runs when it is launched from here."""
+    threading_layer()
     return int(numba.get_num_threads())
 
 
@@ -101,83 +178,141 @@ def cpu_features() -> str:
     return str(chosen if chosen is not None else llvmlite.binding.get_host_cpu_features().flatten())
 
 
-def cache_folder() -> Path | None:
-    """Where compiled kernels are kept: None if `FASTNN_CACHE` is 0.
+_NO_HOME = "there is no home folder"
 
-    `FASTNN_CACHE` = 0 | 1 | a folder; 1, the default, is the user's cache folder. The name of
-    the inner folder is made of everything that the machine code depends on, all kernel sources
-    among it: numba itself does not notice an edit in a file other than the kernel's own.
+
+def _cache_off() -> bool:
+    return os.environ.get("FASTNN_CACHE") == "0"
+
+
+@cache
+def _build() -> str:
+    """Of everything that the machine code depends on, all kernel sources among it.
+
+    Numba itself does not notice an edit in a file other than the kernel's own.
     """
-    setting = os.environ.get("FASTNN_CACHE", "1")
-    if setting == "0":
-        return None
-    if setting != "1":
-        root = Path(setting).expanduser()
-    else:
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnn"
     what = hashlib.sha256()
     for source in (file for folder in ("kernels", "engines") for file in sorted((_PACKAGE / folder).glob("*.py"))):
         what.update(source.read_bytes())
     cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
     what.update(f"{numba.__version__} {llvmlite.__version__} {cpu} {cpu_features()}".encode())
-    return root / what.hexdigest()[:16]
+    return what.hexdigest()[:16]
+
+
+def cache_folder() -> Path | None:
+    """Where compiled kernels are kept: None if `FASTNN_CACHE` is 0, or if there is no home folder.
+
+    `FASTNN_CACHE` = 0 | 1 | a folder; 1, the default, is the user's cache folder.
+    """
+    setting = os.environ.get("FASTNN_CACHE") or "1"
+    if _cache_off():
+        return None
+    try:
+        if setting != "1":
+            root = Path(setting).expanduser()
+        else:
+            root = Path(os.environ.get("XDG_CACHE_HOME", ""))
+            if not root.is_absolute():  # to be ignored then, as the XDG rule says
+                root = Path.home() / ".cache"
+            root /= "fastnn"
+    except RuntimeError:  # neither a variable nor the list of users knows a home
+        return None
+    return root / _build()
+
+
+def cache_report() -> str:
+    """Where compiled kernels are kept, or why they are not."""
+    folder = cache_folder()
+    if folder is None:
+        return f"none: {'FASTNN_CACHE is 0' if _cache_off() else _NO_HOME}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return f"{folder}, not written to: {error}"
+    return str(folder)
+
+
+class _Locator(UserProvidedCacheLocator):
+    """Our folder, even where it can only be read; its name is the stamp of the sources."""
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> Any:
+        return cls(py_func, py_file)
+
+    def get_source_stamp(self) -> Any:
+        return None
+
+
+class _Implementation(CompileResultCacheImpl):
+    _locator_classes = (_Locator,)
+
+
+class _File(IndexDataCacheFile):
+    """numba's index and data files, checksum first: machine code with one wrong bit may end the process."""
+
+    def _load_index(self) -> dict:
+        return self._load(self._index_path) or {}
+
+    def _save_index(self, overloads: dict) -> None:
+        self._save(self._index_path, overloads)
+
+    def _load_data(self, name: str) -> Any:
+        return self._load(self._data_path(name))
+
+    def _save_data(self, name: str, data: Any) -> None:
+        self._save(self._data_path(name), data)
+
+    def _load(self, path: str) -> Any:
+        """None for what is not there, cannot be read or is not whole: it is compiled and written anew."""
+        try:
+            content = Path(path).read_bytes()
+        except OSError:
+            return None
+        checksum, content = content[:32], content[32:]
+        return pickle.loads(content) if hashlib.sha256(content).digest() == checksum else None
+
+    def _save(self, path: str, data: Any) -> None:
+        content = self._dump(data)
+        with self._open_for_write(path) as file:
+            file.write(hashlib.sha256(content).digest() + content)
 
 
 class _Cache(FunctionCache):
-    """numba's cache of a function, where nothing that is wrong with a file reaches the caller."""
+    """numba's cache of a function, in our folder, where nothing that is wrong with a file reaches the caller."""
+
+    _impl_class = _Implementation
+
+    def __init__(self, function: Callable, folder: Path, suffix: str):
+        with _configured(CACHE_DIR=str(folder), CACHE_LOCATOR_CLASSES=""):
+            super().__init__(function)
+        self._cache_file = _File(self._cache_path, self._impl.filename_base + suffix, None)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What is on disk, if it is whole, and for these types; else None, and it will be written anew.
+        """What is on disk for these types, or None.
 
         Two processes that write variants for different types at the same time may give both files
         the same name.
         """
-        try:
-            found = super().load_overload(sig, target_context)
-        except (EOFError, pickle.UnpicklingError, OSError):  # cut off in the middle
-            found = None
-            self._write(self.flush)
+        found = super().load_overload(sig, target_context)
         return found if found is not None and tuple(found.signature.args) == tuple(sig) else None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        self._write(super().save_overload, sig, data)
-
-    def _write(self, write: Callable, *arguments: Any) -> None:
         try:
-            write(*arguments)
-        except OSError as error:  # a full disk, say
+            super().save_overload(sig, data)
+        except OSError as error:  # a full disk, or a folder that can only be read
             _warn(error)
 
 
-def _cached(dispatcher: Any) -> Any:
-    """Turn the disk cache on for a kernel, or leave it off where no folder can be written."""
-    before = numba.config.CACHE_DIR
-    try:
-        folder = cache_folder()
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            numba.config.CACHE_DIR = str(folder)
-            dispatcher._cache = _Cache(dispatcher.py_func)
-    except (OSError, RuntimeError) as error:
-        _warn(error)
-    finally:
-        numba.config.CACHE_DIR = before
-    return dispatcher
-
-
-def _warn(error: Exception) -> None:
+def _warn(why: object) -> None:
     global _warned
     if not _warned:
-        warnings.warn(f"kernels are compiled anew in every process: {error}", RuntimeWarning, stacklevel=2)
+        warnings.warn(
+            f"kernels are compiled anew in every process: {why} (FASTNN_CACHE may name another folder, or be 0)",
+            RuntimeWarning,
+            stacklevel=2,
+        )
     _warned = True
 
 
 _warned = False
-
-
-@batch
-def _launch_nothing(n):
-    total = 0
-    for i in numba.prange(n):
-        total += i
-    return total
