@@ -1,10 +1,12 @@
-"""Launching and caching: threads, forks, and folders that cannot be written."""
+"""Launching and caching: threads, forks, folders that cannot be written, and what is said while kernels compile."""
 
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +61,159 @@ def test_forked_child(layer):
     assert done.stdout == "0\n", done.stderr
 
 
+OTHER = """
+import os, sys, threading, warnings
+import numba
+import numpy as np
+warnings.simplefilter("error")
+
+@numba.njit(parallel=True)
+def other(x):
+    total = 0.0
+    for i in numba.prange(x.size):
+        total += x[i]
+    return total
+
+def fastnn_sums(engine="loop"):
+    import fastnn
+    rng = np.random.default_rng(0)
+    weights = fastnn.init_weights((2, 3, 3), seed=1)
+    J, gradient = fastnn.cost_and_gradient(weights, rng.random((300, 2)), np.arange(300) % 3, engine=engine)
+    return J.hex(), np.concatenate([matrix.ravel() for matrix in gradient]).tobytes().hex()
+
+def in_child(work):
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(write, repr(work()).encode())
+        os._exit(0)
+    os.close(write)
+    with open(read) as file:
+        result = file.read()
+    assert os.waitpid(child, 0)[1] == 0
+    return result
+"""
+
+FORKS = {
+    "fastnn imported before": "import fastnn; other(np.ones(9)); got = in_child(fastnn_sums)",
+    "fastnn imported in the child": "other(np.ones(9)); got = in_child(fastnn_sums)",
+    # OpenBLAS starts its threads again in the child, so that counting threads would tell nothing
+    "a product in the child first": """
+A = np.ones((500, 500))
+A @ A; other(np.ones(9)); got = in_child(lambda: (A @ A).shape and fastnn_sums())""",
+    "a child's child": "other(np.ones(9)); got = eval(in_child(lambda: in_child(fastnn_sums)))",
+    "the fused engine": "other(np.ones(9)); got = in_child(lambda: fastnn_sums('fused'))",
+    "threads of numba started, nothing launched": "numba.get_num_threads(); got = in_child(fastnn_sums)",
+    "a pool of processes": """
+import multiprocessing, fastnn
+other(np.ones(9))
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    got, same = map(repr, pool.map(fastnn_sums, ["loop"] * 2))
+assert got == same""",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a fork is not seen afterwards")
+@pytest.mark.parametrize("case", FORKS)
+def test_forked_child_of_a_process_where_another_package_ran(case):
+    """It has the parent's bits: GNU OpenMP would end it."""
+    engine = "fused" if "fused" in case else "loop"
+    done = in_process(f"{OTHER}{FORKS[case]}\nprint(got == repr(fastnn_sums({engine!r})))")
+    assert done.stdout == "True\n", done.stderr
+
+
+def test_child_that_started_threads_itself_uses_them():
+    done = in_process(
+        f"{OTHER}import fastnn\nfrom fastnn.kernels import forks\n"
+        "print(in_child(lambda: (fastnn_sums(), other(np.ones(9)), forks.threads_lost)[2]))"
+    )
+    assert done.stdout == "False\n"
+
+
+BESIDE = """
+over = threading.Event()
+def work():
+    while not over.is_set():
+        other(np.ones(100_000))
+thread = threading.Thread(target=work, daemon={daemon})
+want = fastnn_sums({engine!r})
+other(np.ones(9))
+thread.start()
+same = all(fastnn_sums({engine!r}) == want for _ in range(300))
+over.set()
+thread.join()
+print(same)
+"""
+
+
+@pytest.mark.parametrize("layer", ["workqueue", "default"])
+@pytest.mark.parametrize(("engine", "daemon"), [("loop", False), ("fused", True)])
+def test_another_package_launches_in_another_thread(layer, engine, daemon):
+    """Numba's workqueue ends the process (SIGABRT) when two threads launch at once."""
+    done = in_process(OTHER + BESIDE.format(engine=engine, daemon=daemon), NUMBA_THREADING_LAYER=layer)
+    assert done.stdout == "True\n", done.stderr
+
+
+def test_workqueue_runs_on_all_threads_while_nobody_else_can_launch():
+    """A progress bar's thread and our own launch nothing."""
+    code = """
+import threading, time
+from tqdm import tqdm
+from fastnn.kernels import jit
+def seen(**options):
+    thread = threading.Thread(target=time.sleep, args=(0.2,), **options)
+    thread.start()
+    usable = jit._threads_usable()
+    thread.join()
+    return usable
+usable = [jit._threads_usable()]
+with tqdm(total=1):
+    usable.append(jit._threads_usable())
+print(jit.threading_layer(), threading.active_count(), *usable, seen(name="fastnn watch"), seen())
+"""
+    assert in_process(code, NUMBA_THREADING_LAYER="workqueue").stdout == "workqueue 2 True True True False\n"
+
+
+CALLS = [
+    "fastnn.forward([np.ones((2, 3))], np.ones((4, 2)))",
+    "fastnn.cost_and_gradient([np.ones((2, 3))], np.ones((4, 2)), [0, 1, 0, 1], engine='loop')",
+    "fastnn.check_gradient([np.ones((2, 3))], np.ones((4, 2)), [0, 1, 0, 1], engine='numpy')",
+    "fastnn.train(np.eye(4), [0, 1, 0, 1], 2)",
+]
+
+
+@pytest.mark.parametrize("layer", ["nonsense", "omp64", "no such\nlayer"])
+def test_threading_layer_that_is_not_there(layer):
+    code = "import numpy as np, fastnn\n" + "".join(
+        f"try: {call}\nexcept ValueError as error: print(str(error).count('NUMBA_THREADING_LAYER is '))\n"
+        for call in CALLS
+    )
+    assert in_process(code, NUMBA_THREADING_LAYER=layer).stdout == "1\n" * len(CALLS)
+    arguments = [sys.executable, "-P", "-m", "fastnn"]
+    environment = os.environ | {"NUMBA_THREADING_LAYER": layer}
+    for command, status, what in (("check", 2, "fastnn check: NUMBA"), ("info", 0, "threading layer  none: NUMBA")):
+        done = subprocess.run([*arguments, command], env=environment, capture_output=True, text=True)
+        got = done.stdout if status == 0 else done.stderr
+        assert done.returncode == status
+        assert f"{what}_THREADING_LAYER is {layer.lower()!r}" in got
+        assert status == 0 or (got.count("\n") == 1 and not done.stdout)
+
+
+def test_disabled_jit_compiles_kernels_all_the_same(tmp_path):
+    """Another's functions stay as the variable wants them."""
+    code = f"import numpy as np, numba, fastnn\n{CALLS[1]}\nprint(type(numba.njit(lambda: 0)).__name__)"
+    got = in_process(code, NUMBA_DISABLE_JIT="1", FASTNN_CACHE="0").stdout
+    assert got == "function\n"
+    for command in (["info"], ["check", "--quick"], ["train", "--maxiter", "1", "--out", str(tmp_path / "m.npz")]):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "fastnn", *command],
+            env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+            capture_output=True,
+            text=True,
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 def in_process(code, **environment):
     """Its output. -P: the package that is tested here, whose kernels are in the cache, not one in this folder."""
     return subprocess.run(
@@ -79,6 +234,62 @@ def test_cache_folder(tmp_path, monkeypatch):
     assert jit.cache_folder().parent == tmp_path
     monkeypatch.setenv("FASTNN_CACHE", "1")
     assert jit.cache_folder().parent.name == "fastnn"
+
+
+@pytest.mark.parametrize("where", ["rel", "", ".", "rel/deep", "../rel", "~/rel"])
+def test_relative_user_cache_folder_is_ignored(where, tmp_path, monkeypatch):
+    """As the XDG rule says."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FASTNN_CACHE", raising=False)
+    monkeypatch.setenv("HOME", "/a/home")
+    monkeypatch.setenv("XDG_CACHE_HOME", where)
+    assert jit.cache_folder().parent == Path("/a/home/.cache/fastnn")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/a/cache")
+    assert jit.cache_folder().parent == Path("/a/cache/fastnn")
+    monkeypatch.setenv("FASTNN_CACHE", "")  # as if it were not set
+    assert jit.cache_folder().parent == Path("/a/cache/fastnn")
+
+
+NOBODY = 54321  # no user's number
+
+
+def without_home(code, **environment):
+    """Its output, as a user that nobody knows if we may become one, else with a name that is no user's."""
+    known = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "NUMBA_THREADING_LAYER") if name in os.environ}
+    root = sys.platform == "linux" and os.geteuid() == 0
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env=known | ({} if root else {"FASTNN_CACHE": "~nobody-of-that-name"}) | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        **({"user": NOBODY, "group": NOBODY, "extra_groups": []} if root else {}),
+    )
+
+
+def test_without_a_home_everything_works_and_one_sentence_says_what_is_missing():
+    done = without_home(f"from fastnn.kernels import jit; print(jit.cache_report()); {RUN_LOOP}; {RUN_LOOP}")
+    assert done.stdout == "none: there is no home folder\n0.5\n0.5\n"
+    assert done.stderr.count("compiled anew in every process: there is no home folder") == 1
+    done = without_home(f"from fastnn.kernels import jit; print(jit.cache_report()); {RUN_LOOP}", FASTNN_CACHE="0")
+    assert (done.stdout, done.stderr) == ("none: FASTNN_CACHE is 0\n0.5\n", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root may become somebody else")
+def test_folder_that_was_filled_before_is_read_where_it_cannot_be_written():
+    """An image's: filled by `fastnn.warmup` as root, say."""
+    report = f"from fastnn.kernels import jit; print(jit.cache_report()); {RUN_LOOP}"
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        in_process(RUN_LOOP, FASTNN_CACHE=folder)
+        done = without_home(report, FASTNN_CACHE=folder)
+        assert "not written to: [Errno 13]" in done.stdout
+        assert (done.stdout.split("\n")[1], done.stderr) == ("0.5", "")  # nothing was compiled
+        for file in Path(folder).rglob("*.nb*"):
+            file.chmod(0)
+        done = without_home(report, FASTNN_CACHE=folder)
+        assert done.stdout.split("\n")[1] == "0.5"
+        assert done.stderr.count("compiled anew in every process: [Errno 13]") == 1
 
 
 def test_cache_is_filled_and_read(tmp_path):
@@ -114,6 +325,41 @@ def test_truncated_cache_file_is_written_anew(tmp_path, what, length):
     assert all(file.stat().st_size > length for file in tmp_path.rglob(what))
 
 
+def half_of(x):
+    return 0.5 * x
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_cache_file_with_one_wrong_byte_is_written_anew(ending, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTNN_CACHE", str(tmp_path))
+    jit.serial(half_of)(3.0)
+    (file,) = tmp_path.rglob(f"*.{ending}")
+    whole = file.read_bytes()
+    for position in [0, 31, 32, len(whole) - 1, *np.random.default_rng(0).integers(0, len(whole), 46)]:
+        broken = bytearray(whole)
+        broken[position] ^= 1 << (position % 8)
+        file.write_bytes(broken)
+        kernel = jit.serial(half_of)
+        assert kernel(3.0) == 1.5
+        assert (len(kernel.stats.cache_hits), len(kernel.stats.cache_misses)) == (0, 1), position
+        kernel = jit.serial(half_of)
+        assert kernel(3.0) == 1.5
+        assert (len(kernel.stats.cache_hits), len(kernel.stats.cache_misses)) == (1, 0), position
+
+
+@pytest.mark.parametrize(("ending", "part"), [("nbi", 0.1), ("nbi", 0.9), ("nbc", 0.5), ("nbc", 0.99)])
+def test_process_that_finds_one_wrong_byte_compiles_anew(ending, part, tmp_path):
+    in_process(RUN_LOOP, FASTNN_CACHE=str(tmp_path))
+    (file,) = tmp_path.rglob(f"loop._forward_groups*.{ending}")
+    whole = file.read_bytes()
+    broken = bytearray(whole)
+    broken[int(part * len(whole))] ^= 0xFF
+    file.write_bytes(broken)
+    done = in_process(RUN_LOOP, FASTNN_CACHE=str(tmp_path))
+    assert (done.stdout, done.stderr) == ("0.5\n", "")
+    assert file.read_bytes() != broken
+
+
 def test_swapped_cache_files_are_noticed(tmp_path):
     """As if two processes had written variants for different types under one name."""
     kinds = ("float64", "float32")
@@ -135,6 +381,95 @@ def test_many_cold_processes(tmp_path):
     ]
     assert [process.communicate(timeout=300)[0] for process in processes] == ["0.5\n"] * 6
     assert in_process(RUN_LOOP, FASTNN_CACHE=str(tmp_path)).stdout == "0.5\n"
+
+
+def test_forked_child_finds_its_kernels_in_the_cache(tmp_path):
+    """Those for one thread have files of their own."""
+    code = OTHER + "other(np.ones(9)); print(in_child(fastnn_sums)[:3])"
+    in_process(code, FASTNN_CACHE=str(tmp_path))
+    files = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.nb*")}
+    assert {"-alone" in file.name for file in files} >= {True}
+    in_process(code, FASTNN_CACHE=str(tmp_path))
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.nb*")} == files
+
+
+SAID = b"compiling kernels for this processor"
+
+
+def on_a_terminal(code, **environment):
+    """All bytes that a terminal of 80 columns gets."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = [sys.executable, "-P", "-c", code]
+    process = subprocess.Popen(command, env=os.environ | environment, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while part := _read(ours):
+        shown += part
+    os.close(ours)
+    assert process.wait(timeout=300) == 0, shown
+    return shown
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # its other end is closed
+        return b""
+
+
+def screen(shown):
+    """What is left on the screen: lines, without blanks at their ends."""
+    lines, row, column = [""], 0, 0
+    text = shown.decode()
+    while text:
+        if text.startswith("\x1b[A"):
+            row, text = row - 1, text[3:]
+            continue
+        character, text = text[0], text[1:]
+        if character == "\r":
+            column = 0
+        elif character == "\n":
+            row += 1
+            lines += [""] * (row + 1 - len(lines))
+        else:
+            line = lines[row].ljust(column)
+            lines[row] = line[:column] + character + line[column + 1 :]
+            column += 1
+    return [line.rstrip() for line in lines]
+
+
+TRAIN = "import numpy as np, fastnn; fastnn.train(np.eye(4), [0, 1, 0, 1], 2, maxiter=2, engine='loop', progress={})"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
+@pytest.mark.parametrize("code", [TRAIN.format("True"), TRAIN.format("None"), RUN_LOOP])
+def test_a_line_says_that_kernels_compile_and_goes_away(code, tmp_path):
+    left = ["0.5", ""] if code == RUN_LOOP else []
+    shown = on_a_terminal(code, FASTNN_CACHE=str(tmp_path))
+    assert SAID + b", the first time only" in shown
+    assert [line for line in screen(shown) if line] == [line for line in left if line]
+    assert SAID not in on_a_terminal(code, FASTNN_CACHE=str(tmp_path))  # they are in the cache
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
+def test_the_line_does_not_promise_what_no_cache_keeps():
+    shown = on_a_terminal(RUN_LOOP, FASTNN_CACHE="0")
+    assert SAID in shown
+    assert b"the first time only" not in shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
+def test_nothing_is_said_while_kernels_compile_where_none_is_to_see_it(tmp_path):
+    assert on_a_terminal(TRAIN.format("False"), FASTNN_CACHE=str(tmp_path)) == b""
+    assert in_process(RUN_LOOP, FASTNN_CACHE="0").stderr == ""  # a pipe
+    closed = f"import os, sys; os.close(2); sys.stderr = None; {RUN_LOOP}"
+    assert on_a_terminal(closed, FASTNN_CACHE="0") == b"0.5\r\n"
 
 
 def test_warmup_leaves_nothing_to_compile(tmp_path):
