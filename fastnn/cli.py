@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import __version__
+from . import __version__, shell
 
 if TYPE_CHECKING:
     from .benchmark.ladder import Task
@@ -24,17 +24,9 @@ _SHOWN = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 for a failed gradient check, 2 for bad input."""
+    """Run one command; returns the exit status: 0, 1 for a failed gradient check, or that of `shell.status`."""
     options = _parser().parse_args(arguments)
-    try:
-        status: int = options.run(options)
-    except (ValueError, TypeError, ArithmeticError, OSError, ImportError) as error:
-        print(f"fastnn {options.command}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"fastnn {options.command}: interrupted, nothing was saved", file=sys.stderr)
-        return 130
-    return status
+    return shell.status(f"fastnn {options.command}", lambda: options.run(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -150,6 +142,7 @@ def _train(options: argparse.Namespace) -> int:
         progress=None,
     )
     model.feature_names = examples.names
+    accuracy = 100 * model.score(X, y)  # may compile: before saving, which then is the last that a signal can stop
     model.save(out)
     outcome = model.outcome
     classes, counts = np.unique(y, return_counts=True)
@@ -160,7 +153,7 @@ def _train(options: argparse.Namespace) -> int:
     print(f"classes      {', '.join(shown)}{more}")
     print(f"network      {'-'.join(map(str, model.sizes))}, lmbda {model.lmbda:g}, on {len(X):,} examples")
     print(f"cost         {outcome.cost:.6f}")
-    print(f"accuracy     {100 * model.score(X, y):.2f} %")
+    print(f"accuracy     {accuracy:.2f} %")
     print(f"iterations   {outcome.iterations}")
     print(f"evaluations  {outcome.evaluations}")
     print(f"seconds      {outcome.seconds:.2f}")
@@ -177,10 +170,9 @@ def _predict(options: argparse.Namespace) -> int:
     for label in model.predict(examples.X):
         print(label)
     if examples.y is not None:
-        print(
-            f"accuracy {100 * model.score(examples.X, examples.y):.2f} % of {len(examples.X):,} examples",
-            file=sys.stderr,
-        )
+        accuracy = 100 * model.score(examples.X, examples.y)
+        sys.stdout.flush()  # where nobody reads on, as behind head, this ends the command
+        print(f"accuracy {accuracy:.2f} % of {len(examples.X):,} examples", file=sys.stderr)
     return 0
 
 

@@ -3,6 +3,7 @@
 import os
 import textwrap
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import validation
 from .benchmark import comparison
+from .files import write_atomically
 from .validation import Array
 
 
@@ -35,7 +37,7 @@ def save_images(X: ArrayLike, path: str | os.PathLike[str], *, order: str = "F")
     check_path(path)
     images = X.reshape(-1, side, side)
     figure = _picture(_mosaic(images.transpose(0, 2, 1) if order == "F" else images))
-    figure.savefig(path, dpi=100)
+    _write(figure, path, dpi=100)
 
 
 def _mosaic(images: Array) -> Array:
@@ -86,7 +88,7 @@ def save_ladder(groups: Sequence[comparison.Group], path: str | os.PathLike[str]
         A line below: what it was measured on.
     """
     check_path(path)
-    _ladder(groups, note).savefig(path, dpi=150, metadata={"Software": None})
+    _write(_ladder(groups, note), path, dpi=150, metadata={"Software": None})
 
 
 def _ladder(groups: Sequence[comparison.Group], note: str) -> Any:
@@ -166,6 +168,11 @@ def check_path(path: str | os.PathLike[str]) -> None:
     if not str(path).endswith(".png"):
         raise ValueError(f"path is {str(path)!r}; a name that ends in .png is wanted")
     _figure(1.0, 1.0)
+
+
+def _write(figure: Any, path: str | os.PathLike[str], **options: Any) -> None:
+    """All of the picture, or what was there before."""
+    write_atomically(Path(path), lambda file: figure.savefig(file, format="png", **options))
 
 
 def _figure(width: float, height: float) -> Any:

@@ -289,17 +289,6 @@ def test_unusable_options(arguments, capsys):
     assert "usage: fastnn" in capsys.readouterr().err
 
 
-def test_interrupt(here, capsys, monkeypatch):
-    import fastnn.model
-
-    def interrupted(*arguments, **keywords):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(fastnn.model.Model, "save", interrupted)
-    assert main(["train", "--data", "data.npz", "--maxiter", "1"]) == 130
-    assert "interrupted, nothing was saved" in capsys.readouterr().err
-
-
 def test_as_a_module():
     run = subprocess.run(
         [sys.executable, "-P", "-m", "fastnn", "--version"], capture_output=True, text=True, check=True

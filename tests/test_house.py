@@ -37,7 +37,7 @@ ROOMS = [
     "warmup",
     "benchmark",
 ]
-EDGE = ["plot", "cli", "__main__", "__init__"]
+EDGE = ["plot", "shell", "cli", "__main__", "__init__"]
 
 
 def files_of(room):
@@ -71,7 +71,7 @@ def test_the_readme_is_a_map_of_the_rooms():
         for row in rows.split("\n")
         for name in row.split("|")[1].split(",")
     ]
-    assert named == [*ROOMS, "plot", "cli"]
+    assert named == [*ROOMS, "plot", "cli", "shell"]
 
 
 @pytest.mark.parametrize("room", ROOMS)
