@@ -39,7 +39,6 @@ def main() -> int:
     watch.start()
     try:
         result = status(name, _command)
-        _settle()
         finished = over.acquire(blocking=False)
     except BaseException:
         if over.acquire(blocking=False):
@@ -58,10 +57,11 @@ def status(name: str, command: Callable[[], int]) -> int:
         result = command()
         sys.stdout.flush()  # that a disk is full is known only now
     except BrokenPipeError:
-        return 128 + 13  # as if SIGPIPE had ended it
+        result = 128 + 13  # as if SIGPIPE had ended it
     except _FAULTS as error:
         _say(f"{name}: {error}")
-        return 2
+        result = 2
+    _settle()
     return result
 
 

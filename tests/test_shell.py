@@ -1,0 +1,327 @@
+"""The command as a shell sees it: statuses, signals, pipes, full disks, encodings, a bare container."""
+
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn.kernels import jit
+
+pytestmark = pytest.mark.skipif(not hasattr(signal, "sigwait"), reason="no such signals here")
+
+COMMAND = [sys.executable, "-P", "-m", "fastnn"]
+LABELS = ["naïve", "Zoë 4", "日本", "b\udce9", "plain"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A model, data of 200 and of 50,000 examples; nothing here is changed."""
+    folder = tmp_path_factory.mktemp("shell")
+    y = np.arange(200) % len(LABELS)
+    X = np.eye(9)[y]  # the pixels of a square image
+    model = fastnn.train(X, np.array(LABELS)[y], 5, 0.0, maxiter=100, progress=False)
+    assert model.score(X, np.array(LABELS)[y]) == 1.0
+    model.save(folder / "m.npz")
+    np.savez(folder / "data.npz", X=X, y=np.array(LABELS)[y])
+    np.savez(folder / "many.npz", X=np.tile(X, (250, 1)))
+    return folder
+
+
+@pytest.fixture
+def here(files, tmp_path):
+    """A copy of `files`, to be written to."""
+    return shutil.copytree(files, tmp_path / "here")
+
+
+def fastnn_at(folder, arguments, **options):
+    environment = os.environ | options.pop("env", {})
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "timeout": 300} | options
+    return subprocess.run([*COMMAND, *arguments.split()], cwd=folder, env=environment, **options)
+
+
+def shell(folder, script, **environment):
+    """bash -c, where $FASTNN is the command."""
+    environment = os.environ | {"FASTNN": " ".join(COMMAND)} | environment
+    return subprocess.run(
+        ["bash", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("reader", ["head -3", "sed 3q", "awk '{print} NR == 3 {exit}'"])
+def test_a_reader_that_goes_early(files, reader, unbuffered):
+    script = f"$FASTNN predict m.npz --data many.npz | {reader}; echo ${{PIPESTATUS[0]}}"
+    done = shell(files, script, PYTHONUNBUFFERED=unbuffered, PYTHONIOENCODING="utf-8")
+    assert done.stdout.splitlines() == ["naïve", "Zoë 4", "日本", "141"]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", ["predict m.npz --data data.npz", "info", "--help", "train --help"])
+def test_a_reader_that_was_never_there(files, arguments):
+    """What is in a buffer is written at the end: its failure must not be Python's to report."""
+    read, write = os.pipe()
+    os.close(read)
+    done = fastnn_at(files, arguments, stdout=write, env={"PYTHONUNBUFFERED": ""})
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize("arguments", ["predict m.npz --data many.npz", "predict m.npz --data data.npz", "--version"])
+def test_standard_output_on_a_full_disk(files, arguments):
+    with open("/dev/full", "w") as full:
+        done = fastnn_at(files, arguments, stdout=full, env={"PYTHONUNBUFFERED": ""})
+        assert done.returncode == 2
+        assert done.stderr == f"fastnn {arguments.split()[0]}: [Errno 28] No space left on device\n"
+        assert fastnn_at(files, "predict m.npz", stdout=full, stderr=full).returncode == 2
+
+
+def test_closed_outputs(files):
+    done = shell(files, "$FASTNN predict m.npz --data data.npz >&-")
+    assert done.returncode == 2
+    assert done.stderr == "fastnn predict: standard output is closed; a file, a pipe or a terminal is wanted\n"
+    done = shell(files, "$FASTNN predict m.npz --data data.npz 2>&- <&-", PYTHONIOENCODING="utf-8")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[:2] == ["naïve", "Zoë 4"]
+    assert "accuracy" not in done.stdout  # what is said on standard error does not get among the labels
+    assert shell(files, "$FASTNN predict no.npz >&- 2>&-").returncode == 2
+
+
+@pytest.mark.parametrize("out", ["train --hidden 300 --maxiter 1 --out old.npz", "show --out old.png"])
+def test_a_disk_that_fills_up_leaves_the_old_file(here, out):
+    old = here / out.split()[-1]
+    old.write_bytes(b"old")
+    before = sorted(os.listdir(here))
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+
+    done = fastnn_at(here, f"{out} --data data.npz", preexec_fn=limit)
+    assert done.returncode == 2
+    assert done.stderr == f"fastnn {out.split()[0]}: [Errno 27] File too large\n"
+    assert done.stdout == ""
+    assert old.read_bytes() == b"old"
+    assert sorted(os.listdir(here)) == before
+
+
+@pytest.mark.parametrize(
+    ("environment", "want"),
+    [
+        ({"PYTHONIOENCODING": "ascii"}, [r"na\xefve", r"Zo\xeb 4", r"\u65e5\u672c", r"b\udce9", "plain"]),
+        ({"PYTHONIOENCODING": "latin-1"}, ["naïve", "Zoë 4", r"\u65e5\u672c", r"b\udce9", "plain"]),
+        ({"PYTHONIOENCODING": "utf-8"}, ["naïve", "Zoë 4", "日本", r"b\udce9", "plain"]),
+        ({"PYTHONIOENCODING": "ascii:replace"}, ["na?ve", "Zo? 4", "??", "b?", "plain"]),
+        (
+            {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"},
+            [r"na\xefve", r"Zo\xeb 4", r"\u65e5\u672c", r"b\udce9", "plain"],
+        ),
+    ],
+)
+def test_labels_that_the_encoding_lacks(files, environment, want):
+    """All of them, escaped; a handler of errors that the user has chosen is kept."""
+    latin = environment.get("PYTHONIOENCODING") == "latin-1"
+    done = fastnn_at(files, "predict m.npz --data data.npz", env=environment, encoding="latin-1" if latin else "utf-8")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == 40 * want
+
+
+SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
+def assert_it_ends(process, signum, command="train"):
+    start = time.perf_counter()
+    process.send_signal(signum)
+    out, err = process.communicate(timeout=60)
+    assert time.perf_counter() - start < 5.0  # about one, on a machine that is not busy
+    assert err == f"fastnn {command}: {SIGNALS[signum]}, nothing was saved\n"
+    assert (process.returncode, out) == (128 + signum, "")
+
+
+def started(folder, arguments, **environment):
+    return subprocess.Popen(
+        [*COMMAND, *arguments.split()], cwd=folder, env=os.environ | environment,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def watched(process):
+    """Wait until a process has got as far as to watch for signals."""
+    while True:
+        with open(f"/proc/{process.pid}/status") as status:
+            blocked = next(line for line in status if line.startswith("SigBlk"))
+        if int(blocked.split()[1], 16):
+            return time.sleep(0.05)
+        time.sleep(0.002)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="no /proc here")
+@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3, 0.7, 1.5, 3.0, 5.0])
+def test_a_signal_at_any_moment(here, seconds, signum):
+    """While NumPy and Numba are imported, and while kernels are compiled."""
+    (here / "old.npz").write_bytes(b"old")
+    before = sorted(os.listdir(here))
+    process = started(here, "train --data data.npz --out old.npz --maxiter 100000000", FASTNN_CACHE="0")
+    watched(process)
+    time.sleep(seconds)
+    assert_it_ends(process, signum)
+    assert (here / "old.npz").read_bytes() == b"old"
+    assert sorted(os.listdir(here)) == before
+
+
+# A command in which the given line stands for what the main thread does when the signal comes.
+BUSY = """
+import ctypes, os, sys, time
+from fastnn import cli, files, model, shell
+
+def busy(options):
+    print("here", file=sys.stderr, flush=True)
+    {line}
+    return 0
+
+cli._info = busy
+sys.argv = ["fastnn", "info"]
+sys.exit(shell.main())
+"""
+
+
+@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ctypes.CDLL(None).sleep(60)",  # machine code that hears nothing, as LLVM's does
+        "files.write_atomically(files.Path('a.npz'), lambda file: [file.write(b'x') for _ in iter(int, 1)])",
+        "try: time.sleep(60)\n    except BaseException: raise ImportError",
+        "try: time.sleep(60)\n    except BaseException: time.sleep(60)",
+        "os.read(os.pipe()[0], 1)",
+    ],
+)
+def test_whatever_the_main_thread_does(tmp_path, line, signum):
+    """One sentence, nothing half written; also if the exception comes to light as another one."""
+    code = BUSY.format(line=line)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr.readline() == "here\n"
+    time.sleep(0.1)
+    assert_it_ends(process, signum, "info")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_signal_that_the_parent_ignores(files):
+    """As under nohup, and in the background of a script."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", BUSY.format(line="time.sleep(1)")], cwd=files, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )  # fmt: skip
+    assert process.stderr.readline() == "here\n"
+    process.send_signal(signal.SIGINT)
+    assert (*process.communicate(timeout=60), process.returncode) == ("", "", 0)
+
+
+def test_importing_and_main_in_process_leave_signals_alone():
+    code = (
+        "import signal, fastnn; from fastnn import cli, shell; cli.main(['info']);"
+        "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler,"
+        "signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    )
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True True set()"
+
+
+def test_a_warning_is_a_line_in_the_name_of_the_command(tmp_path):
+    code = BUSY.format(line="import warnings; warnings.warn('kernels', RuntimeWarning)")
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "here\nfastnn info: kernels\n"
+
+
+ALL = (
+    "info",
+    "train --data data.npz --hidden 3 --maxiter 3 --out new.npz",
+    "predict new.npz --data data.npz",
+    "check --data data.npz --hidden 2",
+    "check --quick --model new.npz --data data.npz",
+    "show --out a.png",
+    "show --model new.npz --out b.png",
+    "bench --sizes 3,2,2 --examples 20 --out c.png",
+)
+
+
+@pytest.mark.parametrize("arguments", ALL)
+def test_every_command_without_docstrings_in_an_emptied_environment(made, arguments):
+    """python -OO, one processor, and nothing set: no HOME, no PATH, no locale."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-OO", "-m", "fastnn", *arguments.split()], cwd=made, env=bare(),
+        capture_output=True, text=True, timeout=300, preexec_fn=one_processor,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def made(files, tmp_path_factory):
+    """A folder for commands that need what those before them have made."""
+    return shutil.copytree(files, tmp_path_factory.mktemp("made") / "here")
+
+
+def bare(**environment):
+    kept = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return kept | environment
+
+
+def one_processor():
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+
+
+# Everything is read-only but the folder $1, as a container's / is but for /tmp, and user 54321 is in no table of users.
+# It may read all that root may, because that is where a test's Python can be.
+BOX = """
+set -e
+mount --make-rprivate /
+chown -R 54321:54321 "$1"
+mount --bind "$1" "$1"
+mount -o remount,bind,ro /
+cd "$1"
+shift
+exec setpriv --reuid 54321 --regid 54321 --clear-groups --no-new-privs \
+    --inh-caps +dac_read_search --ambient-caps +dac_read_search "$@"
+"""
+
+
+def boxed(folder, *command, **environment):
+    return subprocess.run(
+        ["unshare", "--mount", "sh", "-c", BOX, "sh", str(folder), *command],
+        env=bare(TMPDIR=str(folder), **environment),
+        capture_output=True, text=True, timeout=300, preexec_fn=one_processor,
+    )  # fmt: skip
+
+
+def test_a_container_without_a_home(files, tmp_path):
+    """As an unknown user, on one processor, where nothing but one folder can be written: every command works."""
+    here = shutil.copytree(files, tmp_path / "here")
+    if not all(shutil.which(tool) for tool in ("unshare", "setpriv")):
+        pytest.skip("no unshare and setpriv here")
+    check = (
+        "import os; assert os.getuid() == 54321; assert not os.access('/', os.W_OK) and not os.access('/tmp', os.W_OK)"
+    )
+    if (probe := boxed(here, sys.executable, "-c", check)).returncode:
+        pytest.skip(f"no such container can be made here: {probe.stderr.strip()[-200:]}")
+    # One command compiles; the others find kernels, or the test would take minutes.
+    cache = jit.cache_folder()
+    if cache is not None and cache.exists():
+        shutil.copytree(cache, here / "cache" / cache.name)
+    cached = {"FASTNN_CACHE": str(here / "cache")}
+    for arguments, environment in [(one, {}) for one in ALL[:2]] + [(one, cached) for one in ALL]:
+        done = boxed(here, *COMMAND, *arguments.split(), **environment)
+        assert done.returncode == 0, (arguments, done.stderr)
+        assert done.stdout
+        assert "Traceback" not in done.stderr
