@@ -178,15 +178,16 @@ def test_a_signal_at_any_moment(here, seconds, signum):
 
 # A command in which the given line stands for what the main thread does when the signal comes.
 BUSY = """
-import ctypes, os, sys, time
-from fastnn import cli, files, model, shell
+import ctypes, os, sys, time, types
+from fastnn import shell
 
-def busy(options):
+def busy():
+    from fastnn import files
     print("here", file=sys.stderr, flush=True)
     {line}
     return 0
 
-cli._info = busy
+sys.modules["fastnn.cli"] = types.SimpleNamespace(main=busy)
 sys.argv = ["fastnn", "info"]
 sys.exit(shell.main())
 """
