@@ -1,6 +1,6 @@
 """What a shell expects of a command: signals, pipes, encodings and statuses.
 
-Light on purpose: what is imported before signals are watched is what Ctrl-C meets unprepared.
+Light on purpose: signals are watched before NumPy is imported, whose threads would take them otherwise.
 """
 
 import _thread
