@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,8 @@ class Model:
         One row for the start and one per iteration, counted from the start;
         `history.cost` or `history["cost"]`. The norm is the gradient's largest entry.
     outcome : Outcome
-        How training ended: status, message, cost, gradient_norm, iterations, evaluations, seconds.
+        How training ended: status, message, cost, gradient_norm, iterations, evaluations, seconds,
+        advice.
     activation, output : str
         Of the hidden layers and of the output.
     sizes : tuple of int
@@ -70,7 +72,9 @@ class Model:
         return network.sizes_of(self.weights)
 
     def __repr__(self) -> str:
-        return f"<fastnn.Model {'-'.join(map(str, self.sizes))}, cost {self.outcome.cost:.6f}, {self.outcome.status}>"
+        outcome = self.outcome
+        ended = outcome.status + (f", but {outcome.advice.partition(':')[0]}" if outcome.advice else "")
+        return f"<fastnn.Model {'-'.join(map(str, self.sizes))}, cost {outcome.cost:.6f}, {ended}>"
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """The K outputs for every example, (m, K), in the order of `classes`.
@@ -87,12 +91,24 @@ class Model:
         return self.classes[self.predict_proba(X).argmax(axis=1)]
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
-        """The fraction of examples whose label is predicted right."""
+        """The fraction of examples whose label is predicted right.
+
+        A label that the model has never seen counts as wrong; a UserWarning names it.
+        """
         predicted = self.predict(X)
         labels = validation.labels(y, len(predicted))
         if (labels.dtype.kind == "U") != (self.classes.dtype.kind == "U"):
             raise TypeError(
                 f"y has dtype {labels.dtype}; labels like the model's classes, {self.classes.dtype}, are wanted"
+            )
+        unknown = labels[~np.isin(labels, self.classes)]
+        if len(unknown):
+            names = np.unique(unknown).tolist()
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            warnings.warn(
+                f"y holds labels that the model has never seen, {', '.join(map(repr, names[:3]))}{more}: "
+                f"{len(unknown)} of {len(labels)} examples, which count as wrong",
+                stacklevel=2,
             )
         return float(np.mean(predicted == labels))
 

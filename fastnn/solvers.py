@@ -40,6 +40,8 @@ class Outcome:
         At the best point seen; the norm is the largest absolute entry.
     iterations, evaluations : int
     seconds : float
+    advice : str
+        What kept the network from learning, and the remedy; part of `message`, and empty if nothing was seen.
     """
 
     status: str
@@ -49,6 +51,7 @@ class Outcome:
     iterations: int
     evaluations: int
     seconds: float
+    advice: str = ""
 
 
 class _NonFinite(Exception):
@@ -126,14 +129,21 @@ class _Record:
 
 
 def minimize(
-    objective: Objective, theta: Array, solver: str, maxiter: int, progress: Callable[[int, float], None]
+    objective: Objective,
+    theta: Array,
+    solver: str,
+    maxiter: int,
+    progress: Callable[[int, float], None],
+    diagnose: Callable[[Array], str] = lambda theta: "",
 ) -> tuple[Array, Outcome, Any]:
     """Minimise from theta (P,), which is not changed.
 
     `solver` is "cg", the nonlinear conjugate gradients of Polak and Ribiere as in the course
     (Nocedal and Wright, 2006, p. 122), or "l-bfgs" (Byrd, Lu, Nocedal and Zhu, 1995).
-    `progress(iteration, cost)` is called after every iteration. Returns the best point seen, how
-    it ended, and the history: a record array with one row for the start and one per iteration.
+    `progress(iteration, cost)` is called after every iteration. `diagnose(theta)` says of the best
+    point what keeps it from being good; that takes the place of what is usually tried next. Returns
+    the best point seen, how it ended, and the history: a record array with one row for the start and
+    one per iteration.
     """
     record = _Record(objective, progress)
     run = {"cg": _conjugate_gradients, "l-bfgs": _l_bfgs}[solver]
@@ -142,16 +152,22 @@ def minimize(
         status = run(record, theta.copy(), maxiter)
     except _NonFinite:
         if not record.rows:
-            raise ValueError("weights give a cost that is not finite; smaller weights are wanted") from None
+            advice = diagnose(theta) or "smaller weights are wanted"
+            raise ValueError(f"weights give a cost that is not finite; {advice}") from None
         status = "non-finite"
+    seconds = record.seconds
+    advice = diagnose(record.best_theta)
+    fact, hint = _MESSAGES[status]
+    fact = fact.format(norm=record.best_norm, limit=maxiter, tolerance=GRADIENT_TOLERANCE)
     outcome = Outcome(
         status,
-        _MESSAGES[status].format(norm=record.best_norm, limit=maxiter, tolerance=GRADIENT_TOLERANCE),
+        "; ".join(filter(None, [fact, advice or hint])),
         record.best_cost,
         record.best_norm,
         len(record.rows) - 1,
         record.evaluations,
-        record.seconds,
+        seconds,
+        advice,
     )
     return record.best_theta, outcome, history(record.rows)
 
@@ -193,12 +209,20 @@ def _l_bfgs(record: _Record, theta: Array, maxiter: int) -> str:
     return "iteration limit" if result.nit >= maxiter else "precision loss"
 
 
+# How it ended, and what to try next if nothing is known to be wrong.
 _MESSAGES = {
-    "converged": "converged: the largest gradient entry is {norm:.1e}, at most {tolerance:g}",
-    "iteration limit": "stopped at the limit of {limit} iterations with largest gradient entry {norm:.1e}; "
-    "a higher maxiter would lower the cost further",
-    "precision loss": "stopped with largest gradient entry {norm:.1e} because rounding hides any further decrease "
-    "of the cost; if that is too early, try the other solver, columns of X of similar scale, or a larger lmbda",
-    "non-finite": "stopped because the cost or its gradient became infinite or NaN on the way; "
-    "these are the best weights before that; try smaller starting weights or columns of X of similar scale",
+    "converged": ("converged: the largest gradient entry is {norm:.1e}, at most {tolerance:g}", ""),
+    "iteration limit": (
+        "stopped at the limit of {limit} iterations with largest gradient entry {norm:.1e}",
+        "a higher maxiter would lower the cost further",
+    ),
+    "precision loss": (
+        "stopped with largest gradient entry {norm:.1e} because rounding hides any further decrease of the cost",
+        "if that is too early, try the other solver or a larger lmbda",
+    ),
+    "non-finite": (
+        "stopped because the cost or its gradient became infinite or NaN on the way; "
+        "these are the best weights before that",
+        "try smaller starting weights or a larger lmbda",
+    ),
 }

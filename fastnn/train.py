@@ -1,10 +1,11 @@
 """Training: data in, model out."""
 
+from functools import partial
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from . import network, solvers, validation
+from . import diagnosis, network, solvers, validation
 from .kernels.arguments import CLASS_OUTPUTS
 from .kernels.notice import silence
 from .model import Model
@@ -60,7 +61,7 @@ def train(
     -------
     Model
         With the weights of lowest cost that were seen; `model.outcome.message` says in words
-        how training ended.
+        how training ended, and what is wrong if X wants scaling or hidden units are saturated.
 
     {raises}
 
@@ -98,6 +99,9 @@ def train(
             bar.set_postfix_str(f"cost {cost:.6f}", refresh=False)
             bar.update()
 
-        theta, outcome, history = solvers.minimize(objective, network.theta_of(weights), solver, maxiter, show)
+        diagnose = partial(diagnosis.advice, problem)
+        theta, outcome, history = solvers.minimize(
+            objective, network.theta_of(weights), solver, maxiter, show, diagnose
+        )
     trained = network.weights_of(theta, problem.sizes)
     return Model(trained, classes, lmbda, history, outcome, activation, output, feature_names=names)

@@ -27,6 +27,7 @@ ROOMS = [
     "problem",
     "objective",
     "solvers",
+    "diagnosis",
     "digits",
     "tables",
     "matlab",
