@@ -35,6 +35,28 @@ def test_predictions(trained):
     assert "3-4-3-3" in repr(model)
 
 
+@pytest.mark.parametrize(
+    ("known", "unknown", "words"),
+    [
+        (["ant", "bee"], ["owl"], "'owl': 1 of 3 examples"),
+        (["ant", "bee"], ["yak", "owl", "fox", "cow", "owl"], "'cow', 'fox', 'owl' and 1 more: 5 of 7 examples"),
+        ([1, 2], [3, 3], "3: 2 of 4 examples"),
+        ([0.5, 1.0], [2], "2.0: 1 of 3 examples"),
+        ([False, True], [7], "7: 1 of 3 examples"),
+    ],
+)
+def test_labels_never_seen_are_named(known, unknown, words):
+    """They count as wrong, as before."""
+    X = np.array([[-1.0], [1.0]])
+    model = fastnn.train(X, known, 3, 0.0)
+    assert model.score(X, known) == 1.0
+    X = np.vstack([X, np.zeros((len(unknown), 1))])
+    with pytest.warns(UserWarning, match="labels that the model has never seen") as told:
+        assert model.score(X, known + unknown) == pytest.approx(2 / len(X))
+    assert words in str(told[0].message)
+    assert told[0].filename == __file__
+
+
 @pytest.mark.parametrize("suffix", [".npz", ".mat"])
 def test_round_trip(trained, tmp_path, suffix):
     model, X, _ = trained

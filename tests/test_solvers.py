@@ -74,6 +74,7 @@ def test_precision_loss(solver):
     _, outcome, _ = run(flat, [3.0, -4.0], solver)
     assert outcome.status == "precision loss"
     assert "rounding hides" in outcome.message
+    assert outcome.message.endswith("try the other solver or a larger lmbda")
 
 
 @pytest.mark.parametrize("solver", solvers.SOLVERS)
@@ -87,6 +88,7 @@ def test_non_finite(solver, bad):
     theta, outcome, _ = run(cliff, [0.0], solver)
     assert outcome.status == "non-finite"
     assert "infinite or NaN" in outcome.message
+    assert outcome.message.endswith("try smaller starting weights or a larger lmbda")
     assert np.isfinite(theta).all()
     assert np.isfinite([outcome.cost, outcome.gradient_norm]).all()
 
@@ -96,6 +98,25 @@ def test_non_finite_at_the_start(solver):
     made = Made(lambda theta: (np.nan, theta), 1)
     with pytest.raises(ValueError, match="weights give a cost that is not finite"):
         solvers.minimize(made, np.zeros(1), solver, 5, lambda i, cost: None)
+
+
+@pytest.mark.parametrize("solver", solvers.SOLVERS)
+def test_what_is_wrong_takes_the_place_of_what_to_try(solver):
+    """It is asked of the best point, once."""
+    asked = []
+
+    def diagnose(theta):
+        asked.append(theta.copy())
+        return "all is wrong: try another"
+
+    scale = 10.0 ** np.arange(6)
+    made = Made(lambda theta: (0.5 * (scale * theta) @ theta, scale * theta), 6)
+    theta, outcome, _ = solvers.minimize(made, np.ones(6), solver, 3, lambda i, cost: None, diagnose)
+    assert outcome.advice == "all is wrong: try another"
+    assert outcome.message.endswith(f"; {outcome.advice}")
+    assert "maxiter" not in outcome.message
+    assert len(asked) == 1
+    assert np.array_equal(asked[0], theta)
 
 
 @pytest.mark.parametrize("solver", solvers.SOLVERS)
