@@ -35,7 +35,7 @@ def main() -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # another handler of errors is the user's own choice
 
     over, unwound = threading.Lock(), threading.Event()
-    watch = threading.Thread(target=_watch, args=(name, over, unwound, signals), daemon=True)
+    watch = threading.Thread(target=_watch, name="fastnn signals", args=(name, over, unwound, signals), daemon=True)
     watch.start()
     try:
         result = status(name, _command)
