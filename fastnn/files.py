@@ -257,7 +257,7 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> None:
         os.chmod(name, 0o666 & ~_umask())
         os.replace(name, path)
     except BaseException:  # whatever it is, Ctrl-C too: it goes on to the caller, and leaves no half a file
-        os.unlink(name)
+        Path(name).unlink(missing_ok=True)
         raise
     if os.name == "posix":
         folder = os.open(path.parent, os.O_RDONLY)

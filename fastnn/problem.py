@@ -25,13 +25,13 @@ weights : tuple of L arrays
 sizes : sequence of int
     Layer sizes (n, hidden..., K).""",
     "X": """
-X : array (m, n)
-    Inputs, one example a row; used in place if they are C-contiguous, and must then not be changed
-    while they are in use. Products with float32 are computed in float32; parameters and results
+X : array or frame (m, n)
+    Inputs, one example a row; an array is used in place if it is C-contiguous, and must then not be
+    changed while it is in use. Products with float32 are computed in float32; parameters and results
     are float64 all the same.""",
     "y": """
 y : int array (m,) or array (m, K)
-    What the outputs should be: a class index 0..K-1 for each example, which stands for 1 in that
+    What the outputs should be: a class index 0..K-1 for each example (a float will do if it is whole), which stands for 1 in that
     output and 0 in the others, or K numbers. These are in [0, 1] for sigmoid outputs (several
     labels at once, soft labels), a distribution over the classes for a softmax, any for the identity.""",
     "lmbda": """

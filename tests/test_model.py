@@ -42,7 +42,6 @@ def test_predictions(trained):
         (["ant", "bee"], ["yak", "owl", "fox", "cow", "owl"], "'cow', 'fox', 'owl' and 1 more: 5 of 7 examples"),
         ([1, 2], [3, 3], "3: 2 of 4 examples"),
         ([0.5, 1.0], [2], "2.0: 1 of 3 examples"),
-        ([False, True], [7], "7: 1 of 3 examples"),
     ],
 )
 def test_labels_never_seen_are_named(known, unknown, words):
