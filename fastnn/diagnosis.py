@@ -54,10 +54,13 @@ def advice(problem: Problem, theta: Array) -> str:
 
     It begins with the finding, which a colon ends.
     """
+    from threadpoolctl import threadpool_limits
+
     X, weight = problem.X, problem.weight
     examples = np.flatnonzero(weight) if len(weight) else np.arange(len(X))
     sample = X[examples[:: -(-len(examples) // EXAMPLES)]].astype(np.float64, copy=False)
-    with np.errstate(over="ignore", invalid="ignore"):
+    # BLAS threads would go on spinning for a while, on the cores that the next training needs: 50 ms of 60 lost there.
+    with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):
         columns, verdict = _too_large(sample, problem.sizes[1]), "too large"
         suspect = len(columns) or _nearly_constant(sample) or _constant_layer(problem, theta, sample)
         if not suspect:
