@@ -59,7 +59,7 @@ def status(name: str, command: Callable[[], int]) -> int:
     except BrokenPipeError:
         result = 128 + 13  # as if SIGPIPE had ended it
     except _FAULTS as error:
-        _say(f"{name}: {error}")
+        _say(f"{name}: {str(error) or type(error).__name__}")
         result = 2
     _settle()
     return result
