@@ -33,7 +33,7 @@ X : array or frame (m, n)
 y : int array (m,) or array (m, K)
     What the outputs should be: a class index 0..K-1 for each example, an integer or a whole float,
     which stands for 1 in that output and 0 in the others, or K numbers. These are in [0, 1] for sigmoid
-    outputs (several labels at once, soft labels), a distribution over the classes for a softmax, any for the identity.""",
+    outputs (several labels, soft labels), a distribution over the classes for a softmax, any for the identity.""",
     "lmbda": """
 lmbda : float
     Regularisation, at least 0; biases are left out of it.""",
