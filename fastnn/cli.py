@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import __version__, shell
+from .containers import few
 
 if TYPE_CHECKING:
     from .benchmark.ladder import Task
@@ -146,11 +147,10 @@ def _train(options: argparse.Namespace) -> int:
     model.save(out)
     outcome = model.outcome
     classes, counts = np.unique(y, return_counts=True)
-    shown = [f"{label} ({count:,})" for label, count in zip(classes[:_SHOWN], counts, strict=False)]
-    more = f" and {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else ""
+    counted = [f"{label} ({count:,})" for label, count in zip(classes, counts, strict=True)]
     layout = f", {examples.layout}" if examples.layout else ""
     print(f"data         {options.data or 'the digits'}: {len(X):,} examples of {X.shape[1]} inputs{layout}")
-    print(f"classes      {', '.join(shown)}{more}")
+    print(f"classes      {few(counted, _SHOWN)}")
     print(f"network      {'-'.join(map(str, model.sizes))}, lmbda {model.lmbda:g}, on {len(X):,} examples")
     print(f"cost         {outcome.cost:.6f}")
     print(f"accuracy     {accuracy:.2f} %")

@@ -199,3 +199,9 @@ def described(value: Any) -> str:
     """`value` in a few words: what it is if it is short and says more than an address, else its type."""
     text = repr(value)
     return text if len(text) <= 40 and "\n" not in text and " at 0x" not in text else f"a {type(value).__name__}"
+
+
+def few(words: Sequence[str], shown: int = 3) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(words) - shown:,} more" if len(words) > shown else ""
+    return ", ".join(words[:shown]) + more

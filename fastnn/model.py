@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import files, network, solvers, validation
+from .containers import few
 from .kernels.arguments import CLASS_OUTPUTS, HIDDEN
 from .network import Weights
 from .objective import forward
@@ -104,9 +105,8 @@ class Model:
         unknown = labels[~np.isin(labels, self.classes)]
         if len(unknown):
             names = np.unique(unknown).tolist()
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             warnings.warn(
-                f"y holds labels that the model has never seen, {', '.join(map(repr, names[:3]))}{more}: "
+                f"y holds labels that the model has never seen, {few([*map(repr, names)])}: "
                 f"{len(unknown)} of {len(labels)} examples, which count as wrong",
                 stacklevel=2,
             )

@@ -40,7 +40,7 @@ def main() -> int:
     try:
         result = status(name, _command)
         finished = over.acquire(blocking=False)
-    except BaseException:
+    except BaseException:  # the signal's, in whatever form it arrives; without a signal it goes on
         if over.acquire(blocking=False):
             raise
         finished = False

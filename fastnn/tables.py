@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .containers import few
 from .validation import Array
 
 # What a file is split at when nobody says: the first of these that makes most of it numbers.
@@ -243,7 +244,7 @@ def _label_column(first: _Row, label: str | int | None, n: int | None) -> int | 
     names = [field.strip() for field in first.fields]
     if names.count(label) != 1:
         got = "no column" if label not in names else "more than one column"
-        raise _Unfit(f"whose row {first.line} has {got} {label!r}; label is wanted as one of {_few(names)}")
+        raise _Unfit(f"whose row {first.line} has {got} {label!r}; label is wanted as one of {few(names)}")
     return names.index(label)
 
 
@@ -388,10 +389,10 @@ def _doubts(layout: _Layout, labels: list[str]) -> list[str]:
     if layout.header:
         named = [fields[j] for j in layout.inputs if fields[j]]
         if not (all(_is_text(field, layout.delimiter) for field in named) or _counts(named)):
-            return [f"row {line} has numbers among its inputs, {_few(named)}; it is taken for a header"]
+            return [f"row {line} has numbers among its inputs, {few(named)}; it is taken for a header"]
     elif len(fields) > 2 and _counts(fields):
         return [
-            f"row {line} counts, {_few(fields)}, like the header of columns without names; it is taken for an example"
+            f"row {line} counts, {few(fields)}, like the header of columns without names; it is taken for an example"
         ]
     elif (
         labels
@@ -426,7 +427,7 @@ def _idle_columns(X: Array, layout: _Layout) -> list[str]:
         "with one value in every row": constant,
     }
     return [
-        f"inputs {what}: {_few([layout.column(layout.inputs[j]) for j in which])}"
+        f"inputs {what}: {few([layout.column(layout.inputs[j]) for j in which])}"
         for what, which in notes.items()
         if len(which)
     ]
@@ -452,11 +453,6 @@ def _is_text(field: str, delimiter: str) -> bool:
 
 def _counts(fields: list[str]) -> bool:
     return fields == [str(i) for i in range(len(fields))]
-
-
-def _few(words: list[str]) -> str:
-    """The first three, and how many more there are."""
-    return ", ".join(words[:3]) + (f" and {len(words) - 3} more" if len(words) > 3 else "")
 
 
 _SWAPPED = str.maketrans(".,", ",.")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import containers
-from .containers import Array, described
+from .containers import Array, described, few
 from .kernels.arguments import Targets
 
 # How far from 1 rounding may leave the sum of a distribution, for each entry: they may have been float32.
@@ -72,8 +72,8 @@ def same_names(got: Sequence[str], want: Sequence[str], name: str) -> None:
         list((Counter(some) - Counter(others)).elements()) for some, others in ((want, got), (got, want))
     )
     if missing or unknown:
-        faults = [f"lacks {_listed(missing)}"] * bool(missing)
-        faults += [f"has {_listed(unknown)}, which the model does not know"] * bool(unknown)
+        faults = [f"lacks {few([*map(repr, missing)])}"] * bool(missing)
+        faults += [f"has {few([*map(repr, unknown)])}, which the model does not know"] * bool(unknown)
         raise ValueError(f"{name} {' and '.join(faults)}; the columns that the model was trained on are wanted")
     if list(got) != list(want):
         i = next(i for i, pair in enumerate(zip(got, want, strict=True)) if pair[0] != pair[1])
@@ -93,12 +93,6 @@ def saved_names(value: Any, n: int) -> tuple[str, ...] | None:
     if len(value) != n:
         raise ValueError(f"feature_names has {len(value)} names; {n} are wanted, one for each input")
     return tuple(value)
-
-
-def _listed(names: Sequence[Any]) -> str:
-    """The first three, and how many more there are."""
-    more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-    return ", ".join(map(repr, names[:3])) + more
 
 
 def targets(y: ArrayLike, m: int, K: int, output: str) -> Targets:

@@ -23,7 +23,7 @@ TEXT = ["cat", "dog", "cat", "bee"]
 W = fastnn.init_weights((3, 4, 2))
 
 
-def refused(error, message, function, *arguments):
+def assert_refused(error, message, function, *arguments):
     """One sentence, in one line, that starts as the message does."""
     with pytest.raises(error) as caught:
         function(*arguments)
@@ -155,9 +155,9 @@ def test_what_a_column_of_pandas_must_not_hold():
     ]:
         frame = pandas.DataFrame({"a": [1.0, 2.0], "b": pandas.Series(column, index=[7, 5])}, index=[7, 5])
         frame["a"] = [1.0, 2.0]
-        refused(error, message, validation.inputs, frame)
+        assert_refused(error, message, validation.inputs, frame)
         frame = frame.set_axis([0, ("u", "v")], axis=1)
-        refused(error, message.replace("'b'", "('u', 'v')"), validation.inputs, frame)
+        assert_refused(error, message.replace("'b'", "('u', 'v')"), validation.inputs, frame)
 
 
 @pytest.mark.parametrize(("library", "make"), [("polars", "DataFrame"), ("pyarrow", "table")])
@@ -174,14 +174,14 @@ def test_what_a_column_of_arrow_must_not_hold(library, make):
         (["x", "y"], TypeError, "X['b'] "),
         (["1", "2"], TypeError, "X['b'] "),
     ]:
-        refused(error, message, validation.inputs, frame({"a": [1, 2], "b": column}))
+        assert_refused(error, message, validation.inputs, frame({"a": [1, 2], "b": column}))
 
 
 def test_a_column_of_arrays_is_no_column():
     """Its numbers must not become columns that the frame does not name."""
     polars = pytest.importorskip("polars")
     frame = polars.DataFrame({"a": [1, 2], "b": polars.Series([[1, 2], [3, 4]], dtype=polars.Array(polars.Int64, 2))})
-    refused(TypeError, "X['b'] has shape (2, 2); a column with one number a row", validation.inputs, frame)
+    assert_refused(TypeError, "X['b'] has shape (2, 2); a column with one number a row", validation.inputs, frame)
 
 
 @pytest.mark.parametrize(("library", "make"), [("pandas", "DataFrame"), ("polars", "DataFrame"), ("pyarrow", "table")])
@@ -205,8 +205,8 @@ def test_the_remedy_for_text_is_one_that_works(library, make):
     ],
 )
 def test_what_is_behind_a_mask_is_not_used(value, message):
-    refused(ValueError, message, fastnn.forward, W, value)
-    refused(ValueError, message.replace("X", "weights[0]"), fastnn.pack, [value])
+    assert_refused(ValueError, message, fastnn.forward, W, value)
+    assert_refused(ValueError, message.replace("X", "weights[0]"), fastnn.pack, [value])
 
 
 @pytest.mark.parametrize("name", ["y", "sample_weight", "gradient", "parameters"])
@@ -216,10 +216,10 @@ def test_masked_arguments_are_named(name):
     masked[1] = np.ma.masked
     value = (masked, W[1]) if name == "gradient" else masked
     message = f"{name}[0] is masked at index (1, 0)" if name == "gradient" else f"{name} is masked at index 1"
-    refused(ValueError, message, lambda: fastnn.check_gradient(W, X, **{**good, name: value}))
+    assert_refused(ValueError, message, lambda: fastnn.check_gradient(W, X, **{**good, name: value}))
     if name == "y":
-        refused(ValueError, message, fastnn.train, X, masked)
-        refused(ValueError, "y[2] is masked; an array", fastnn.train, X, [0, 1, np.ma.masked, 1])
+        assert_refused(ValueError, message, fastnn.train, X, masked)
+        assert_refused(ValueError, "y[2] is masked; an array", fastnn.train, X, [0, 1, np.ma.masked, 1])
 
 
 @pytest.mark.parametrize("make", [sparse.csr_array, sparse.csc_matrix, sparse.coo_array])
@@ -229,7 +229,7 @@ def test_sparse_arrays_are_named(make):
         "y": lambda some: fastnn.train(X, some),
         "weights[0]": lambda some: fastnn.pack([some]),
     }.items():
-        refused(
+        assert_refused(
             TypeError, f"{name} is sparse ({make.__name__}); a dense array is wanted: {name}.toarray()", call, make(X)
         )
 
@@ -247,17 +247,19 @@ def test_tensors_that_numpy_cannot_read():
             validation.inputs(value)
         assert remedy in str(caught.value)
         assert np.isfinite(validation.inputs(eval(remedy, {"X": value}))).all()
-    refused(
+    assert_refused(
         TypeError,
         "X is of type Tensor, which NumPy cannot read; X.cpu() is wanted",
         validation.inputs,
         tensor.to("meta"),
     )
-    refused(TypeError, "X has dtype complex128; real numbers", validation.inputs, tensor.to(torch.complex128))
-    refused(TypeError, "X is of type list, which NumPy", validation.inputs, list(tensor.clone().requires_grad_()))
+    assert_refused(TypeError, "X has dtype complex128; real numbers", validation.inputs, tensor.to(torch.complex128))
+    assert_refused(
+        TypeError, "X is of type list, which NumPy", validation.inputs, list(tensor.clone().requires_grad_())
+    )
     gradient = [torch.from_numpy(dW).requires_grad_() for dW in W]
     message = "gradient[0] is of type Tensor, which NumPy cannot read; gradient[0].detach() is wanted"
-    refused(TypeError, message, lambda: fastnn.check_gradient(W, X, [0, 1, 0, 1], gradient=gradient))
+    assert_refused(TypeError, message, lambda: fastnn.check_gradient(W, X, [0, 1, 0, 1], gradient=gradient))
     weights = [torch.from_numpy(matrix) for matrix in W]
     assert np.array_equal(fastnn.forward(weights, tensor), fastnn.forward(W, X))
 
@@ -265,8 +267,8 @@ def test_tensors_that_numpy_cannot_read():
 def test_traced_arrays_of_jax():
     jax = pytest.importorskip("jax")
     message = "X is of type DynamicJaxprTracer, which NumPy cannot read; it says: The numpy.ndarray conversion"
-    refused(TypeError, message, jax.jit(validation.inputs), jax.numpy.eye(2))
-    refused(TypeError, "X has dtype bfloat16; real", validation.inputs, jax.numpy.eye(2, dtype="bfloat16"))
+    assert_refused(TypeError, message, jax.jit(validation.inputs), jax.numpy.eye(2))
+    assert_refused(TypeError, "X has dtype bfloat16; real", validation.inputs, jax.numpy.eye(2, dtype="bfloat16"))
 
 
 @pytest.mark.parametrize(
@@ -293,7 +295,7 @@ def test_traced_arrays_of_jax():
     ],
 )  # fmt: skip
 def test_what_is_no_array_of_numbers(value, error, message):
-    refused(error, message, validation.inputs, value)
+    assert_refused(error, message, validation.inputs, value)
 
 
 class Word(enum.StrEnum):
@@ -379,8 +381,8 @@ def test_labels_in_arrow(library, make):
         got = validation.labels(series(values), 2)
         assert got.tolist() == values
         assert got.dtype.kind == np.array(values).dtype.kind
-        refused(ValueError, "y holds ", validation.labels, series([values[0], None]), 2)
-    refused(TypeError, "y has dtype datetime64[D]", validation.labels, series([datetime.date(2020, 1, 1)]), 1)
+        assert_refused(ValueError, "y holds ", validation.labels, series([values[0], None]), 2)
+    assert_refused(TypeError, "y has dtype datetime64[D]", validation.labels, series([datetime.date(2020, 1, 1)]), 1)
 
 
 def test_text_of_variable_width():
@@ -388,12 +390,16 @@ def test_text_of_variable_width():
         pytest.skip("NumPy has it from version 2 on")
     kind = np.dtypes.StringDType
     assert validation.labels(np.array(["cat", "dog "], kind()), 2).tolist() == ["cat", "dog "]
-    refused(ValueError, "y holds nan at index 1", validation.labels, np.array(["a", NAN], kind(na_object=NAN)), 2)
-    refused(ValueError, "y holds None at index 0", validation.labels, np.array([None, "a"], kind(na_object=None)), 2)
-    refused(
+    assert_refused(
+        ValueError, "y holds nan at index 1", validation.labels, np.array(["a", NAN], kind(na_object=NAN)), 2
+    )
+    assert_refused(
+        ValueError, "y holds None at index 0", validation.labels, np.array([None, "a"], kind(na_object=None)), 2
+    )
+    assert_refused(
         ValueError, r"y holds 'a\x00' at index 0, which NumPy", validation.labels, np.array(["a\0", "a"], kind()), 2
     )
-    refused(TypeError, "X holds text, '1' at index (0, 0)", validation.inputs, np.array([["1"]], kind()))
+    assert_refused(TypeError, "X holds text, '1' at index (0, 0)", validation.inputs, np.array([["1"]], kind()))
 
 
 MISSING = [None, NAN, np.float32("nan"), np.datetime64("NaT"), Decimal("nan"), "NA", "NaT"]
@@ -408,7 +414,7 @@ def test_missing_labels_are_no_class(others, missing):
         labels = others[:i] + [missing] + others[i:]
         objects = np.array(labels, dtype=object)
         for y in (labels, tuple(labels), objects):
-            refused(ValueError, f"y holds {missing!r} at index {i}; a label", fastnn.train, X, y)
+            assert_refused(ValueError, f"y holds {missing!r} at index {i}; a label", fastnn.train, X, y)
             if others[0] is not True:
                 with pytest.raises(ValueError, match=f"at index {i}"):
                     fastnn.cost_and_gradient(W, X, y)
@@ -461,7 +467,7 @@ def test_missing_labels_in_series():
     ids=repr,
 )
 def test_labels_of_other_or_several_kinds(value, error, message):
-    refused(error, message, validation.labels, value, 2)
+    assert_refused(error, message, validation.labels, value, 2)
 
 
 one_label = st.none() | st.booleans() | st.integers(-(2**65), 2**65) | st.floats() | st.text(max_size=3)
@@ -500,7 +506,7 @@ def test_weights_of_examples_in_other_containers():
     for value in (weight, pandas.Series(weight, index=[3, 2, 1, 0]), pandas.Series(weight, dtype="Int64")):
         assert fastnn.cost_and_gradient(W, X, y, sample_weight=value)[0] == want
     value = pandas.Series([1, None, 0, 3], dtype="Int64")
-    refused(ValueError, "sample_weight holds ", validation.sample_weight, value, 4)
+    assert_refused(ValueError, "sample_weight holds ", validation.sample_weight, value, 4)
     frames = tuple(map(pandas.DataFrame, W))
     assert fastnn.cost_and_gradient(frames, X, y)[0] == fastnn.cost_and_gradient(W, X, y)[0]
     assert np.array_equal(fastnn.unpack(pandas.Series(fastnn.pack(W)), (3, 4, 2))[1], W[1])
@@ -511,7 +517,7 @@ def test_targets_in_frames():
     T = pandas.get_dummies(pandas.Series(["u", "v", "v", "u"]))
     assert fastnn.cost_and_gradient(W, X, T)[0] == fastnn.cost_and_gradient(W, X, T.to_numpy(float))[0]
     T = pandas.DataFrame({"u": [0.5, 1, 0, 1], "v": pandas.array([1, None, 0, 1], dtype="Int64")})
-    refused(ValueError, "y['v'] holds ", fastnn.cost_and_gradient, W, X, T)
+    assert_refused(ValueError, "y['v'] holds ", fastnn.cost_and_gradient, W, X, T)
 
 
 def test_no_other_library_is_imported():
@@ -528,5 +534,5 @@ def test_nothing_is_warned_of():
     polars = pytest.importorskip("polars")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        refused(TypeError, "X is a LazyFrame; an array", fastnn.forward, W, polars.LazyFrame({"a": [1.0]}))
+        assert_refused(TypeError, "X is a LazyFrame; an array", fastnn.forward, W, polars.LazyFrame({"a": [1.0]}))
     assert not caught

@@ -250,6 +250,16 @@ def test_relative_user_cache_folder_is_ignored(where, tmp_path, monkeypatch):
     assert jit.cache_folder().parent == Path("/a/cache/fastnn")
 
 
+@pytest.mark.parametrize("home", ["home", ".", "../home"])
+def test_a_relative_home_is_none(home, monkeypatch):
+    """Else each working folder would get a cache of its own."""
+    monkeypatch.delenv("FASTNN_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", home)
+    assert jit.cache_folder() is None
+    assert jit.cache_report() == "none: there is no home folder"
+
+
 # A user that nobody knows, whom only root may become.
 AS_NOBODY = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]
 

@@ -32,7 +32,7 @@ def notes(tmp_path, text, **options):
     return "; ".join(read(tmp_path, text, **options).notes)
 
 
-def refused(tmp_path, text, message, error=ValueError, name="table.csv", encoding="utf-8", **options):
+def assert_refused(tmp_path, text, message, error=ValueError, name="table.csv", encoding="utf-8", **options):
     with pytest.raises(error, match=message) as caught:
         fastnn.read_data(write(tmp_path, text, name, encoding), **options)
     assert name in str(caught.value)
@@ -77,7 +77,7 @@ def test_header_is_said(tmp_path):
         assert got.notes == []
     got = read(tmp_path, f"0,1,label\n{ROWS}", header=False)
     assert got.y.tolist() == ["label", "0", "0", "1", "1"]
-    refused(tmp_path, f"width,1,2\n{ROWS}", "row 1 has 'width' in column 1; a finite number", header=False)
+    assert_refused(tmp_path, f"width,1,2\n{ROWS}", "row 1 has 'width' in column 1; a finite number", header=False)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,10 @@ def test_python_warns_of_what_the_command_line_notes(tmp_path):
 @pytest.mark.parametrize("others", ["ant", "3", "0.5"])
 def test_missing_labels_are_errors_with_the_row(tmp_path, missing, others):
     text = f"w,h,kind\n1,2,{others}\n3,4,{missing}\n5,6,{others}\n"
-    refused(tmp_path, text, f"row 3 has the label '{missing.replace('?', '[?]')}'; a label for every row is wanted")
-    refused(tmp_path, text[len("w,h,kind\n") :], "row 2 has the label")
+    assert_refused(
+        tmp_path, text, f"row 3 has the label '{missing.replace('?', '[?]')}'; a label for every row is wanted"
+    )
+    assert_refused(tmp_path, text[len("w,h,kind\n") :], "row 2 has the label")
 
 
 @pytest.mark.parametrize(
@@ -188,7 +190,7 @@ def test_label_in_any_column(tmp_path, label):
     ],
 )
 def test_label_that_is_not_there(tmp_path, label, message):
-    refused(tmp_path, "width,width,kind\n1,2,3\n", message, label=label)
+    assert_refused(tmp_path, "width,width,kind\n1,2,3\n", message, label=label)
 
 
 # Delimiters and decimal marks
@@ -233,9 +235,9 @@ def test_labels_may_have_the_decimal_marks_of_the_table(tmp_path):
 
 
 def test_decimal_points_and_commas_together_are_refused(tmp_path):
-    refused(tmp_path, "5.1;3;a\n4,9;3;b\n", "row 2 has '4,9' in column 1; a finite number is wanted")
-    refused(tmp_path, "1.234,5;3;a\n4,9;3;b\n", "row 1 has '1.234,5' in column 1", header=False)
-    refused(tmp_path, "1,234.5;3;a\n4,9;3;b\n", "row 1 has '1,234.5' in column 1", header=False)
+    assert_refused(tmp_path, "5.1;3;a\n4,9;3;b\n", "row 2 has '4,9' in column 1; a finite number is wanted")
+    assert_refused(tmp_path, "1.234,5;3;a\n4,9;3;b\n", "row 1 has '1.234,5' in column 1", header=False)
+    assert_refused(tmp_path, "1,234.5;3;a\n4,9;3;b\n", "row 1 has '1,234.5' in column 1", header=False)
 
 
 @pytest.mark.parametrize("row", ["1.234,5;a", "5.1,3.5,a;b", "5.1,a|b", "1\t2|3"])
@@ -257,7 +259,7 @@ def test_line_ends_and_blank_lines(tmp_path, end):
     got = read(tmp_path, f"{end}w,h,kind{end}1,2,a\x0cb{end}{end}   {end}3,7,c\x85d")
     assert got.X.tolist() == [[1, 2], [3, 7]]
     assert got.y.tolist() == ["a\x0cb", "c\x85d"]
-    refused(tmp_path, f"w,h,kind{end}1,2,a{end}{end}3,x,b{end}", "row 4 has 'x' in column 2")
+    assert_refused(tmp_path, f"w,h,kind{end}1,2,a{end}{end}3,x,b{end}", "row 4 has 'x' in column 2")
 
 
 # Encodings and containers
@@ -276,7 +278,7 @@ def test_other_encodings_are_asked_for_and_taken(tmp_path, encoding):
     label = "日本" if encoding == "shift_jis" else "naïve"
     text = f"w,h,kind\n1,2,ant\n3,7,{label}\n"
     where = r"row \d holds a zero byte" if encoding == "utf-16-le" else "row 3 is not utf-8"
-    refused(tmp_path, text, f"{where}.*encoding=", encoding=encoding)
+    assert_refused(tmp_path, text, f"{where}.*encoding=", encoding=encoding)
     path = write(tmp_path, text, encoding=encoding)
     assert fastnn.read_data(path, encoding=encoding)[1].tolist() == ["ant", label]
 
@@ -324,7 +326,7 @@ def test_damaged_gz(tmp_path, content):
     ],
 )
 def test_rows_that_do_not_fit(tmp_path, text, message):
-    refused(tmp_path, text, message)
+    assert_refused(tmp_path, text, message)
 
 
 @pytest.mark.parametrize(
@@ -342,7 +344,7 @@ def test_rows_that_do_not_fit(tmp_path, text, message):
 def test_quotes_that_are_never_closed(tmp_path, text, monkeypatch):
     for pays in (math.inf, 0):
         monkeypatch.setattr(tables, "PYARROW_PAYS", pays)
-        refused(tmp_path, text, "row [23] .*quote in it never closed")
+        assert_refused(tmp_path, text, "row [23] .*quote in it never closed")
 
 
 def test_columns_that_say_nothing_get_a_word(tmp_path):

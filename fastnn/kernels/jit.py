@@ -214,6 +214,8 @@ def cache_folder() -> Path | None:
             root = Path(os.environ.get("XDG_CACHE_HOME", ""))
             if not root.is_absolute():  # to be ignored then, as the XDG rule says
                 root = Path.home() / ".cache"
+            if not root.is_absolute():  # HOME is, then: a folder here and there, wherever a process works
+                return None
             root /= "fastnn"
     except RuntimeError:  # neither a variable nor the list of users knows a home
         return None
@@ -270,6 +272,7 @@ class _File(IndexDataCacheFile):
         except OSError:
             return None
         checksum, content = content[:32], content[32:]
+        # numba's own format; what is in the user's cache folder is run as machine code, so no format can make it safer
         return pickle.loads(content) if hashlib.sha256(content).digest() == checksum else None
 
     def _save(self, path: str, data: Any) -> None:
