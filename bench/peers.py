@@ -11,7 +11,7 @@ import numpy as np
 
 from fastnn import network
 from fastnn.benchmark import ladder
-from fastnn.solvers import GRADIENT_TOLERANCE
+from fastnn.control import GRADIENT_TOLERANCE
 
 # ---- scikit-learn: several labels for each example make it K sigmoids and their summed cross-entropy, the
 # course's cost; its alpha is the course's lmbda.
@@ -68,10 +68,10 @@ def sklearn_training(task):
 
 def _training(task, train):
     """L-BFGS by SciPy, from the same start: the same path, for a few iterations at least."""
-    evaluations = ladder.trained(task, "l-bfgs", task.maxiter)[1]
+    evaluations = ladder.trained(task, "L-BFGS-B", task.maxiter)[1]
     return ladder.Timed(
         call=lambda: train(task.maxiter),
-        want=lambda: ladder.right_training(task, "l-bfgs"),
+        want=lambda: ladder.right_training(task, "L-BFGS-B"),
         tolerance=ladder.TRAINING_FACTOR * ladder.rounding(task),
         checked=lambda: train(ladder.COMPARED_ITERATIONS),
         operations=evaluations * ladder.gradient_operations(task),
@@ -198,7 +198,7 @@ def torch_training(task):
         optimizer.step(closure)
         return closure().item()
 
-    target = ladder.right_gradient(task._replace(theta=ladder.trained(task, "l-bfgs", task.maxiter)[0]))[-1]
+    target = ladder.right_gradient(task._replace(theta=ladder.trained(task, "L-BFGS-B", task.maxiter)[0]))[-1]
     iterations = next((n for n in range(1, 4 * task.maxiter) if train(n) <= target), 4 * task.maxiter)
 
     def numbers(cost):

@@ -50,7 +50,7 @@ SMALL_M, SMALL = 40, {2: (7, 3), 3: (7, 5, 3), 4: (7, 5, 4, 3), 6: (7, 5, 4, 4, 
 RUNGS_OF = dict.fromkeys(ladder.WORKLOADS, ("python", "loop", "numpy", "fused")) | {
     "training, L-BFGS": ("numpy", "fused")
 }
-WORKLOADS = ladder.WORKLOADS | {"training, L-BFGS": functools.partial(ladder.training, solver="l-bfgs")}
+WORKLOADS = ladder.WORKLOADS | {"training, L-BFGS": functools.partial(ladder.training, solver="L-BFGS-B")}
 
 
 def task(m: int, sizes: tuple[int, ...], dtype: str) -> ladder.Task:

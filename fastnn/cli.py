@@ -191,12 +191,12 @@ def _check(options: argparse.Namespace) -> int:
     lmbda, activation, output = options.lmbda, options.activation, options.output
     if model:
         weights, lmbda, activation, output = model.weights, model.lmbda, model.activation, model.output
-        if not np.isin(y, model.classes).all():
-            wrong = y[~np.isin(y, model.classes)][0]
-            raise ValueError(f"--data has the label {wrong}; the classes of the model are wanted")
-        indices = np.searchsorted(model.classes, y)
+        with validation.about("--data"):
+            targets = validation.known_answers(y, len(X), model.classes, model.sizes[-1], model.multilabel)
+        answers = targets.classes if len(targets.classes) else targets.values
+        X = model.scaling.apply(X) if model.scaling else X
     else:
-        classes, indices = np.unique(y, return_inverse=True)
+        classes, answers = np.unique(y, return_inverse=True)
         if options.weights:
             weights = validation.weights(files.read_weights(options.weights), X.shape[1], len(classes))
         else:
@@ -206,7 +206,7 @@ def _check(options: argparse.Namespace) -> int:
     report = check_gradient(
         weights,
         X[some],
-        indices[some],
+        answers[some],
         lmbda,
         directions=10 if options.quick else None,
         seed=options.seed,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from . import blas
 from .network import matrices
 from .problem import Problem
 from .validation import Array
@@ -43,10 +44,7 @@ ACTIVATE: dict[str, Callable[[Array], Array]] = {
     "relu": lambda Z: np.maximum(Z, 0.0),
 }
 
-REMEDY = (
-    "type X = np.asarray(X, float); mean, std = X.mean(axis=0), X.std(axis=0); std[std == 0] = 1; X = (X - mean) / std "
-    "and train again; whatever is predicted wants the same mean and std"
-)
+REMEDY = "train again with standardize=True (on the command line --standardize)"
 
 
 def advice(problem: Problem, theta: Array) -> str:
@@ -54,14 +52,12 @@ def advice(problem: Problem, theta: Array) -> str:
 
     It begins with the finding, which a colon ends.
     """
-    from threadpoolctl import threadpool_limits
-
     X, weight = problem.X, problem.weight
     examples = np.flatnonzero(weight) if len(weight) else np.arange(len(X))
     sample = X[examples[:: -(-len(examples) // EXAMPLES)]].astype(np.float64, copy=False)
     # BLAS threads would go on spinning for a while, on the cores that the next training needs:
     # the digits, 20 iterations of L-BFGS, 65 -> 120 ms. Keeping from them takes 2 ms.
-    with threadpool_limits(1, user_api="blas"), np.errstate(over="ignore", invalid="ignore"):
+    with blas.one_thread(), np.errstate(over="ignore", invalid="ignore"):
         columns, verdict = _too_large(sample, problem.sizes[1]), "too large"
         suspect = len(columns) or _nearly_constant(sample) or _constant_layer(problem, theta, sample)
         if not suspect:

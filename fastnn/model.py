@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike
 
 from . import files, network, solvers, validation
 from .containers import few
-from .kernels.arguments import CLASS_OUTPUTS, HIDDEN
+from .kernels.arguments import HIDDEN, OUTPUTS, Targets
 from .network import Weights
 from .objective import forward
-from .solvers import HISTORY, Outcome
+from .scaling import Scaling
+from .scores import YES, score
+from .solvers import HISTORY, VALIDATION, Outcome
 from .validation import Array
 
 
@@ -28,13 +30,14 @@ class Model:
     ----------
     weights : tuple of L float64 arrays
         weights[l] is (s[l+1], s[l] + 1), column 0 the biases.
-    classes : array (K,)
-        The label of each output, sorted.
+    classes : array (K,), or None
+        The label of each output, sorted; of several labels at once their names; None for numbers.
     lmbda : float
         The regularisation it was trained with.
     history : record array, fields cost, gradient_norm, evaluations, seconds
         One row for the start and one per iteration, counted from the start;
-        `history.cost` or `history["cost"]`. The norm is the gradient's largest entry.
+        `history.cost` or `history["cost"]`. The norm is the gradient's largest entry. With validation
+        also validation_cost, which is without regularisation, and validation_score.
     outcome : Outcome
         How training ended: status, message, cost, gradient_norm, iterations, evaluations, seconds,
         advice.
@@ -45,12 +48,16 @@ class Model:
     feature_names : tuple of str, or None
         The columns of the frame that it was trained on, if they had names that are text. A frame with
         other columns, or in another order, is refused then; arrays have no names and go by position.
+    multilabel : bool
+        Several labels at once.
+    scaling : Scaling, or None
+        What standardises X before the weights see it: `mean` and `deviation`, float64 arrays (n,).
     """
 
     def __init__(
         self,
         weights: Weights,
-        classes: Array,
+        classes: Array | None,
         lmbda: float,
         history: Any,
         outcome: Outcome,
@@ -58,6 +65,8 @@ class Model:
         output: str = "sigmoid",
         *,
         feature_names: Sequence[str] | None = None,
+        multilabel: bool = False,
+        scaling: Scaling | None = None,
     ):
         self.weights = weights
         self.classes = classes
@@ -67,6 +76,8 @@ class Model:
         self.activation = activation
         self.output = output
         self.feature_names = feature_names
+        self.multilabel = multilabel
+        self.scaling = scaling
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -81,36 +92,57 @@ class Model:
         """The K outputs for every example, (m, K), in the order of `classes`.
 
         Of sigmoid outputs each is the probability of that class against all others: K separate
-        answers, so that a row need not sum to 1. Of a softmax it does.
+        answers, so that a row need not sum to 1. Of a softmax it does. ValueError for a model of numbers.
         """
-        if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
-            validation.same_names(names, self.feature_names, "X")
-        return forward(self.weights, X, activation=self.activation, output=self.output)
+        if self.output == "identity":
+            raise ValueError(
+                "output is 'identity': the model predicts numbers, without probabilities; predict has them"
+            )
+        return self._outputs(X)
 
     def predict(self, X: ArrayLike) -> Array:
-        """The label of the largest output for every example (m,); the first of equal ones."""
-        return self.classes[self.predict_proba(X).argmax(axis=1)]
+        """What the model says of every example.
+
+        The label of the largest output (m,), the first of equal ones; of several labels at once 0 and 1, int64
+        (m, K), 1 for outputs above 0.5; numbers, float64 (m, K), or (m,) if there is one output.
+        """
+        A = self._outputs(X)
+        if self.multilabel:
+            return (A > YES).astype(np.int64)
+        if self.classes is None:
+            return A[:, 0] if A.shape[1] == 1 else A
+        return self.classes[A.argmax(axis=1)]
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
-        """The fraction of examples whose label is predicted right.
+        """How right the predictions are.
 
-        A label that the model has never seen counts as wrong; a UserWarning names it.
+        The fraction of examples whose label is predicted right, or all of whose labels are. A label that the model
+        has never seen counts as wrong; a UserWarning names it. Of numbers R2, the share of their variance that is
+        predicted, the mean over the outputs.
         """
-        predicted = self.predict(X)
-        labels = validation.labels(y, len(predicted))
-        if (labels.dtype.kind == "U") != (self.classes.dtype.kind == "U"):
-            raise TypeError(
-                f"y has dtype {labels.dtype}; labels like the model's classes, {self.classes.dtype}, are wanted"
-            )
-        unknown = labels[~np.isin(labels, self.classes)]
+        A = self._outputs(X)
+        none = np.empty(0)
+        if self.multilabel or self.classes is None:
+            targets = validation.known_answers(y, len(A), self.classes, A.shape[1], self.multilabel)
+            return score(A, targets, none, self.output)
+        indices = validation.class_indices(y, len(A), self.classes)
+        unknown = validation.labels(y, len(A))[indices < 0]
         if len(unknown):
             names = np.unique(unknown).tolist()
             warnings.warn(
                 f"y holds labels that the model has never seen, {few([*map(repr, names)])}: "
-                f"{len(unknown)} of {len(labels)} examples, which count as wrong",
+                f"{len(unknown)} of {len(indices)} examples, which count as wrong",
                 stacklevel=2,
             )
-        return float(np.mean(predicted == labels))
+        return score(A, Targets(indices, np.empty((0, A.shape[1]))), none, self.output)
+
+    def _outputs(self, X: ArrayLike) -> Array:
+        """The K outputs (m, K)."""
+        if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
+            validation.same_names(names, self.feature_names, "X")
+        if self.scaling:
+            X = self.scaling.apply(validation.inputs(X, self.sizes[0]))
+        return forward(self.weights, X, activation=self.activation, output=self.output)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file, all of it or nothing.
@@ -132,15 +164,18 @@ class Model:
         files.check_format(path, "path")
         names = validation.saved_names(self.feature_names, self.sizes[0])
         arrays = {f"Theta{l + 1}": matrix for l, matrix in enumerate(self.weights)}
-        arrays |= _classes_to(path, validation.class_names(self.classes, self.sizes[-1]))
+        if self.classes is not None:
+            arrays |= _classes_to(path, validation.class_names(self.classes, self.sizes[-1]))
+        arrays |= self.scaling._asdict() if self.scaling else {}
         arrays |= {
             "lmbda": np.array(self.lmbda),
             "activation": np.array(self.activation),
             "output": np.array(self.output),
+            "multilabel": np.array(self.multilabel),
             "outcome": np.array(json.dumps(dataclasses.asdict(self.outcome))),
             "feature_names": np.array(json.dumps(names)),
         }
-        arrays |= {f"history_{name}": self.history[name] for name in HISTORY}
+        arrays |= {f"history_{name}": self.history[name] for name in self.history.dtype.names}
         files.write_arrays(path, arrays)
 
 
@@ -163,18 +198,29 @@ def load(path: str | os.PathLike[str]) -> Model:
     arrays = files.read_arrays(path)
     weights = files.weights_in(arrays, path)
     try:
-        classes = validation.class_names(_classes_from(path, arrays), weights[-1].shape[0])
-        columns = [arrays[f"history_{name}"].ravel().tolist() for name in HISTORY]
+        n, K = weights[0].shape[1] - 1, weights[-1].shape[0]
+        output = validation.choice(str(arrays["output"].item()), OUTPUTS, "output")
+        classes = None if output == "identity" else validation.class_names(_classes_from(path, arrays), K)
+        fields = [*HISTORY, *(VALIDATION if "history_validation_cost" in arrays else [])]
+        columns = [arrays[f"history_{name}"].ravel().tolist() for name in fields]
         history = solvers.history(list(zip(*columns, strict=True)))
         outcome = Outcome(**json.loads(str(arrays["outcome"].item())))
         lmbda = float(arrays["lmbda"].item())
         activation = validation.choice(str(arrays["activation"].item()), HIDDEN, "activation")
-        output = validation.choice(str(arrays["output"].item()), CLASS_OUTPUTS, "output")
         names = json.loads(str(arrays["feature_names"].item())) if "feature_names" in arrays else None
-        names = validation.saved_names(names, weights[0].shape[1] - 1)
+        names = validation.saved_names(names, n)
+        multilabel = bool(arrays["multilabel"].item()) if "multilabel" in arrays else False
+        scaling = (
+            Scaling(*(validation.theta(arrays[name].ravel(), n, name) for name in Scaling._fields))
+            if "mean" in arrays
+            else None
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"path is {str(path)!r}, which is not a saved model: {error!r}") from None
-    return Model(weights, classes, lmbda, history, outcome, activation, output, feature_names=names)
+    return Model(
+        weights, classes, lmbda, history, outcome, activation, output,
+        feature_names=names, multilabel=multilabel, scaling=scaling,
+    )  # fmt: skip
 
 
 def _classes_to(path: Path, classes: Array) -> dict[str, Array]:

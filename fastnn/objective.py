@@ -105,7 +105,11 @@ class Objective:
         # Most questions are about another point, and nearly all of those differ in the first entry.
         if theta[0] != self._theta[0] or not np.array_equal(theta, self._theta):
             self._theta[:] = theta
-            self._cost = self._evaluate(self._theta, self._gradient)
+            try:
+                self._cost = self._evaluate(self._theta, self._gradient)
+            except BaseException:  # Ctrl-C, say: what is kept is of no point then
+                self._theta[:] = np.nan
+                raise
             self.evaluations += 1
         return self._cost, self._gradient
 

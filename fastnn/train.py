@@ -1,16 +1,24 @@
 """Training: data in, model out."""
 
+import math
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
-from . import diagnosis, network, solvers, validation
-from .kernels.arguments import CLASS_OUTPUTS
+from . import diagnosis, network, solvers
+from . import validation as valid
+from .control import GRADIENT_TOLERANCE, HeldOut, Limits, State
+from .kernels.arguments import OUTPUTS
 from .kernels.notice import silence
 from .model import Model
 from .objective import Objective
 from .problem import Problem, documented
+from .scaling import Scaling
+from .validation import Array
 
 
 @documented
@@ -27,7 +35,18 @@ def train(
     engine: str = "fused",
     activation: str = "sigmoid",
     output: str = "sigmoid",
+    multilabel: bool = False,
     sample_weight: ArrayLike | None = None,
+    class_weight: Any = None,
+    standardize: bool = False,
+    validation: Any = None,
+    patience: int | None = None,
+    callback: Callable[[State], Any] | None = None,
+    target_cost: float | None = None,
+    max_seconds: float | None = None,
+    max_evaluations: int | None = None,
+    tol: float = GRADIENT_TOLERANCE,
+    verbose: bool = False,
     progress: bool | None = None,
 ) -> Model:
     """Train a network by minimising its cost on all examples.
@@ -35,33 +54,61 @@ def train(
     Parameters
     ----------
     {X}
-    y : array (m,)
-        Labels of any one kind: numbers, text or booleans; at least two different ones, none missing.
+    y : array (m,) or array (m, K)
+        Labels (m,) of any one kind, numbers, text or booleans: at least two different ones, none missing.
+        With `multilabel` 0 and 1 (m, K), with `output="identity"` numbers (m,) or (m, K).
     hidden : int or tuple of int
         Sizes of the hidden layers, input side first; `()` for none.
     {lmbda}
-    solver : {"cg", "l-bfgs"}
-        `scipy.optimize.fmin_cg`, as in the course, or SciPy's L-BFGS-B, which takes fewer evaluations.
+    solver : str
+        "cg", `scipy.optimize.fmin_cg` as in the course; "l-bfgs", which takes fewer evaluations; or by SciPy's name
+        "L-BFGS-B" (the same with 10 remembered steps instead of 30), "Newton-CG", "TNC", "BFGS", "SLSQP" or
+        "trust-constr". The last three keep P x P numbers.
     maxiter : int
         Limit on iterations.
     seed : int, None or numpy.random.Generator
-        For the random weights to start from (`fastnn.init_weights`).
+        For the random weights to start from (`fastnn.init_weights`), and then for the examples held out.
     weights : tuple of L arrays, optional
-        Where to start instead. The layers are then those of these weights, and `hidden` and
-        `seed` are not used.
+        Where to start instead, those of another model say. The layers are then those of these weights, and `hidden`
+        is not used.
     {engine, activation}
-    output : {"sigmoid", "softmax"}
-        K separate sigmoids, as in the course, or one softmax over the classes.
+    output : {"sigmoid", "softmax", "identity"}
+        K separate sigmoids, as in the course, or one softmax over the classes; or numbers as they are, for regression,
+        where the loss is half the squared error summed over the outputs.
+    multilabel : bool
+        Several labels at once, each a sigmoid output of its own.
     {sample_weight}
+    class_weight : dict or "balanced", optional
+        How much the examples of a class count, {label: weight}, 1 where nothing is said; "balanced", all classes the
+        same together. It multiplies `sample_weight`, in the validation cost too.
+    standardize : bool
+        Train on columns of mean 0 and deviation 1. The model keeps what made them so, and does the same with whatever
+        it predicts. A constant column becomes 0.
+    validation : float or (X, y), optional
+        Examples that are watched and not trained on: a fraction of those given, of each class alike, or others. Cost
+        (without regularisation) and score are then in the history.
+    patience : int, optional
+        Stop after so many iterations without a lower validation cost. However training ends then, the weights of the
+        lowest one come back.
+    callback : callable, optional
+        `callback(state)` after each iteration, with iteration, cost, gradient_norm, evaluations, seconds,
+        validation_cost, validation_score and weights (copies) of a `fastnn.control.State`. What is true stops.
+    target_cost, max_seconds, max_evaluations : number, optional
+        Stop at the first evaluation at which the cost is so low, so much time has gone, or that is the last allowed.
+    tol : float
+        Stop when no entry of the gradient is larger.
+    verbose : bool
+        A line after each iteration, on standard output.
     progress : bool, optional
         A bar over the iterations with the current cost, on standard error. Default: if that is
-        a terminal.
+        a terminal, and `verbose` is off.
 
     Returns
     -------
     Model
-        With the weights of lowest cost that were seen; `model.outcome.message` says in words
-        how training ended, and what is wrong if X wants scaling or hidden units are saturated.
+        With the weights of lowest cost that were seen; `model.outcome.status` says in a word and `.message` in a
+        sentence how training ended, and what is wrong if X wants scaling or hidden units are saturated. Ctrl-C ends
+        it too: after its first evaluation the best weights so far come back, as "interrupted".
 
     {raises}
 
@@ -71,37 +118,108 @@ def train(
     >>> model = fastnn.train(X, y, seed=1)
     >>> model.score(X, y) > 0.953
     True
+    >>> model = fastnn.train(X, y, solver="l-bfgs", maxiter=500, validation=0.2, patience=10)
+    >>> model.outcome.status
+    'no improvement'
     """
     from tqdm import tqdm
 
-    names = validation.feature_names(X)
-    X = validation.inputs(X)
-    classes, targets = validation.classes(y, len(X))
-    solver = validation.choice(solver, solvers.SOLVERS, "solver")
-    maxiter = validation.positive(maxiter, "maxiter")
-    output = validation.choice(output, CLASS_OUTPUTS, "output")
+    names = valid.feature_names(X)
+    X = valid.inputs(X)
+    output = valid.choice(output, OUTPUTS, "output")
+    multilabel = valid.flag(multilabel, "multilabel")
+    classes, targets = valid.answers(y, len(X), output, multilabel)
+    K = targets.values.shape[1] if classes is None else len(classes)
+    others = valid.held_out(validation)
+    limits = Limits(
+        valid.positive(maxiter, "maxiter"),
+        valid.real(tol, "tol", minimum=0.0),
+        -math.inf if target_cost is None else valid.real(target_cost, "target_cost"),
+        math.inf if max_seconds is None else valid.real(max_seconds, "max_seconds", above=0.0),
+        math.inf if max_evaluations is None else valid.positive(max_evaluations, "max_evaluations"),
+        math.inf if patience is None else valid.patience(patience, others),
+    )
+    solver = valid.choice(solver, tuple(solvers.SOLVERS), "solver")
+    callback = valid.function(callback, "callback")
+    generator = valid.seed(seed)
     if weights is None:
-        weights = network.init_weights((X.shape[1], *validation.hidden(hidden), len(classes)), seed)
+        weights = network.init_weights((X.shape[1], *valid.hidden(hidden), K), generator)
     else:
-        weights = validation.weights(weights, X.shape[1], len(classes))
-    weight = validation.sample_weight(sample_weight, len(X))
-    lmbda = validation.real(lmbda, "lmbda", minimum=0.0)
-    problem = Problem(X, targets, weight, network.sizes_of(weights), lmbda, activation, output)
-    objective = Objective.of([problem], engine)
+        weights = valid.weights(weights, X.shape[1], K)
+    weight = valid.sample_weight(sample_weight, len(X))
+    lmbda = valid.real(lmbda, "lmbda", minimum=0.0)
 
-    disable = None if progress is None else not progress
+    problem = Problem(X, targets, weight, network.sizes_of(weights), lmbda, activation, output)
+    held_out = None
+    if isinstance(others, float):
+        chosen = _chosen(others, problem, generator)
+        problem, held_out = problem.subset(~chosen), problem.subset(chosen)
+    elif others is not None:
+        with valid.about("validation"):
+            if names is not None and (theirs := valid.feature_names(others[0])) is not None:
+                valid.same_names(theirs, names, "X")
+            other_X = valid.inputs(others[0], X.shape[1]).astype(X.dtype, copy=False)
+            other_targets = valid.known_answers(others[1], len(other_X), classes, K, multilabel)
+        held_out = replace(problem, X=other_X, targets=other_targets, weight=np.empty(0))
+    score_weight = held_out.weight if held_out else np.empty(0)
+    if class_weight is not None:
+        factors = valid.class_weights(class_weight, classes, problem.targets.classes, problem.weight)
+        problem = _reweighted(problem, factors)
+        held_out = _reweighted(held_out, factors) if held_out else None
+    scaling = None
+    if valid.flag(standardize, "standardize"):
+        scaling = Scaling.of(problem.X, problem.weight)
+        problem = replace(problem, X=scaling.apply(problem.X))
+        held_out = replace(held_out, X=scaling.apply(held_out.X)) if held_out else None
+
+    verbose = valid.flag(verbose, "verbose")
+    disable = verbose or None if progress is None else not progress
     with (
         silence(progress is False),
         tqdm(total=maxiter, desc="training", unit="it", leave=False, disable=disable) as bar,
     ):
 
-        def show(iteration: int, cost: float) -> None:
-            bar.set_postfix_str(f"cost {cost:.6f}", refresh=False)
+        def show(state: State) -> None:
+            bar.set_postfix_str(f"cost {state.cost:.6f}", refresh=False)
             bar.update()
 
-        diagnose = partial(diagnosis.advice, problem)
         theta, outcome, history = solvers.minimize(
-            objective, network.theta_of(weights), solver, maxiter, show, diagnose
+            Objective.of([problem], engine),
+            network.theta_of(weights),
+            solver,
+            limits,
+            held_out=HeldOut(replace(held_out, lmbda=0.0), score_weight, engine) if held_out else None,
+            callbacks=[show, *[print] * verbose, *([callback] if callback else [])],
+            diagnose=partial(diagnosis.advice, problem),
         )
     trained = network.weights_of(theta, problem.sizes)
-    return Model(trained, classes, lmbda, history, outcome, activation, output, feature_names=names)
+    return Model(
+        trained, classes, lmbda, history, outcome, activation, output,
+        feature_names=names, multilabel=multilabel, scaling=scaling,
+    )  # fmt: skip
+
+
+def _chosen(fraction: float, problem: Problem, generator: np.random.Generator) -> Array:
+    """Which examples are held out, bool (m,): of each class that fraction, but never the last example."""
+    m, classes = len(problem.X), problem.targets.classes
+    chosen = np.zeros(m, bool)
+    order = generator.permutation(m)
+    ends = np.bincount(classes).cumsum() if len(classes) else np.array([m])
+    if len(classes):
+        order = order[np.argsort(classes[order], kind="stable")]
+    for members in np.split(order, ends[:-1]):
+        chosen[members[: min(round(fraction * len(members)), len(members) - 1)]] = True
+    for weights, what in ((chosen, "hold out"), (~chosen, "train on")):
+        weights = problem.weight[weights] if len(problem.weight) else weights
+        if not weights.any():
+            raise ValueError(
+                f"validation is {fraction:g}, which leaves no example to {what}; another fraction of {m} is wanted"
+            )
+    return chosen
+
+
+def _reweighted(problem: Problem, factors: Array) -> Problem:
+    """The same with examples that count by their class as well."""
+    weight = factors[problem.targets.classes]
+    weight = problem.weight * weight if len(problem.weight) else weight
+    return replace(problem, weight=valid.positive_sum(weight, "class_weight, times sample_weight,"))

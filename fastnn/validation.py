@@ -8,7 +8,8 @@ argument, what came, what is wanted. Nothing passed in is changed.
 import math
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
@@ -149,16 +150,128 @@ def classes(y: ArrayLike, m: int) -> tuple[Array, Targets]:
     found, indices = np.unique(array, return_inverse=True)
     K = len(found)
     if K < 2:
-        raise ValueError(f"y holds one label only, {found[0]!r}; at least two classes are wanted")
-    fitted = "numbers are fitted with output='identity', by fastnn.cost_and_gradient and fastnn.Objective"
+        raise ValueError(f"y holds one label only, {found[0].item()!r}; at least two classes are wanted")
+    fitted = "numbers are fitted with output='identity'"
     if array.dtype.kind == "f" and max(2, m / 2) < K and (array != np.floor(array)).any():
         raise ValueError(
             f"y holds {K:,} different numbers for {m:,} examples; labels of a few classes are wanted ({fitted})"
         )
     if K == m > 2 and not np.array_equal(found, np.arange(m)):
         hint = "" if array.dtype.kind == "U" else f"; {fitted}"
-        warnings.warn(f"y holds {K:,} classes for {m:,} examples, each a class of its own{hint}", stacklevel=3)
+        warnings.warn(f"y holds {K:,} classes for {m:,} examples, each a class of its own{hint}", stacklevel=4)
     return found, Targets(indices.astype(np.int64, copy=False), np.empty((0, K)))
+
+
+def answers(y: ArrayLike, m: int, output: str, multilabel: bool) -> tuple[Array | None, Targets]:
+    """What a training's y means: the classes, the names of several labels, or None for numbers; and the targets."""
+    if multilabel:
+        if output != "sigmoid":
+            raise ValueError(f"output is {output!r}, with multilabel=True; 'sigmoid' is wanted")
+        T = several_labels(y, m)
+        return np.array(feature_names(y, "y") or range(T.shape[1])), Targets(np.empty(0, np.int64), T)
+    if output == "identity":
+        return None, Targets(np.empty(0, np.int64), values(y, m))
+    return classes(y, m)
+
+
+def values(y: ArrayLike, m: int, K: int | None = None) -> Array:
+    """y (m,) or (m, K), numbers to be fitted, as float64 (m, K)."""
+    T = _numbers(y, "y")
+    T = T[:, None] if T.ndim == 1 else T
+    if T.ndim != 2 or len(T) != m or T.shape[1] < 1 or K not in (None, T.shape[1]):
+        want = f"({m}, K)" if K is None else f"({m}, {K})"
+        want = want if K not in (None, 1) else f"({m},) or {want}"
+        raise ValueError(f"y has shape {np.shape(y)}; {want} is wanted, numbers for each of the {m} examples of X")
+    return T
+
+
+def several_labels(y: ArrayLike, m: int, K: int | None = None) -> Array:
+    """y (m, K) of 0 and 1 as float64: which of K labels each example has."""
+    T = _numbers(y, "y")
+    if T.ndim != 2 or len(T) != m or T.shape[1] < 1 or K not in (None, T.shape[1]):
+        raise ValueError(f"y has shape {T.shape}; ({m}, {K or 'K'}) of 0 and 1 is wanted with multilabel=True")
+    wrong = (T != 0.0) & (T != 1.0)
+    if wrong.any():
+        i, k = np.argwhere(wrong)[0]
+        raise ValueError(f"y holds {T[i, k]:g} at index ({i}, {k}); 0 and 1 are wanted with multilabel=True")
+    return T
+
+
+def class_indices(y: ArrayLike, m: int, classes: Array) -> Array:
+    """Of labels (m,) which of the classes, sorted, each is: int64 (m,), -1 for one that is none of them."""
+    array = labels(y, m)
+    if (array.dtype.kind == "U") != (classes.dtype.kind == "U"):
+        raise TypeError(f"y has dtype {array.dtype}; labels like the model's classes, {classes.dtype}, are wanted")
+    places = np.minimum(np.searchsorted(classes, array), len(classes) - 1)
+    return np.where(classes[places] == array, places, -1)
+
+
+def known_answers(y: ArrayLike, m: int, like: Array | None, K: int, multilabel: bool) -> Targets:
+    """The targets of other examples than those of a training, whose classes or names are `like`."""
+    if multilabel:
+        return Targets(np.empty(0, np.int64), several_labels(y, m, K))
+    if like is None:
+        return Targets(np.empty(0, np.int64), values(y, m, K))
+    indices = class_indices(y, m, like)
+    if indices.min() < 0:
+        unknown = labels(y, m)[indices.argmin()].item()
+        names = few([*map(repr, like.tolist())])
+        raise ValueError(f"y holds {unknown!r}, a label that the network has no output for; {names} are wanted")
+    return Targets(indices, np.empty((0, K)))
+
+
+def class_weights(value: Any, classes: Array | None, indices: Array, weight: Array) -> Array:
+    """What each class counts (K,): of a dict {label: weight}, where 1 need not be said, or "balanced".
+
+    Balanced, all classes count the same together, and all examples as much as before. `indices` are the classes
+    of the examples, empty if they have none or several; `weight` is that of the examples (m,), or empty for all 1.
+    """
+    if classes is None or not len(indices):
+        raise ValueError(f"class_weight is {described(value)}, but y holds no classes; one label an example is wanted")
+    if isinstance(value, str) and value == "balanced":
+        totals = np.bincount(indices, weight if len(weight) else None, len(classes)).astype(np.float64)
+        there = totals > 0.0
+        return np.where(there, totals.sum() / (there.sum() * np.where(there, totals, 1.0)), 1.0)
+    if not isinstance(value, Mapping):
+        raise TypeError(f"class_weight is {described(value)}; a dict {{label: weight}} or 'balanced' is wanted")
+    names, found = classes.tolist(), np.ones(len(classes))
+    for label, number in value.items():
+        if label not in names:
+            raise ValueError(
+                f"class_weight has {label!r}, which is no label in y; of {few([*map(repr, names)])} some are wanted"
+            )
+        found[names.index(label)] = real(number, f"class_weight[{label!r}]", minimum=0.0)
+    return found
+
+
+def held_out(value: Any) -> float | tuple[Any, Any] | None:
+    """The argument `validation`: a fraction of the examples, or others, (X, y)."""
+    if value is None:
+        return None
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        return value[0], value[1]
+    want = "a fraction between 0 and 1 or (X, y) is wanted"
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        raise TypeError(f"validation is {described(value)}; {want}")
+    if not 0.0 < (fraction := float(value)) < 1.0:
+        raise ValueError(f"validation is {value}; {want}")
+    return fraction
+
+
+def patience(value: Any, others: Any) -> int:
+    """How many iterations without a lower validation cost."""
+    if others is None:
+        raise ValueError(f"patience is {described(value)}, but there is no validation; both are wanted")
+    return positive(value, "patience")
+
+
+@contextmanager
+def about(argument: str) -> Iterator[None]:
+    """What is refused in here is refused as a part of that argument."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{argument}: {error}") from None
 
 
 def class_names(value: Any, K: int) -> Array:
@@ -181,10 +294,15 @@ def sample_weight(value: ArrayLike | None, m: int, *, part: bool = False) -> Arr
         raise ValueError(f"sample_weight has shape {array.shape}; ({m},) is wanted, one weight for each example")
     if array.min() < 0.0:
         raise ValueError(f"sample_weight holds {array.min():g}; weights of at least 0 are wanted")
+    return array if part and not array.any() else positive_sum(array, "sample_weight")
+
+
+def positive_sum(array: Array, name: str) -> Array:
+    """Weights (m,) of at least 0, not all of them 0."""
     with np.errstate(over="ignore"):
         total = array.sum()
-    if not (total > 0.0 or part) or total == math.inf:
-        raise ValueError(f"sample_weight has the sum {total:g}; a positive, finite one is wanted")
+    if not 0.0 < total < math.inf:
+        raise ValueError(f"{name} has the sum {total:g}; a positive, finite one is wanted")
     return array
 
 
@@ -207,7 +325,7 @@ def _hint(y: ArrayLike, array: Array) -> str:
         return ""
     if np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all():
         return f"; {flat}.argmax(axis=1) has it"
-    return "; fastnn.cost_and_gradient and fastnn.Objective take several labels for an example, and numbers"
+    return "; multilabel=True takes several labels for an example, output='identity' several numbers"
 
 
 def weights(value: Any, n: int | None = None, K: int | None = None, name: str = "weights") -> tuple[Array, ...]:
@@ -297,6 +415,20 @@ def real(value: Any, name: str, *, above: float = -math.inf, minimum: float = -m
     if not (math.isfinite(number) and number > above and number >= minimum):
         raise ValueError(f"{name} is {value}; {want} is wanted")
     return number
+
+
+def function(value: Any, name: str) -> Any:
+    """What can be called, or None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} is {described(value)}; a function is wanted, or None")
+    return value
+
+
+def flag(value: Any, name: str) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} is {described(value)}; True or False is wanted")
+    return bool(value)
 
 
 def choice(value: Any, choices: Sequence[str], name: str) -> str:

@@ -170,7 +170,7 @@ def test_check_at_a_model(here, capsys):
     want = fastnn.check_gradient(model.weights, X[y == 5], np.ones(20, int), 0.3, **family)
     assert capsys.readouterr().out == f"{want}\n"
     assert main(["check", "--model", "fastnn-model.npz", "--data", "sixes.npz"]) == 2
-    assert "--data has the label 6; the classes of the model are wanted" in capsys.readouterr().err
+    assert "--data: y holds 6, a label that the network has no output for; 3, 5 are wanted" in capsys.readouterr().err
     assert main(["check", "--model", "fastnn-model.npz", "--weights", "fastnn-model.npz"]) == 2
     assert "--model and --weights are both given" in capsys.readouterr().err
 
@@ -261,7 +261,7 @@ def test_info(capsys):
         ("train --out no/model.npz", "--out is 'no/model.npz', in a folder that does not exist"),
         ("train --data data.npz --lmbda -1", "lmbda is -1.0"),
         ("train --data data.npz --maxiter 0", "maxiter is 0"),
-        ("train --data data.npz --solver adam", "solver is 'adam'; one of 'cg', 'l-bfgs' is wanted"),
+        ("train --data data.npz --solver adam", "solver is 'adam'; one of 'cg', 'l-bfgs', 'L-BFGS-B', "),
         ("train --data data.npz --seed -1", "seed is -1"),
         ("predict data.npz", "arrays Theta1, Theta2, ... are wanted"),
         ("check --examples 0", "--examples is 0"),

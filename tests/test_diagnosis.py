@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import fastnn
-from fastnn import diagnosis, solvers
+from fastnn import diagnosis
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 STATUS = {"converged", "iteration limit", "precision loss", "non-finite"}
@@ -57,7 +57,7 @@ UNSCALED = {
 }
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 @pytest.mark.parametrize("name", UNSCALED)
 def test_unscaled_columns_are_named(name, solver):
     change, want = UNSCALED[name]
@@ -73,7 +73,7 @@ def test_unscaled_columns_are_named(name, solver):
         assert ", but " in repr(model)
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 def test_digits_as_bytes(digits, solver):
     X = np.round(digits[0] * 255).clip(0, 255).astype(np.uint8)[::10]
     for seed in range(10):
@@ -89,7 +89,7 @@ def test_digits_as_bytes(digits, solver):
 PIXELS = np.array([50, 70, 24, 49, 136, 255, 255, 255, 194, 30, 50, 25])[:, np.newaxis]
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
 def test_one_saturated_column(solver, activation):
     for seed in range(10):
@@ -100,14 +100,6 @@ def test_one_saturated_column(solver, activation):
         assert "hidden units are saturated" in repr(model)
 
 
-def remedied(X, outcome):
-    """What the code in the advice makes of X, typed as it stands."""
-    code = re.search(r"type (X = .* / std) and", outcome.advice)[1]
-    names = {"np": np, "X": X}
-    exec(code, names)
-    return names["X"]
-
-
 @pytest.mark.parametrize("name", [name for name in UNSCALED if name != "1e-12 around 1e6, alone"])
 def test_the_remedy_helps(name):
     Z, y = normal(0)
@@ -115,10 +107,10 @@ def test_the_remedy_helps(name):
     y = y if "alone" not in name else np.where(Z[:, 0] > 0, "in", "out")
     before = fastnn.train(X, y, maxiter=50)
     assert told(before.outcome)
-    scaled = remedied(X.tolist() if X.dtype == np.uint8 else X, before.outcome)
-    after = fastnn.train(scaled, y, maxiter=50)
+    assert before.outcome.message.endswith("train again with standardize=True (on the command line --standardize)")
+    after = fastnn.train(X, y, maxiter=50, standardize=True)
     assert not told(after.outcome)
-    assert after.score(scaled, y) > 0.9
+    assert after.score(X, y) > 0.9
 
 
 def test_examples_that_are_all_the_same():
@@ -126,7 +118,7 @@ def test_examples_that_are_all_the_same():
         outcome = fastnn.train(X, [0, 1, 0, 1, 0, 1], maxiter=2).outcome
         assert told(outcome)
         assert "all examples in X are the same" in outcome.message
-        assert "type X" not in outcome.message
+        assert "standardize" not in outcome.message
 
 
 def counts(rng, m, n):
@@ -154,7 +146,7 @@ def standardised(X):
     return (X - X.mean(axis=0)) / np.where(std > 0, std, 1.0)
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 @pytest.mark.parametrize("name", SCALED)
 def test_well_scaled_data_are_never_told(name, solver):
     for seed in range(10):
@@ -179,7 +171,7 @@ def test_standardised_columns_are_never_too_large(X, h):
     assert len(diagnosis._too_large(standardised(X.astype(float)), h)) == 0
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 def test_the_digits_are_never_told(digits, solver):
     X, y = digits
     for seed in range(10):
@@ -188,7 +180,7 @@ def test_the_digits_are_never_told(digits, solver):
     assert not told(fastnn.train(X[::10], y[::10], lmbda=0.0, solver=solver, maxiter=200).outcome)
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 @pytest.mark.parametrize("name", ["iris", "wine"])
 def test_iris_and_wine(name, solver):
     """Standardised never, not with steep units of a long training either; iris as it comes neither, but wine does."""
@@ -202,7 +194,7 @@ def test_iris_and_wine(name, solver):
         assert not told(fastnn.train(X, y, 25, 0.0, solver=solver, maxiter=500, activation=activation).outcome)
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
 def test_steep_units_of_separable_data_are_not_told(solver, activation):
     Z, y = normal(1)
@@ -225,7 +217,7 @@ def test_hard_steps_are_not_told():
     assert not told(model.outcome)
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 @pytest.mark.parametrize(
     ("activation", "bias", "word"),
     [

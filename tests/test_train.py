@@ -146,9 +146,3 @@ def test_the_same_bits_however_it_runs():
         got.add(done.stdout)
     assert len(got) == 1
     assert len(set(got.pop().split())) == 4
-
-
-def test_an_output_for_numbers_is_refused(blobs):
-    """Labels are classes: squared error on them would be trained without a word."""
-    with pytest.raises(ValueError, match="output is 'identity'; one of 'sigmoid', 'softmax' is wanted"):
-        fastnn.train(*blobs, 4, output="identity")

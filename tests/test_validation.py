@@ -373,13 +373,14 @@ def test_labels_in_a_frame_name_what_has_them():
 @pytest.mark.parametrize(
     "y", [np.ones((6, 3), int), np.full((6, 2), 0.5), np.eye(6, 3) == 0, np.zeros((6, 2)).tolist()]
 )
-def test_several_labels_are_for_other_functions(y):
+def test_several_labels_are_asked_for(y):
     with pytest.raises(
-        ValueError, match=r"y has shape \(6, \d\).*cost_and_gradient and fastnn.Objective take several labels"
+        ValueError, match=r"y has shape \(6, \d\).*multilabel=True takes several labels .* output='identity' several"
     ):
         fastnn.train(X, y)
     K = np.shape(y)[1]
     fastnn.Objective(X, y, (3, K))
+    fastnn.train(X, y, 1, maxiter=1, output="identity")
 
 
 @pytest.mark.parametrize(

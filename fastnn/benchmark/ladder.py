@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import engines, network, objective, solvers
 from ..check import numerical_gradient
+from ..control import Limits
 from ..problem import Problem, validated
 from ..validation import Array
 from . import timing
@@ -169,7 +170,7 @@ def training(task: Task, engine: str, solver: str = "cg") -> Timed:
 def trained(task: Task, solver: str, maxiter: int, engine: str = "fused") -> tuple[Array, int]:
     """Weights (P,) after so many iterations, and how many evaluations that took: what `fastnn.train` does."""
     function = objective.Objective.of([task.problem], engine)
-    theta, outcome, _ = solvers.minimize(function, task.theta, solver, maxiter, lambda iteration, cost: None)
+    theta, outcome, _ = solvers.minimize(function, task.theta, solver, Limits(maxiter))
     return theta, outcome.evaluations
 
 

@@ -1,0 +1,96 @@
+"""When a training stops, and what watches it: limits, callbacks, held-out examples."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import engines, network
+from .network import Weights
+from .objective import Objective
+from .problem import Problem
+from .scores import score
+from .validation import Array
+
+# No entry of the gradient larger: SciPy's default for its conjugate gradients and its L-BFGS.
+GRADIENT_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class State:
+    """A training after an iteration, as callbacks get it: nothing in it changes the training.
+
+    Attributes
+    ----------
+    iteration : int
+        From 1.
+    cost, gradient_norm : float
+        The norm is the gradient's largest absolute entry.
+    evaluations : int
+    seconds : float
+        Since the minimisation began.
+    validation_cost, validation_score : float
+        NaN without validation.
+    weights : tuple of L float64 arrays
+        New copies every time it is asked for.
+    """
+
+    iteration: int
+    cost: float
+    gradient_norm: float
+    evaluations: int
+    seconds: float
+    validation_cost: float
+    validation_score: float
+    _theta: Array
+    _sizes: tuple[int, ...]
+
+    @property
+    def weights(self) -> Weights:
+        return network.weights_of(self._theta, self._sizes)
+
+    def __str__(self) -> str:
+        line = f"iteration {self.iteration:4d}  cost {self.cost:.6f}  gradient {self.gradient_norm:.1e}"
+        line += f"  evaluations {self.evaluations}  {self.seconds:.2f} s"
+        if math.isnan(self.validation_cost):
+            return line
+        return f"{line}  validation cost {self.validation_cost:.6f}, score {self.validation_score:.4f}"
+
+
+Callback = Callable[[State], Any]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a minimisation ends."""
+
+    maxiter: int
+    tol: float = GRADIENT_TOLERANCE
+    target_cost: float = -math.inf
+    max_seconds: float = math.inf
+    max_evaluations: float = math.inf
+    patience: float = math.inf  # iterations without a lower validation cost
+
+
+class Stop(Exception):
+    """Ends a minimisation, from inside a solver; `args[0]` is the status."""
+
+
+class HeldOut:
+    """Examples that a training does not see: its cost and score on them."""
+
+    def __init__(self, problem: Problem, score_weight: Array, engine: str):
+        """`problem` has no regularisation; its weights count in the cost, `score_weight` (m,) or empty in the score."""
+        self._problem = problem
+        self._weight = score_weight
+        self._objective = Objective.of([problem], engine)
+        self._forward = engines.module(engine).forward
+        self._outputs = np.empty((len(problem.X), problem.sizes[-1]))
+
+    def measure(self, theta: Array) -> tuple[float, float]:
+        """Cost and score."""
+        cost, _ = self._objective.evaluate(theta)
+        self._forward(theta, self._problem.layers, self._problem.X, self._outputs)
+        return cost, score(self._outputs, self._problem.targets, self._weight, self._problem.output)
