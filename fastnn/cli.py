@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
         help="where to start: .mat with Theta1, Theta2, ... or a saved model (default: random)",
     )
     start.add_argument("--hidden", type=_layers, default=(25,), metavar="SIZES", help="as 25 or 64,32 (default: 25)")
-    start.add_argument("--activation", default="sigmoid", help="of hidden layers: sigmoid (default), tanh or relu")
+    start.add_argument(
+        "--activation", default="sigmoid", help="of hidden layers: sigmoid (default), tanh, relu or identity"
+    )
     start.add_argument("--output", default="sigmoid", help="sigmoid (default), one for each class, or softmax")
     start.add_argument("--lmbda", type=float, default=1.0, help="regularisation (default: 1)")
     start.add_argument("--seed", type=int, default=0, help="of the random weights (default: 0)")

@@ -41,8 +41,8 @@ lmbda : float
 engine : {"fused", "numpy", "loop", "python"}
     What computes; the same numbers from each.""",
     "activation": """
-activation : {"sigmoid", "tanh", "relu"}
-    Of the hidden layers.""",
+activation : {"sigmoid", "tanh", "relu", "identity"}
+    Of the hidden layers; with the identity they are linear.""",
     "output": """
 output : {"sigmoid", "softmax", "identity"}
     K separate sigmoids, as in the course, or one softmax over the classes, both with cross-entropy;

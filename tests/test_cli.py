@@ -131,7 +131,7 @@ def test_the_family(here, capsys):
     assert main(["check", *options.split()]) == 0
     assert main(["predict", "fastnn-model.npz", "--data", "data.npz"]) == 0
     assert main(["train", "--activation", "swish"]) == 2
-    assert "activation is 'swish'; one of 'sigmoid', 'tanh', 'relu' is wanted" in capsys.readouterr().err
+    assert "activation is 'swish'; one of 'sigmoid', 'tanh', 'relu', 'identity' is wanted" in capsys.readouterr().err
 
 
 def test_predict(here, capsys):

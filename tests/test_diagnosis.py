@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 import fastnn
 from fastnn import diagnosis
 
-ACTIVATIONS = ("sigmoid", "tanh", "relu")
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
 STATUS = {"converged", "iteration limit", "precision loss", "non-finite"}
 
 
@@ -64,7 +64,7 @@ def test_unscaled_columns_are_named(name, solver):
     for seed in range(10):
         Z, y = normal(seed)
         X = change(Z)
-        model = fastnn.train(X, y, solver=solver, seed=seed, maxiter=4, activation=ACTIVATIONS[seed % 3])
+        model = fastnn.train(X, y, solver=solver, seed=seed, maxiter=4, activation=ACTIVATIONS[seed % 4])
         assert told(model.outcome)
         assert "scaling" in model.outcome.message
         got = {int(number) for number in re.findall(r"(\d+) \((?:always )?-?\d", model.outcome.advice)}
@@ -155,9 +155,8 @@ def test_well_scaled_data_are_never_told(name, solver):
         X = SCALED[name](rng, m, n)
         y = np.arange(m) % 3
         hidden = [(), 1, 25, (6, 5), 100][seed % 5]
-        model = fastnn.train(
-            X, y, hidden, [0.0, 1.0][seed % 2], solver=solver, seed=seed, maxiter=5, activation=ACTIVATIONS[seed % 3]
-        )
+        lmbda, activation = [0.0, 1.0][seed % 2], ACTIVATIONS[(seed + seed // 4) % 4]  # of several shapes each
+        model = fastnn.train(X, y, hidden, lmbda, solver=solver, seed=seed, maxiter=5, activation=activation)
         if "are dead: " in model.outcome.advice:  # which small layers of relu may be, whatever X
             assert model.activation == "relu"
             continue
@@ -241,6 +240,20 @@ def test_a_layer_that_is_the_same_for_every_example(layer, activation, bias, wor
     weights[layer - 1][0, 0] = 0.0
     one = fastnn.train(Z, y, weights=weights, activation=activation, lmbda=0.0, solver=solver, maxiter=20)
     assert "all " not in one.outcome.advice
+
+
+@pytest.mark.parametrize("bias", [0.0, 60.0, -60.0])
+def test_linear_units_are_never_flat(bias):
+    """Whatever their pre-activations are, they have their slope, and learn; X alone can keep them from it."""
+    Z, y = normal(3)
+    weights = fastnn.init_weights((4, 6, 5, 2), 1)
+    weights[0][:, 0] = bias
+    model = fastnn.train(Z, y, weights=weights, activation="identity", lmbda=0.0, maxiter=200)
+    assert not told(model.outcome), model.outcome.message
+    assert model.score(Z, y) > 0.95
+    outcome = fastnn.train(1e5 * Z, y, weights=weights, activation="identity", maxiter=3).outcome
+    assert told(outcome)
+    assert outcome.advice.startswith("X wants scaling: ")
 
 
 def test_what_a_sample_misses():

@@ -125,7 +125,7 @@ def model():
 # Function, its good arguments, and for each argument what is bad.
 BAD_FAMILY = {
     "activation": [
-        ("softmax", ValueError, "activation is 'softmax'; one of 'sigmoid', 'tanh', 'relu' is wanted"),
+        ("softmax", ValueError, "activation is 'softmax'; one of 'sigmoid', 'tanh', 'relu', 'identity' is wanted"),
         (None, TypeError, "activation is None; one of"),
     ],
     "output": [

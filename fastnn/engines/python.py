@@ -26,6 +26,7 @@ _SLOPES = {
     SIGMOID: lambda a: a * (1.0 - a),
     TANH: lambda a: (1.0 - a) * (1.0 + a),
     RELU: lambda a: a > 0.0,
+    IDENTITY: lambda a: 1.0,
 }
 
 

@@ -4,7 +4,7 @@ Matrices are flat, one example a row. A code is one number for a whole layer, so
 is made outside the loops over numbers, and one compiled engine serves all.
 """
 
-from .arguments import RELU, SIGMOID, SOFTMAX, TANH
+from .arguments import IDENTITY, RELU, SIGMOID, SOFTMAX, TANH
 from .elementary import exp, expm1, like, sigmoid, tanh
 from .jit import EXACT, inner
 
@@ -33,14 +33,14 @@ def activate(A, units, code):
 
 @inner()
 def scale_by_slope(A, E, code):
-    """E *= the slope of the activation where its value is A."""
+    """E *= the slope of the activation where its value is A; of the identity that is 1."""
     if code == SIGMOID:
         for i in range(len(A)):
             E[i] *= A[i] * (like(A[i], 1.0) - A[i])
     elif code == TANH:
         for i in range(len(A)):
             E[i] *= (like(A[i], 1.0) - A[i]) * (like(A[i], 1.0) + A[i])
-    else:
+    elif code == RELU:
         for i in range(len(A)):
             E[i] = E[i] if A[i] > like(A[i], 0.0) else like(A[i], 0.0)
 
@@ -62,6 +62,7 @@ def exponentials(z, e):
 #     sigmoid   p q E / (1 + p E)    p = sigmoid(z), q = sigmoid(-z), E = exp(d) - 1
 #     tanh      twice that, of 2 z and 2 d, since tanh(z) = 2 sigmoid(2 z) - 1
 #     relu      d, or 0, or what is left of d beyond the kink    p = z
+#     identity  d
 #
 # which is so for a d of any size; and no two numbers that are nearly equal are subtracted.
 
@@ -73,16 +74,18 @@ def activation(z, code):
         return tanh(z)
     if code == RELU:
         return max(z, 0.0)
+    if code == IDENTITY:
+        return z
     return sigmoid(z)
 
 
 @inner(EXACT)
 def before_move(z, chosen, code, p, q):
-    """p and q of the formulas above, for the chosen examples of one unit."""
+    """p and q of the formulas above, as far as they need them, for the chosen examples of one unit."""
     if code == RELU:
         for i in range(len(chosen)):
             p[i] = z[chosen[i]]
-    else:
+    elif code != IDENTITY:
         scale = 2.0 if code == TANH else 1.0
         for i in range(len(chosen)):
             p[i] = scale * z[chosen[i]]
@@ -100,7 +103,7 @@ def move(d, p, q, code):
             before, after = max(p[i], 0.0), max(p[i] + d[i], 0.0)
             kinks += (before > 0.0) != (after > 0.0)
             d[i] = d[i] if before > 0.0 and after > 0.0 else after - before
-    else:
+    elif code != IDENTITY:
         scale = 2.0 if code == TANH else 1.0
         for i in range(len(d)):
             E = expm1(scale * d[i])

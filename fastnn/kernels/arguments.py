@@ -15,7 +15,7 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu", "softmax", "identity")
 SIGMOID, TANH, RELU, SOFTMAX, IDENTITY = range(len(ACTIVATIONS))
 
 # Which of them hidden layers may have, and the output; and the outputs that stand for classes.
-HIDDEN = ("sigmoid", "tanh", "relu")
+HIDDEN = ("sigmoid", "tanh", "relu", "identity")
 OUTPUTS = ("sigmoid", "softmax", "identity")
 CLASS_OUTPUTS = ("sigmoid", "softmax")
 
