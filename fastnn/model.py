@@ -211,9 +211,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         names = validation.saved_names(names, n)
         multilabel = bool(arrays["multilabel"].item()) if "multilabel" in arrays else False
         scaling = (
-            Scaling(*(validation.theta(arrays[name].ravel(), n, name) for name in Scaling._fields))
-            if "mean" in arrays
-            else None
+            Scaling(*validation.saved_scaling(arrays["mean"], arrays["deviation"], n)) if "mean" in arrays else None
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"path is {str(path)!r}, which is not a saved model: {error!r}") from None

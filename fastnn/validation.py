@@ -96,6 +96,14 @@ def saved_names(value: Any, n: int) -> tuple[str, ...] | None:
     return tuple(value)
 
 
+def saved_scaling(mean: Any, deviation: Any, n: int) -> tuple[Array, Array]:
+    """A model's mean and deviation of its n inputs, float64 (n,); no deviation is 0."""
+    mean, deviation = theta(np.ravel(mean), n, "mean"), theta(np.ravel(deviation), n, "deviation")
+    if deviation.min() <= 0.0:
+        raise ValueError(f"deviation holds {deviation.min():g}; numbers greater than 0 are wanted")
+    return mean, deviation
+
+
 def targets(y: ArrayLike, m: int, K: int, output: str) -> Targets:
     """y (m,) class indices, every one in 0..K-1, or (m, K) numbers that suit the output."""
     array = containers.plain(y, "y")
