@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn import solvers
 
 from .conftest import ENGINES
 
@@ -146,3 +147,171 @@ def test_the_same_bits_however_it_runs():
         got.add(done.stdout)
     assert len(got) == 1
     assert len(set(got.pop().split())) == 4
+
+
+# ---- numbers, and several labels at once
+
+
+@pytest.fixture(scope="module")
+def curve():
+    """A smooth function of two inputs, and another."""
+    rng = np.random.default_rng(2)
+    X = rng.uniform(-2, 2, (200, 2))
+    return X, np.column_stack([np.sin(X[:, 0]) + 0.5 * X[:, 1], 3.0 - X[:, 0] * X[:, 1]])
+
+
+@pytest.mark.parametrize("shape", ["(m,)", "(m, 1)", "(m, 2)"])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_regression(curve, shape, activation, tmp_path):
+    X, Y = curve
+    y = {"(m,)": Y[:, 0], "(m, 1)": Y[:, :1], "(m, 2)": Y}[shape]
+    model = fastnn.train(X, y, 20, 1e-3, output="identity", activation=activation, solver="l-bfgs", maxiter=400)
+    got = model.predict(X)
+    assert got.shape == (Y.shape if shape == "(m, 2)" else (200,))
+    want = fastnn.forward(model.weights, X, activation=activation, output="identity")
+    assert np.array_equal(got.reshape(want.shape), want)
+    T = y.reshape(200, -1)
+    R2 = 1 - ((T - want) ** 2).sum(axis=0) / ((T - T.mean(axis=0)) ** 2).sum(axis=0)
+    assert model.score(X, y) == pytest.approx(R2.mean(), rel=1e-12)
+    assert model.score(X, y) > 0.99
+    assert model.classes is None
+    decay = 1e-3 / 400 * sum((W[:, 1:] ** 2).sum() for W in model.weights)
+    assert model.outcome.cost == pytest.approx(((T - want) ** 2).sum() / 400 + decay, rel=1e-12)
+    for name in ("m.npz", "m.mat"):
+        model.save(tmp_path / name)
+        again = fastnn.load(tmp_path / name)
+        assert again.classes is None
+        assert np.array_equal(again.predict(X), got)
+    with pytest.raises(ValueError, match="the model predicts numbers, without probabilities; predict has them"):
+        model.predict_proba(X)
+
+
+def test_integers_and_lists_are_numbers(curve):
+    y = np.arange(200) % 3
+    costs = [fastnn.train(curve[0], same, 3, output="identity").outcome.cost for same in (y + 0.0, y, y.tolist())]
+    assert len(set(costs)) == 1
+
+
+@pytest.mark.parametrize("K", [1, 4])
+def test_several_labels(blobs, K, tmp_path):
+    X, y = blobs
+    labels = np.column_stack([y == 0, y != 1, X[:, 0] > 0, X[:, 1] > 0])[:, :K]
+    model = fastnn.train(X, labels, 6, 0.01, multilabel=True, maxiter=200)
+    A = model.predict_proba(X)
+    assert A.shape == (120, K)
+    got = model.predict(X)
+    assert got.dtype == np.int64
+    assert np.array_equal(got, A > 0.5)
+    assert model.score(X, labels) == (got == labels).all(axis=1).mean() > 0.95
+    assert model.classes.tolist() == list(range(K))
+    J = fastnn.cost_and_gradient(model.weights, X, labels.astype(float), 0.01)[0]
+    assert model.outcome.cost == pytest.approx(J, rel=1e-14)
+    model.save(tmp_path / "m.npz")
+    again = fastnn.load(tmp_path / "m.npz")
+    assert again.multilabel
+    assert np.array_equal(again.predict(X), got)
+
+
+def test_a_frame_of_labels_names_them(blobs):
+    pandas = pytest.importorskip("pandas")
+    X, y = blobs
+    labels = pandas.DataFrame({"red": y == 0, "round": y != 1})
+    model = fastnn.train(X, labels, 3, multilabel=True, maxiter=2)
+    assert model.classes.tolist() == ["red", "round"]
+    assert model.score(X, labels) == model.score(X, labels.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("y", "options", "sentence"),
+    [
+        (np.zeros(120), {"multilabel": True}, "y has shape (120,); (120, K) of 0 and 1 is wanted with multilabel=True"),
+        (np.full((120, 2), 0.5), {"multilabel": True}, "y holds 0.5 at index (0, 0); 0 and 1 are wanted"),
+        (np.eye(120, 3), {"multilabel": True, "output": "softmax"}, "output is 'softmax', with multilabel=True"),
+        (
+            np.eye(120, 3),
+            {"multilabel": True, "class_weight": "balanced"},
+            "class_weight is 'balanced', but y holds no",
+        ),
+        (np.zeros((119, 2)), {"output": "identity"}, "y has shape (119, 2); (120,) or (120, K) is wanted, numbers for"),
+        (np.zeros((120, 2, 1)), {"output": "identity"}, "y has shape (120, 2, 1); (120,) or (120, K) is wanted"),
+        (["a"] * 120, {"output": "identity"}, "y has dtype <U1; real numbers are wanted"),
+        ([None] * 120, {"output": "identity"}, "y holds None at index 0; a finite number is wanted there"),
+        ([np.inf] * 120, {"output": "identity"}, "y holds inf at index 0; finite numbers are wanted"),
+        (
+            np.zeros(120),
+            {"output": "identity", "class_weight": {0: 1}},
+            "class_weight is {0: 1}, but y holds no classes",
+        ),
+    ],
+)
+def test_answers_that_do_not_fit(blobs, y, options, sentence):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        fastnn.train(blobs[0], y, 3, **options)
+    assert str(caught.value).startswith(sentence)
+
+
+# ---- class weights
+
+
+def test_balanced_is_repeated_examples(blobs):
+    """Of 10, 20 and 40 examples: 4, 2 and 1 times each; lmbda goes with the number of examples."""
+    X, y = blobs
+    some = np.r_[0:10, 40:60, 80:120]
+    X, y = X[some], y[some]
+    times = np.array([4, 2, 1])[y]
+    repeated = fastnn.train(X.repeat(times, axis=0), y.repeat(times), 4, 120 / 70, maxiter=4)
+    for options in ({"class_weight": "balanced"}, {"class_weight": {0: 70 / 30, 1: 70 / 60, 2: 70 / 120}}):
+        model = fastnn.train(X, y, 4, 1.0, maxiter=4, **options)
+        np.testing.assert_allclose(model.history.cost, repeated.history.cost, rtol=1e-12)
+    # and with example weights, which the balance counts
+    weight = np.random.default_rng(0).integers(0, 3, len(y))
+    weighted = fastnn.train(X, y, 4, 1.0, maxiter=4, class_weight="balanced", sample_weight=weight)
+    counted = fastnn.train(X.repeat(weight, axis=0), y.repeat(weight), 4, 1.0, maxiter=4, class_weight="balanced")
+    np.testing.assert_allclose(weighted.history.cost, counted.history.cost, rtol=1e-12)
+
+
+def test_class_weights_go_by_the_label(blobs):
+    X, y = blobs
+    text = np.array(["a", "b", "c"])[y]
+    weights = np.array([1.0, 3.0, 0.5])[y]
+    want = fastnn.train(X, y, 4, maxiter=5, sample_weight=weights).history.cost.tolist()
+    assert fastnn.train(X, y, 4, maxiter=5, class_weight={1: 3, 2: 0.5}).history.cost.tolist() == want
+    assert fastnn.train(X, text, 4, maxiter=5, class_weight={"c": 0.5, "b": 3.0}).history.cost.tolist() == want
+    ones = fastnn.train(X, y, 4, maxiter=5, class_weight={1: 3}, sample_weight=np.where(y == 1, 1 / 3, 1)).history.cost
+    np.testing.assert_allclose(ones, fastnn.train(X, y, 4, maxiter=5).history.cost, rtol=1e-12)
+
+
+def test_class_weights_count_in_the_validation_cost_and_not_in_its_score(blobs):
+    X, y = blobs
+    model = fastnn.train(X[::2], y[::2], 4, maxiter=5, class_weight={1: 5}, validation=(X[1::2], y[1::2]))
+    weights = np.array([1.0, 5.0, 1.0])[y[1::2]]
+    want, _ = fastnn.cost_and_gradient(model.weights, X[1::2], y[1::2], sample_weight=weights)
+    assert model.history.validation_cost[-1] == pytest.approx(want, rel=1e-14)
+    assert model.history.validation_score[-1] == model.score(X[1::2], y[1::2])
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "sentence"),
+    [
+        ("balance", "class_weight is 'balance'; a dict {label: weight} or 'balanced' is wanted"),
+        ([1, 2, 3], "class_weight is [1, 2, 3]; a dict"),
+        ({3: 1.0}, "class_weight has 3, which is no label in y; of 0, 1, 2 some are wanted"),
+        ({"0": 1.0}, "class_weight has '0', which is no label in y"),
+        ({0: -1.0}, "class_weight[0] is -1.0; a finite number of at least 0 is wanted"),
+        ({0: "1"}, "class_weight[0] is '1'; a finite number"),
+        ({0: 0, 1: 0, 2: 0}, "class_weight, times sample_weight, has the sum 0; a positive, finite one is wanted"),
+    ],
+)
+def test_class_weights_that_do_not_fit(blobs, class_weight, sentence):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        fastnn.train(*blobs, 4, class_weight=class_weight)
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("solver", solvers.SOLVERS)
+def test_every_solver_gets_there(blobs, solver):
+    """The minimum of a problem that has one only."""
+    X, y = blobs
+    model = fastnn.train(X, y, (), 1.0, solver=solver, maxiter=2000, output="softmax")
+    assert model.outcome.status == "converged"
+    assert model.outcome.cost == pytest.approx(fastnn.train(X, y, (), 1.0, maxiter=2000, output="softmax").outcome.cost)
