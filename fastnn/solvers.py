@@ -20,6 +20,9 @@ from .validation import Array
 # 10; its own work grows from 0.09 to 0.22 ms an iteration (5,000 x 400-25-10, whose evaluation takes 2.2).
 PAIRS = 30
 
+# Costs that differ by so small a share differ by the rounding of products in float32 at most.
+ROUNDING = float(np.finfo(np.float32).eps)
+
 _NEVER = 2**31 - 1
 _L_BFGS = {"gtol": 0.0, "ftol": 0.0, "maxiter": _NEVER, "maxfun": _NEVER}
 
@@ -93,12 +96,11 @@ class _Vector(np.ndarray):
 
 
 class _Point(NamedTuple):
-    """A point that was evaluated, and its place in the history: the row, or the one that was to come."""
+    """A point that was evaluated."""
 
     cost: float
     norm: float
     theta: Array
-    row: int
 
 
 class _Record:
@@ -118,13 +120,13 @@ class _Record:
         self.rows: list[tuple[float | int, ...]] = []
         # Each is replaced as a whole, because Ctrl-C may come between any two instructions.
         self.lowest: _Point | None = None
-        self.lowest_held_out: tuple[float, _Point] | None = None
+        self.lowest_held_out: tuple[float, int, _Point] | None = None  # validation cost, iteration
 
     @property
     def best(self) -> _Point:
         """That of lowest cost, on the examples held out if the training has patience with those."""
         if self.limits.patience < math.inf and self.lowest_held_out:
-            return self.lowest_held_out[1]
+            return self.lowest_held_out[2]
         assert self.lowest is not None
         return self.lowest
 
@@ -146,7 +148,7 @@ class _Record:
             if not np.isfinite(cost + self.norm):
                 raise Stop("non-finite")
             if self.lowest is None or cost <= self.lowest.cost:
-                self.lowest = _Point(cost, self.norm, theta.copy(), len(self.rows))
+                self.lowest = _Point(cost, self.norm, theta.copy())
             if cost <= self.limits.target_cost:
                 raise Stop("target reached")
             if self.seconds >= self.limits.max_seconds:
@@ -174,15 +176,16 @@ class _Record:
         norm = self.norm
         held_out = self.held_out.measure(theta) if self.held_out else None
         if held_out and (not self.lowest_held_out or held_out[0] < self.lowest_held_out[0]):
-            self.lowest_held_out = held_out[0], _Point(cost, norm, theta, len(self.rows))
+            self.lowest_held_out = held_out[0], len(self.rows), _Point(cost, norm, theta)
         row = (cost, norm, self.evaluations, self.seconds)
         self.rows.append(row + (held_out or ()))
         if self.iterations:
             unknown = (np.nan, np.nan)
             self._call(State(self.iterations, *row, *(held_out or unknown), theta.copy(), self.objective.sizes))
-        if self.lowest and self.lowest.norm <= self.limits.tol:
+        if norm <= self.limits.tol and self.lowest and cost - self.lowest.cost <= ROUNDING * abs(cost):
+            self.lowest = _Point(cost, norm, theta)
             raise Stop("converged")
-        if self.lowest_held_out and self.iterations - self.lowest_held_out[1].row >= self.limits.patience:
+        if self.lowest_held_out and self.iterations - self.lowest_held_out[1] >= self.limits.patience:
             raise Stop("no improvement")
         if self.iterations >= self.limits.maxiter:
             raise Stop("iteration limit")
@@ -269,8 +272,8 @@ def _outcome(status: str, record: _Record, seconds: float, advice: str) -> Outco
     fact, hint = _MESSAGES[status]
     fact = fact.format(norm=lowest.norm, cost=lowest.cost, limits=record.limits)
     if record.limits.patience < math.inf and record.lowest_held_out:
-        cost, point = record.lowest_held_out
-        fact += f"; these are the weights of iteration {point.row}, whose validation cost {cost:.6g} is the lowest"
+        cost, iteration, _ = record.lowest_held_out
+        fact += f"; these are the weights of iteration {iteration}, whose validation cost {cost:.6g} is the lowest"
     message = "; ".join(filter(None, [fact, advice or hint]))
     return Outcome(status, message, best.cost, best.norm, record.iterations, record.evaluations, seconds, advice)
 

@@ -71,6 +71,18 @@ def test_iteration_limit(solver):
     assert "limit of 3 iterations" in outcome.message
 
 
+@pytest.mark.parametrize("solver", ["Newton-CG", "SLSQP"])
+def test_what_has_converged_comes_back_though_its_cost_is_no_lower(solver):
+    """These go by the gradient where the cost is flat to rounding."""
+
+    def flat(theta):
+        return 1e20 + 0.5 * theta @ theta, theta.copy()
+
+    theta, outcome, _ = run(flat, [3.0, -4.0], solver)
+    assert outcome.status == "converged"
+    assert outcome.gradient_norm == np.abs(theta).max() <= GRADIENT_TOLERANCE
+
+
 @pytest.mark.parametrize("solver", SEARCHING)
 def test_precision_loss(solver):
     """A cost that is flat to rounding, with a gradient that says it is not."""
