@@ -60,12 +60,12 @@ ValueError, TypeError
 Documented = TypeVar("Documented", bound=Callable[..., Any])
 
 
-def documented(function: Documented) -> Documented:
-    """The same function or class; in its docstring each line `{name, name}` has become what ARGUMENTS says of them."""
+def documented(function: Documented, arguments: dict[str, str] = ARGUMENTS) -> Documented:
+    """The same function or class; each line `{name, name}` of its docstring is now what `arguments` says of them."""
     lines = []
     for line in inspect.cleandoc(function.__doc__ or "").split("\n"):
         names = line[1:-1].split(", ") if line.startswith("{") else []
-        lines += [ARGUMENTS[name].lstrip("\n") for name in names] or [line]
+        lines += [arguments[name].lstrip("\n") for name in names] or [line]
     function.__doc__ = "\n".join(lines)
     return function
 

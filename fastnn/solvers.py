@@ -78,6 +78,10 @@ class Outcome:
     advice: str = ""
 
 
+class NonFiniteStart(ValueError):
+    """The cost or its gradient is not finite where a minimisation begins."""
+
+
 class _Vector(np.ndarray):
     """A gradient whose dot products are summed by NumPy itself, not by its BLAS.
 
@@ -234,7 +238,7 @@ def minimize(
         status = "interrupted"
     if record.lowest is None:
         advice = diagnose(theta) or "smaller weights are wanted"
-        raise ValueError(f"weights give a cost that is not finite; {advice}")
+        raise NonFiniteStart(f"weights give a cost that is not finite; {advice}")
     seconds, best = record.seconds, record.best
     if not record.rows:  # stopped by the very first evaluation
         record.rows.append((best.cost, best.norm, record.evaluations, seconds, *(2 * [np.nan] if held_out else [])))

@@ -84,7 +84,7 @@ def train(
     standardize : bool
         Train on columns of mean 0 and deviation 1. The model keeps what made them so, and does the same with whatever
         it predicts. A constant column becomes 0.
-    validation : float or (X, y), optional
+    validation : float, (X, y) or (X, y, sample_weight), optional
         Examples that are watched and not trained on: a fraction of those given, of each class alike, or others. Cost
         (without regularisation) and score are then in the history.
     patience : int, optional
@@ -160,7 +160,8 @@ def train(
                 valid.same_names(theirs, names, "X")
             other_X = valid.inputs(others[0], X.shape[1]).astype(X.dtype, copy=False)
             other_targets = valid.known_answers(others[1], len(other_X), classes, K, multilabel)
-        held_out = replace(problem, X=other_X, targets=other_targets, weight=np.empty(0))
+            other_weight = valid.sample_weight(others[2], len(other_X))
+        held_out = replace(problem, X=other_X, targets=other_targets, weight=other_weight)
     score_weight = held_out.weight if held_out else np.empty(0)
     if class_weight is not None:
         factors = valid.class_weights(class_weight, classes, problem.targets.classes, problem.weight)

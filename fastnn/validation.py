@@ -252,13 +252,13 @@ def class_weights(value: Any, classes: Array | None, indices: Array, weight: Arr
     return found
 
 
-def held_out(value: Any) -> float | tuple[Any, Any] | None:
-    """The argument `validation`: a fraction of the examples, or others, (X, y)."""
+def held_out(value: Any) -> float | tuple[Any, Any, Any] | None:
+    """The argument `validation`: a fraction of the examples, or others, (X, y) or (X, y, weights)."""
     if value is None:
         return None
-    if isinstance(value, (tuple, list)) and len(value) == 2:
-        return value[0], value[1]
-    want = "a fraction between 0 and 1 or (X, y) is wanted"
+    if isinstance(value, (tuple, list)) and len(value) in (2, 3):
+        return value[0], value[1], value[2] if len(value) == 3 else None
+    want = "a fraction between 0 and 1, (X, y) or (X, y, sample_weight) is wanted"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"validation is {described(value)}; {want}")
     if not 0.0 < (fraction := float(value)) < 1.0:
@@ -374,13 +374,14 @@ def sizes(value: Any, name: str = "sizes") -> tuple[int, ...]:
     return tuple(positive(size, f"{name}[{i}]") for i, size in enumerate(value))
 
 
-def hidden(value: Any) -> tuple[int, ...]:
+def hidden(value: Any, name: str = "hidden") -> tuple[int, ...]:
     """The sizes of the hidden layers: a positive integer or a sequence of them, empty for none."""
+    value = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(value, Integral):
-        return (positive(value, "hidden"),)
+        return (positive(value, name),)
     if not isinstance(value, (tuple, list)):
-        raise TypeError(f"hidden is {described(value)}; an integer or a tuple of integers is wanted")
-    return tuple(positive(size, f"hidden[{i}]") for i, size in enumerate(value))
+        raise TypeError(f"{name} is {described(value)}; an integer or a tuple of integers is wanted")
+    return tuple(positive(size, f"{name}[{i}]") for i, size in enumerate(value))
 
 
 def parameters(value: ArrayLike, P: int) -> Array:
@@ -412,15 +413,18 @@ def positive(value: Any, name: str) -> int:
     return int(value)
 
 
-def real(value: Any, name: str, *, above: float = -math.inf, minimum: float = -math.inf) -> float:
-    """A finite number, greater than `above` and at least `minimum`."""
+def real(
+    value: Any, name: str, *, above: float = -math.inf, minimum: float = -math.inf, below: float = math.inf
+) -> float:
+    """A finite number, greater than `above`, at least `minimum` and less than `below`."""
     want = "a finite number"
     want += f" greater than {above:g}" if above > -math.inf else ""
     want += f" of at least {minimum:g}" if minimum > -math.inf else ""
+    want += f" and less than {below:g}" if below < math.inf else ""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} is {described(value)}; {want} is wanted")
     number = float(value)
-    if not (math.isfinite(number) and number > above and number >= minimum):
+    if not (math.isfinite(number) and number > above and minimum <= number < below):
         raise ValueError(f"{name} is {value}; {want} is wanted")
     return number
 
@@ -437,6 +441,14 @@ def flag(value: Any, name: str) -> bool:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {described(value)}; True or False is wanted")
     return bool(value)
+
+
+def verbosity(value: Any) -> Any:
+    """False, True, a number of at least 0, or "bar"."""
+    if not isinstance(value, (bool, np.bool_, Real)) and value != "bar":
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"verbose is {described(value)}; True, False, a number or 'bar' is wanted")
+    return value if isinstance(value, (bool, np.bool_, str)) else real(value, "verbose", minimum=0.0)
 
 
 def choice(value: Any, choices: Sequence[str], name: str) -> str:

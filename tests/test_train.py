@@ -315,3 +315,20 @@ def test_every_solver_gets_there(blobs, solver):
     model = fastnn.train(X, y, (), 1.0, solver=solver, maxiter=2000, output="softmax")
     assert model.outcome.status == "converged"
     assert model.outcome.cost == pytest.approx(fastnn.train(X, y, (), 1.0, maxiter=2000, output="softmax").outcome.cost)
+
+
+def test_weights_of_examples_held_out(blobs):
+    """Whole numbers are as good as so many examples, in the cost and in the score."""
+    X, y = blobs
+    rows, weight = np.arange(0, 120, 3), np.arange(40) % 4
+    others = np.repeat(rows, weight)
+    got, want = (
+        fastnn.train(X, y, 3, maxiter=4, validation=validation).history
+        for validation in ((X[rows], y[rows], weight), (X[others], y[others]))
+    )
+    # The sums of some 60 losses, added in another order.
+    assert np.allclose(got.validation_cost, want.validation_cost, rtol=60 * np.finfo(float).eps, atol=0.0)
+    assert np.allclose(got.validation_score, want.validation_score, rtol=60 * np.finfo(float).eps, atol=0.0)
+    assert len(set(got.validation_score)) > 1
+    with pytest.raises(ValueError, match=r"validation: sample_weight has shape \(39,\); \(40,\) is wanted"):
+        fastnn.train(X, y, 3, validation=(X[rows], y[rows], weight[1:]))
