@@ -42,7 +42,7 @@ ROOMS = [
     "warmup",
     "benchmark",
 ]
-EDGE = ["plot", "shell", "cli", "__main__", "__init__"]
+EDGE = ["estimator", "plot", "shell", "cli", "__main__", "__init__"]
 
 
 def files_of(room):
@@ -76,7 +76,7 @@ def test_the_readme_is_a_map_of_the_rooms():
         for row in rows.split("\n")
         for name in row.split("|")[1].split(",")
     ]
-    assert named == [*ROOMS, "plot", "cli", "shell"]
+    assert named == [*ROOMS, "estimator", "plot", "cli", "shell"]
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -132,7 +132,7 @@ def run(code):
 
 
 def test_import_is_light():
-    heavy = "{'numba', 'scipy', 'tqdm', 'matplotlib', 'numpy', 'pandas', 'pyarrow', 'h5py'}"
+    heavy = "{'numba', 'scipy', 'tqdm', 'matplotlib', 'numpy', 'pandas', 'pyarrow', 'h5py', 'sklearn'}"
     assert run(f"import fastnn, sys; print({heavy} & set(sys.modules))") == "set()"
 
 

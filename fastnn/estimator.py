@@ -1,0 +1,700 @@
+"""The network as scikit-learn's estimators. Needs scikit-learn: the extra `sklearn`.
+
+What is fitted stands in `coefs_` and `intercepts_`, as users of `MLPClassifier` read and set it; fastnn's weights are
+made of these wherever something is computed.
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from . import engines, network, validation
+from .control import State
+from .model import Model
+from .problem import documented, read_only
+from .scaling import Scaling
+from .solvers import SOLVERS, NonFiniteStart
+from .train import train
+from .validation import Array
+
+try:
+    from scipy.sparse import issparse
+    from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.model_selection import train_test_split
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.preprocessing import LabelBinarizer
+    from sklearn.utils import check_random_state, column_or_1d
+    from sklearn.utils.multiclass import unique_labels
+    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+except ImportError:
+    raise ImportError(
+        'the estimators need scikit-learn 1.7 or later; python -m pip install "fastnn[sklearn]" brings it'
+    ) from None
+
+# scikit-learn's names of activations, and fastnn's.
+ACTIVATIONS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu", "softmax": "softmax"}
+HIDDEN = ("identity", "logistic", "tanh", "relu")
+
+# Its lbfgs is SciPy's with 10 remembered steps: from the same start the same path.
+SOLVER = {"lbfgs": "L-BFGS-B"} | {name: name for name in SOLVERS}
+STOCHASTIC = ("sgd", "adam")
+
+# What to try next is said in the arguments of `train`.
+NAMES = {
+    "maxiter": "max_iter",
+    "lmbda": "alpha",
+    "weights=model.weights": "warm_start=True",
+    "standardize=True (on the command line --standardize)": "standardize=True",
+}
+
+# Endings that leave something to be gained.
+UNFINISHED = ("iteration limit", "evaluation limit", "time limit", "non-finite", "interrupted")
+
+# In scikit-learn's own words.
+_NON_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values and need to be preprocessed."
+)
+
+# What a fitted estimator and a fitted MLP have in common.
+FITTED = (
+    "coefs_", "intercepts_", "n_layers_", "n_outputs_", "out_activation_", "n_features_in_", "feature_names_in_",
+    "classes_", "_label_binarizer", "n_iter_", "loss_", "loss_curve_", "best_loss_", "validation_scores_",
+    "best_validation_score_",
+)  # fmt: skip
+
+# So many numbers of a sparse X are made dense together where it is predicted: 32 MiB.
+BLOCK = 1 << 22
+
+ARGUMENTS = {
+    "parameters": """
+hidden_layer_sizes : int or array-like of int, default=(100,)
+    Units of the hidden layers, input side first; `()` for none.
+activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
+    Of the hidden layers.
+solver : str, default="lbfgs"
+    "lbfgs", SciPy's with 10 remembered steps; or by the names of `fastnn.train` "l-bfgs" (the same with 30), "cg",
+    "BFGS", "Newton-CG", "TNC", "SLSQP" or "trust-constr". All see the whole data at every step; "sgd" and "adam",
+    which do not, and what belongs to them are not there.
+alpha : float, default=0.0001
+    Regularisation: alpha/2 times the sum of squared coefficients, over the number of examples (or what they weigh).
+max_iter : int, default=200
+    Limit on iterations.
+max_fun : int, default=15000
+    Limit on evaluations of the loss.
+tol : float, default=0.0001
+    Stop when no entry of the gradient is larger. There is no other rule: a loss that hardly falls goes on falling.
+random_state : int, RandomState instance or None, default=None
+    For the coefficients to start from, which are those of scikit-learn's MLP, and then for the examples held out.
+warm_start : bool, default=False
+    Go on from the coefficients of the last fit.
+early_stopping : bool, default=False
+    Hold out `validation_fraction` of the examples, of each class alike unless there are several labels at once, and
+    stop after `n_iter_no_change` iterations in which the loss on them (without regularisation) was not lower than
+    before: the score, scikit-learn's criterion, moves in steps. The coefficients of the lowest one are kept.
+validation_fraction : float, default=0.1
+    Between 0 and 1.
+n_iter_no_change : int or inf, default=10""",
+    "last_parameters": """
+standardize : bool, default=False
+    Train on columns of mean 0 and deviation 1, and do the same with what is predicted. Coefficients are those of the
+    standardised columns then.
+callback : callable, default=None
+    `callback(state)` after each iteration, with a `fastnn.control.State`: iteration, cost, gradient_norm, evaluations,
+    seconds, validation_cost, validation_score, and weights, copies in the form of `fastnn.train`. A true return stops.
+max_seconds : float, default=None
+    Limit on the time of a fit.
+verbose : bool, int or "bar", default=False
+    True or a positive number: a line with the loss after each iteration, on standard output. "bar": a progress bar,
+    on standard error.""",
+    "attributes": """
+coefs_ : list of arrays (units below, units), of the type of X, float64 or float32
+intercepts_ : list of arrays (units,)
+loss_ : float
+    With these coefficients.
+loss_curve_ : list of float
+    After each iteration.
+best_loss_ : float or None
+    The same as `loss_`; None with early stopping.
+validation_scores_ : list of float or None
+    After each iteration, with early stopping; examples count by their weight.
+best_validation_score_ : float or None
+    The highest of them; the coefficients are those of the lowest loss on these examples.
+history_ : record array
+    One row for the start and one for each iteration, with fields cost (the loss), gradient_norm, evaluations,
+    seconds and, with early stopping, validation_cost and validation_score.
+outcome_ : fastnn.solvers.Outcome
+    How training ended: status in a word, message in a sentence, cost, evaluations, seconds.
+n_iter_, n_layers_, n_outputs_ : int
+out_activation_ : str
+n_features_in_ : int
+feature_names_in_ : array of str
+    If X was a frame whose columns all have text for a name.
+mean_, scale_ : float64 arrays (n_features_in_,) or None
+    What standardises: a column less its mean, over its deviation (1 for a constant column).""",
+    "notes": """
+Notes
+-----
+A sparse X, csr or csc, is made dense once where it is fitted, which takes m n numbers; `predict` and the like take
+blocks of it, 32 MiB at a time.
+
+Of a float32 X products are computed in float32, but parameters, gradient and loss in float64; the coefficients, and
+what is predicted, are rounded to float32 in the end.
+
+Fitting ends with a ConvergenceWarning if a limit was reached or Ctrl-C pressed, which keeps the best coefficients so
+far, or if X wants scaling or hidden units are saturated; it says what to try.""",
+}
+_documented = partial(documented, arguments=ARGUMENTS)
+
+
+class _Network(BaseEstimator):
+    """What both estimators share."""
+
+    _peer: Any  # scikit-learn's estimator of the same network
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "lbfgs",
+        alpha: float = 0.0001,
+        max_iter: int = 200,
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        random_state: Any = None,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        standardize: bool = False,
+        callback: Callable[[State], Any] | None = None,
+        max_seconds: float | None = None,
+        verbose: Any = False,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.max_iter = max_iter
+        self.max_fun = max_fun
+        self.tol = tol
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.standardize = standardize
+        self.callback = callback
+        self.max_seconds = max_seconds
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Fit the network.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (m, n)
+        y : array (m,) or (m, K)
+            Labels, or 0 and 1 for each of K labels; for a regressor numbers.
+        sample_weight : array (m,), default=None
+            How much each example counts, at least 0: 2 is as if it were there twice.
+
+        Returns
+        -------
+        self
+        """
+        settings = self._settings()
+        going_on = self.warm_start and hasattr(self, "coefs_")
+        X, y = validate_data(
+            self, X, y,
+            accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), order="C",
+            multi_output=True, y_numeric=self._peer is MLPRegressor, reset=not going_on,
+        )  # fmt: skip
+        X = X.toarray(order="C") if issparse(X) else X
+        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        targets, strata, out_activation = self._targets(y, going_on)
+        weight = np.empty(0)
+        if sample_weight is not None:
+            weight = validation.sample_weight(_check_sample_weight(sample_weight, X, dtype=np.float64), len(X))
+        weight = self._class_weighted(targets, weight)
+
+        K = len(self.classes_) if targets.ndim == 1 else targets.shape[1]
+        sizes = (X.shape[1], *validation.hidden(self.hidden_layer_sizes, "hidden_layer_sizes"), K)
+        random_state = check_random_state(self.random_state)
+        start = self._last(sizes) if going_on else self._first(sizes, random_state, X.dtype)
+        held_out = None
+        if self.early_stopping:
+            X, targets, weight, held_out = self._split(X, targets, weight, strata, random_state)
+        if going_on:
+            start = _restandardized(start, self._scaling(), Scaling.of(X, weight) if self.standardize else None)
+
+        # A regressor's loss is the mean over the outputs; what is minimised is K times that, because the
+        # gradient that scikit-learn goes by, and its `tol`, are those of the sum.
+        times = K if out_activation == "identity" else 1
+        try:
+            model = train(
+                X,
+                targets,
+                lmbda=times * float(self.alpha),
+                weights=start,
+                output=ACTIVATIONS[out_activation],
+                multilabel=out_activation == "logistic",
+                sample_weight=weight if len(weight) else None,
+                validation=held_out,
+                callback=self._watch(times),
+                **settings,
+            )
+        except NonFiniteStart as error:
+            raise ValueError(f"{_NON_FINITE} ({error})") from None
+        self.out_activation_ = out_activation
+        self._keep(model, X.dtype, times)
+        if self.outcome_.status in UNFINISHED or self.outcome_.advice:
+            warnings.warn(self.outcome_.message, ConvergenceWarning, stacklevel=2)
+        return self
+
+    def _settings(self) -> dict[str, Any]:
+        """The parameters, valid, as arguments of `train`."""
+        if isinstance(self.solver, str) and self.solver in STOCHASTIC:
+            raise ValueError(
+                f"solver is {self.solver!r}, which sees a part of the data at a time; fastnn is full-batch, "
+                "and 'lbfgs' or 'cg' is wanted"
+            )
+        validation.real(self.alpha, "alpha", minimum=0.0)
+        validation.flag(self.warm_start, "warm_start")
+        validation.real(self.validation_fraction, "validation_fraction", above=0.0, below=1.0)
+        max_iter = validation.positive(self.max_iter, "max_iter")
+        patience = self.n_iter_no_change
+        # Never reached, but the coefficients of the lowest loss on the examples held out come back all the same.
+        patience = max_iter + 1 if patience == math.inf else validation.positive(patience, "n_iter_no_change")
+        return {
+            "activation": ACTIVATIONS[validation.choice(self.activation, HIDDEN, "activation")],
+            "solver": SOLVER[validation.choice(self.solver, tuple(SOLVER), "solver")],
+            "maxiter": max_iter,
+            "max_evaluations": validation.positive(self.max_fun, "max_fun"),
+            "max_seconds": self.max_seconds,
+            "tol": self.tol,
+            "patience": patience if validation.flag(self.early_stopping, "early_stopping") else None,
+            "standardize": self.standardize,
+            "progress": validation.verbosity(self.verbose) == "bar",
+        }
+
+    def _targets(self, y: Array, going_on: bool) -> tuple[Array, Array | None, str]:
+        """What `train` takes for y, what a split keeps the shares of, and the output's activation."""
+        raise NotImplementedError
+
+    def _class_weighted(self, targets: Array, weight: Array) -> Array:
+        """The examples' weights, empty for all 1, times those of their classes."""
+        return weight
+
+    def _first(self, sizes: tuple[int, ...], random_state: Any, dtype: Any) -> tuple[Array, ...]:
+        """Weights to start from, drawn as by scikit-learn: coefficients, then intercepts, uniform (Glorot and
+        Bengio, 2010, eq. 16, divided by sqrt(3) for the logistic function)."""
+        weights = []
+        for below, units in pairwise(sizes):
+            bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (below + units))
+            coefs = random_state.uniform(-bound, bound, (below, units)).astype(dtype)
+            weights.append(_matrix(coefs, random_state.uniform(-bound, bound, units).astype(dtype)))
+        return tuple(weights)
+
+    def _last(self, sizes: tuple[int, ...]) -> tuple[Array, ...]:
+        """The weights of the last fit, if it had the same layers."""
+        weights = self._weights()
+        if network.sizes_of(weights) != sizes:
+            raise ValueError(
+                f"warm_start goes on from the layers {network.sizes_of(weights)}, but hidden_layer_sizes, X and y "
+                f"make {sizes}; the same are wanted"
+            )
+        return weights
+
+    def _split(self, X: Array, targets: Array, weight: Array, strata: Array | None, random_state: Any) -> Any:
+        """X, targets and weights to train on, and (X, targets, weights) of the examples held out."""
+        weighted = [weight] if len(weight) else []
+        parts = train_test_split(
+            X, targets, *weighted, test_size=self.validation_fraction, random_state=random_state, stratify=strata
+        )
+        (X, targets, *weighted), held_out = parts[::2], tuple(parts[1::2])
+        if len(held_out[0]) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        if targets.ndim == 1 and len(lacking := np.setdiff1d(held_out[1], targets)):
+            raise ValueError(
+                f"validation_fraction is {self.validation_fraction}, which leaves no example of the class "
+                f"{self.classes_[lacking[0]]!r} to train on; a smaller one is wanted"
+            )
+        return X, targets, weighted[0] if weighted else weight, held_out
+
+    def _watch(self, times: int) -> Callable[[State], Any] | None:
+        """What is called after each iteration, with a cost that is so many times the loss."""
+        callback = validation.function(self.callback, "callback")
+        lines = self.verbose not in (False, "bar")
+        if not lines and (callback is None or times == 1):
+            return callback
+
+        def watch(state: State) -> Any:
+            state = replace(state, cost=state.cost / times, validation_cost=state.validation_cost / times)
+            if lines:
+                score = (
+                    "" if math.isnan(state.validation_score) else f", validation score = {state.validation_score:.6f}"
+                )
+                print(f"Iteration {state.iteration}, loss = {state.cost:.8f}{score}")
+            return callback(state) if callback else None
+
+        return watch
+
+    def _keep(self, model: Model, dtype: Any, times: int) -> None:
+        """What is fitted, as attributes."""
+        self.mean_: Array | None
+        self.scale_: Array | None
+        self.mean_, self.scale_ = model.scaling or (None, None)
+        self.coefs_ = [W[:, 1:].T.astype(dtype, order="C") for W in model.weights]
+        self.intercepts_ = [W[:, 0].astype(dtype) for W in model.weights]
+        if not all(np.isfinite(part).all() for part in [*self.coefs_, *self.intercepts_]):
+            raise ValueError(_NON_FINITE)
+        self.n_layers_, self.n_outputs_ = len(model.sizes), model.sizes[-1]
+        self.outcome_ = replace(
+            model.outcome,
+            cost=model.outcome.cost / times,
+            message=_in_scikit_learns_names(model.outcome.message),
+            advice=_in_scikit_learns_names(model.outcome.advice),
+        )
+        self.history_ = model.history
+        watched = "validation_score" in self.history_.dtype.names
+        for name in ("cost", "validation_cost") if watched else ("cost",):
+            self.history_[name] /= times
+        self.n_iter_ = self.outcome_.iterations
+        self.loss_ = self.outcome_.cost
+        self.loss_curve_ = self.history_.cost[1:].tolist()
+        self.best_loss_ = None if watched else self.loss_
+        scores = self.history_.validation_score[1:].tolist() if watched else None
+        self.validation_scores_ = scores
+        self.best_validation_score_ = None if scores is None else max(scores, default=math.nan)
+
+    def _weights(self) -> tuple[Array, ...]:
+        """fastnn's weights of the coefficients, whoever has set them."""
+        return validation.weights([*map(_matrix, self.coefs_, self.intercepts_)])
+
+    def _scaling(self) -> Scaling | None:
+        mean, deviation = getattr(self, "mean_", None), getattr(self, "scale_", None)
+        return None if mean is None or deviation is None else Scaling(mean, deviation)
+
+    def _outputs(self, X: Any) -> Array:
+        """The network's K outputs (m, K), of X's type."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), order="C", reset=False)
+        m, n = X.shape
+        weights, scaling = self._weights(), self._scaling()
+        sizes = network.sizes_of(weights)
+        if sizes[0] != n:
+            raise ValueError(f"X has {n} columns; {sizes[0]} are wanted, as coefs_[0] has rows")
+        layers = network.layer_table(sizes, ACTIVATIONS[self.activation], ACTIVATIONS[self.out_activation_])
+        theta, engine = network.theta_of(weights), engines.module("fused")
+        A = np.empty((m, sizes[-1]))
+        step = max(1, BLOCK // n) if issparse(X) else m
+        for start in range(0, m, step):
+            some = X[start : start + step]
+            some = some.toarray(order="C") if issparse(X) else some
+            some = scaling.apply(some) if scaling else some
+            engine.forward(theta, layers, read_only(some), A[start : start + step])
+        return A.astype(X.dtype, copy=False)
+
+    @classmethod
+    def from_sklearn(cls, mlp: Any) -> Any:
+        """scikit-learn's MLP as an estimator of fastnn: the same parameters and, if it is fitted, coefficients.
+
+        Parameters
+        ----------
+        mlp : MLPClassifier or MLPRegressor
+            The one of the same kind. Solver "sgd" or "adam" becomes "lbfgs"; what only these use is left out.
+
+        Returns
+        -------
+        estimator
+            It predicts the same, to rounding.
+        """
+        if not isinstance(mlp, cls._peer):
+            raise TypeError(f"mlp is a {type(mlp).__name__}; scikit-learn's {cls._peer.__name__} is wanted")
+        if mlp.loss == "poisson":
+            raise ValueError("mlp has the loss 'poisson', which fastnn does not have; 'squared_error' is wanted")
+        parameters = _common(mlp, cls())
+        if parameters["solver"] in STOCHASTIC:
+            parameters["solver"] = "lbfgs"
+        estimator = cls(**parameters)
+        _copy_fitted(mlp, estimator)
+        return estimator
+
+    def to_sklearn(self) -> Any:
+        """The same as scikit-learn's MLPClassifier or MLPRegressor, with solver "lbfgs".
+
+        What standardises X goes into the first layer. Parameters that scikit-learn does not have are left out.
+
+        Returns
+        -------
+        MLPClassifier or MLPRegressor
+            It predicts the same, to rounding.
+        """
+        parameters = _common(self, self._peer()) | {"solver": "lbfgs"}
+        if parameters["verbose"] == "bar":
+            parameters["verbose"] = True
+        mlp = self._peer(**parameters)
+        _copy_fitted(self, mlp)
+        if (scaling := self._scaling()) is not None:
+            first, *_ = _restandardized(self._weights(), scaling, None)
+            mlp.coefs_[0], mlp.intercepts_[0] = first[:, 1:].T.copy(), first[:, 0].copy()
+        return mlp
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+@_documented
+class FastNNClassifier(ClassifierMixin, _Network):
+    """scikit-learn's MLPClassifier with solver="lbfgs", faster, and with control of training.
+
+    The same loss at the same coefficients: cross-entropy of one logistic output for two classes, of a softmax for
+    more, of a logistic output for each of several labels. It is exact however sure an output is, where scikit-learn's
+    is cut off at probabilities of 1e-16.
+
+    Parameters
+    ----------
+    {parameters}
+    class_weight : dict or "balanced", default=None
+        How much the examples of a class count, {label: weight}, or all classes the same together. It multiplies
+        `sample_weight`; it is not there for several labels at once.
+    {last_parameters}
+
+    Attributes
+    ----------
+    classes_ : array (K,)
+        The labels, sorted; of several labels at once their columns.
+    {attributes}
+
+    {notes}
+
+    Examples
+    --------
+    >>> from fastnn.estimator import FastNNClassifier
+    >>> X, y = fastnn.load_digits()
+    >>> network = FastNNClassifier((25,), random_state=0, early_stopping=True).fit(X, y)
+    >>> network.best_validation_score_ > 0.9
+    True
+    """
+
+    _peer = MLPClassifier
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Any = (100,),
+        activation: str = "relu",
+        *,
+        solver: str = "lbfgs",
+        alpha: float = 0.0001,
+        max_iter: int = 200,
+        max_fun: int = 15000,
+        tol: float = 0.0001,
+        random_state: Any = None,
+        warm_start: bool = False,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: float = 10,
+        class_weight: Any = None,
+        standardize: bool = False,
+        callback: Callable[[State], Any] | None = None,
+        max_seconds: float | None = None,
+        verbose: Any = False,
+    ):
+        super().__init__(
+            hidden_layer_sizes,
+            activation,
+            solver=solver,
+            alpha=alpha,
+            max_iter=max_iter,
+            max_fun=max_fun,
+            tol=tol,
+            random_state=random_state,
+            warm_start=warm_start,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            standardize=standardize,
+            callback=callback,
+            max_seconds=max_seconds,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
+
+    def _targets(self, y: Array, going_on: bool) -> tuple[Array, Array | None, str]:
+        if not (going_on and hasattr(self, "classes_")):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        elif set(classes := unique_labels(y)) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
+                f"Previously got {self.classes_}, `y` has {classes}"
+            )
+        kind = self._label_binarizer.y_type_
+        if kind == "multiclass":
+            return np.searchsorted(self.classes_, y), y, "softmax"
+        indicator = self._label_binarizer.transform(y)
+        return indicator, indicator.astype(bool) if kind == "binary" else None, "logistic"
+
+    def _class_weighted(self, targets: Array, weight: Array) -> Array:
+        value = self.class_weight
+        if value is None:
+            return weight
+        several = self._label_binarizer.y_type_.startswith("multilabel")
+        classes = None if several else self.classes_
+        indices = targets.ravel()
+        # A part of the data, as in cross-validation, need not have every class that has a weight.
+        if isinstance(value, Mapping) and not several and set(self.classes_) <= set(value):
+            value = {label: value[label] for label in self.classes_.tolist()}
+        factors = validation.class_weights(value, classes, indices, weight)[indices]
+        return validation.positive_sum(
+            weight * factors if len(weight) else factors, "class_weight, times sample_weight,"
+        )
+
+    def predict(self, X: Any) -> Array:
+        """The label of every example, or 0 and 1 for each of several labels.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (m, n)
+
+        Returns
+        -------
+        array (m,) or (m, K)
+        """
+        A = self._outputs(X)
+        return self._label_binarizer.inverse_transform(A.ravel() if A.shape[1] == 1 else A)
+
+    def predict_proba(self, X: Any) -> Array:
+        """The probability of every class, or of each of several labels.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (m, n)
+
+        Returns
+        -------
+        array (m, K)
+            In the order of `classes_`.
+        """
+        A = self._outputs(X)
+        A = np.hstack([1.0 - A, A]) if A.shape[1] == 1 else A
+        # No probability is 0 or 1, but some round to it.
+        return np.clip(A, np.finfo(A.dtype).tiny, 1.0 - np.finfo(A.dtype).epsneg)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """The logarithm of `predict_proba`.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (m, n)
+
+        Returns
+        -------
+        array (m, K)
+        """
+        return np.log(self.predict_proba(X))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+@_documented
+class FastNNRegressor(RegressorMixin, _Network):
+    """scikit-learn's MLPRegressor with solver="lbfgs", faster, and with control of training.
+
+    The same loss at the same coefficients: half the squared error, the mean over the outputs. Of several outputs
+    scikit-learn's gradient is not that of its loss, but of the sum over the outputs; here loss and gradient belong
+    together, and the regularisation in the loss is alpha/(2m). What is minimised is that sum, K times the loss, and
+    `tol`, `outcome_.message` and the gradient's norm are about it.
+
+    Parameters
+    ----------
+    {parameters}
+    {last_parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    {notes}
+
+    Examples
+    --------
+    >>> from fastnn.estimator import FastNNRegressor
+    >>> X, y = fastnn.load_digits()
+    >>> network = FastNNRegressor((25,), random_state=0).fit(X, X.mean(axis=1))
+    >>> network.score(X, X.mean(axis=1)) > 0.99
+    True
+    """
+
+    _peer = MLPRegressor
+
+    def _targets(self, y: Array, going_on: bool) -> tuple[Array, Array | None, str]:
+        return y[:, None] if y.ndim == 1 else y, None, "identity"
+
+    def predict(self, X: Any) -> Array:
+        """The numbers of every example.
+
+        Parameters
+        ----------
+        X : array, frame or sparse matrix (m, n)
+
+        Returns
+        -------
+        array (m,), or (m, K) of several outputs
+        """
+        A = self._outputs(X)
+        return A[:, 0] if A.shape[1] == 1 else A
+
+
+def _in_scikit_learns_names(message: str) -> str:
+    for ours, theirs in NAMES.items():
+        message = message.replace(ours, theirs)
+    return message
+
+
+def _matrix(coefs: Array, intercepts: Array) -> Array:
+    """A layer's weights as fastnn has them, (units, 1 + units below)."""
+    return np.column_stack([intercepts, np.transpose(coefs)])
+
+
+def _restandardized(weights: tuple[Array, ...], old: Scaling | None, new: Scaling | None) -> tuple[Array, ...]:
+    """The same network, for columns that `new` standardises instead of `old`; None is nothing."""
+    if old is new or (old is not None and new is not None and all(map(np.array_equal, old, new))):
+        return weights
+    first = weights[0].astype(np.float64)
+    if old is not None:
+        first[:, 1:] /= old.deviation
+        first[:, 0] -= first[:, 1:] @ old.mean
+    if new is not None:
+        first[:, 0] += first[:, 1:] @ new.mean
+        first[:, 1:] *= new.deviation
+    return first, *weights[1:]
+
+
+def _common(estimator: Any, other: Any) -> dict[str, Any]:
+    """The parameters of an estimator that the other has as well, copies of them."""
+    theirs = other.get_params()
+    return {name: value for name, value in clone(estimator).get_params().items() if name in theirs}
+
+
+def _copy_fitted(estimator: Any, other: Any) -> None:
+    """What is fitted of one becomes that of the other."""
+    for name in FITTED:
+        if hasattr(estimator, name):
+            setattr(other, name, deepcopy(getattr(estimator, name)))
