@@ -80,7 +80,8 @@ def train(
     {sample_weight}
     class_weight : dict or "balanced", optional
         How much the examples of a class count, {label: weight}, 1 where nothing is said; "balanced", all classes the
-        same together. It multiplies `sample_weight`, in the validation cost too.
+        same together. It multiplies `sample_weight`, in the validation cost too. With `multilabel` and one column
+        the classes are its 0 and 1.
     standardize : bool
         Train on columns of mean 0 and deviation 1. The model keeps what made them so, and does the same with whatever
         it predicts. A constant column becomes 0.
@@ -164,7 +165,8 @@ def train(
         held_out = replace(problem, X=other_X, targets=other_targets, weight=other_weight)
     score_weight = held_out.weight if held_out else np.empty(0)
     if class_weight is not None:
-        factors = valid.class_weights(class_weight, classes, problem.targets.classes, problem.weight)
+        sides = np.arange(2) if multilabel and K == 1 else classes
+        factors = valid.class_weights(class_weight, sides, _classes_of(problem), problem.weight)
         problem = _reweighted(problem, factors)
         held_out = _reweighted(held_out, factors) if held_out else None
     scaling = None
@@ -219,8 +221,18 @@ def _chosen(fraction: float, problem: Problem, generator: np.random.Generator) -
     return chosen
 
 
+def _classes_of(problem: Problem) -> Array:
+    """The class of each example, 0 or 1 where one output says which of two; empty of several labels and of numbers."""
+    classes, values = problem.targets
+    return (
+        values[:, 0].astype(np.int64)
+        if problem.output == "sigmoid" and values.shape == (len(problem.X), 1)
+        else classes
+    )
+
+
 def _reweighted(problem: Problem, factors: Array) -> Problem:
     """The same with examples that count by their class as well."""
-    weight = factors[problem.targets.classes]
+    weight = factors[_classes_of(problem)]
     weight = problem.weight * weight if len(problem.weight) else weight
     return replace(problem, weight=valid.positive_sum(weight, "class_weight, times sample_weight,"))

@@ -332,3 +332,22 @@ def test_weights_of_examples_held_out(blobs):
     assert len(set(got.validation_score)) > 1
     with pytest.raises(ValueError, match=r"validation: sample_weight has shape \(39,\); \(40,\) is wanted"):
         fastnn.train(X, y, 3, validation=(X[rows], y[rows], weight[1:]))
+
+
+def test_class_weights_of_one_output_for_two_classes(blobs):
+    """Its 0 and 1 are classes; they count in the cost and not in the score."""
+    X, y = blobs
+    yes = (y == 1).astype(int)[:, None]
+    given = {"hidden": 3, "maxiter": 4, "multilabel": True, "validation": (X[::2], yes[::2])}
+    for class_weight, factors in (({1: 3.0}, (1.0, 3.0)), ("balanced", (0.75, 1.5))):
+        weight = np.array(factors)[yes[:, 0]]
+        got = fastnn.train(X, yes, class_weight=class_weight, **given).history
+        want = fastnn.train(
+            X, yes, sample_weight=weight, **given | {"validation": (X[::2], yes[::2], weight[::2])}
+        ).history
+        assert got.cost.tolist() == want.cost.tolist()
+        assert got.validation_cost.tolist() == want.validation_cost.tolist()
+    plain = fastnn.train(X, yes, class_weight={1: 1.0}, **given).history
+    assert plain.validation_score[0] == got.validation_score[0]
+    with pytest.raises(ValueError, match="class_weight is 'balanced', but y holds no classes"):
+        fastnn.train(X, np.column_stack([yes, yes]), 3, multilabel=True, class_weight="balanced")
