@@ -124,7 +124,7 @@ loss_curve_ : list of float
 best_loss_ : float or None
     The same as `loss_`; None with early stopping.
 validation_scores_ : list of float or None
-    After each iteration, with early stopping; examples count by their weight.
+    After each iteration, with early stopping: accuracy, or R2.
 best_validation_score_ : float or None
     The highest of them; the coefficients are those of the lowest loss on these examples.
 history_ : record array
@@ -224,7 +224,6 @@ class _Network(BaseEstimator):
         weight = np.empty(0)
         if sample_weight is not None:
             weight = validation.sample_weight(_check_sample_weight(sample_weight, X, dtype=np.float64), len(X))
-        weight = self._class_weighted(targets, weight)
 
         K = len(self.classes_) if targets.ndim == 1 else targets.shape[1]
         sizes = (X.shape[1], *validation.hidden(self.hidden_layer_sizes, "hidden_layer_sizes"), K)
@@ -233,8 +232,12 @@ class _Network(BaseEstimator):
         held_out = None
         if self.early_stopping:
             X, targets, weight, held_out = self._split(X, targets, weight, strata, random_state)
+        scaling = Scaling.of(X, weight) if validation.flag(self.standardize, "standardize") else None
         if going_on:
-            start = _restandardized(start, self._scaling(), Scaling.of(X, weight) if self.standardize else None)
+            start = _restandardized(start, self._scaling(), scaling)
+        if scaling:
+            X = scaling.apply(X)
+            held_out = (scaling.apply(held_out[0]), *held_out[1:]) if held_out else None
 
         # A regressor's loss is the mean over the outputs; what is minimised is K times that, because the
         # gradient that scikit-learn goes by, and its `tol`, are those of the sum.
@@ -248,6 +251,7 @@ class _Network(BaseEstimator):
                 output=ACTIVATIONS[out_activation],
                 multilabel=out_activation == "logistic",
                 sample_weight=weight if len(weight) else None,
+                class_weight=self._class_weight(),
                 validation=held_out,
                 callback=self._watch(times),
                 **settings,
@@ -255,7 +259,7 @@ class _Network(BaseEstimator):
         except NonFiniteStart as error:
             raise ValueError(f"{_NON_FINITE} ({error})") from None
         self.out_activation_ = out_activation
-        self._keep(model, X.dtype, times)
+        self._keep(model, scaling, X.dtype, times)
         if self.outcome_.status in UNFINISHED or self.outcome_.advice:
             warnings.warn(self.outcome_.message, ConvergenceWarning, stacklevel=2)
         return self
@@ -282,7 +286,6 @@ class _Network(BaseEstimator):
             "max_seconds": self.max_seconds,
             "tol": self.tol,
             "patience": patience if validation.flag(self.early_stopping, "early_stopping") else None,
-            "standardize": self.standardize,
             "progress": validation.verbosity(self.verbose) == "bar",
         }
 
@@ -290,9 +293,9 @@ class _Network(BaseEstimator):
         """What `train` takes for y, what a split keeps the shares of, and the output's activation."""
         raise NotImplementedError
 
-    def _class_weighted(self, targets: Array, weight: Array) -> Array:
-        """The examples' weights, empty for all 1, times those of their classes."""
-        return weight
+    def _class_weight(self) -> Any:
+        """As `train` takes it."""
+        return None
 
     def _first(self, sizes: tuple[int, ...], random_state: Any, dtype: Any) -> tuple[Array, ...]:
         """Weights to start from, drawn as by scikit-learn: coefficients, then intercepts, uniform (Glorot and
@@ -350,11 +353,11 @@ class _Network(BaseEstimator):
 
         return watch
 
-    def _keep(self, model: Model, dtype: Any, times: int) -> None:
+    def _keep(self, model: Model, scaling: Scaling | None, dtype: Any, times: int) -> None:
         """What is fitted, as attributes."""
         self.mean_: Array | None
         self.scale_: Array | None
-        self.mean_, self.scale_ = model.scaling or (None, None)
+        self.mean_, self.scale_ = scaling or (None, None)
         self.coefs_ = [W[:, 1:].T.astype(dtype, order="C") for W in model.weights]
         self.intercepts_ = [W[:, 0].astype(dtype) for W in model.weights]
         if not all(np.isfinite(part).all() for part in [*self.coefs_, *self.intercepts_]):
@@ -548,20 +551,13 @@ class FastNNClassifier(ClassifierMixin, _Network):
         indicator = self._label_binarizer.transform(y)
         return indicator, indicator.astype(bool) if kind == "binary" else None, "logistic"
 
-    def _class_weighted(self, targets: Array, weight: Array) -> Array:
-        value = self.class_weight
-        if value is None:
-            return weight
-        several = self._label_binarizer.y_type_.startswith("multilabel")
-        classes = None if several else self.classes_
-        indices = targets.ravel()
+    def _class_weight(self) -> Any:
+        value, labels = self.class_weight, self.classes_.tolist()
+        if not isinstance(value, Mapping) or self._label_binarizer.y_type_.startswith("multilabel"):
+            return value
         # A part of the data, as in cross-validation, need not have every class that has a weight.
-        if isinstance(value, Mapping) and not several and set(self.classes_) <= set(value):
-            value = {label: value[label] for label in self.classes_.tolist()}
-        factors = validation.class_weights(value, classes, indices, weight)[indices]
-        return validation.positive_sum(
-            weight * factors if len(weight) else factors, "class_weight, times sample_weight,"
-        )
+        value = {label: value[label] for label in labels} if set(labels) <= set(value) else value
+        return dict(enumerate(validation.class_weights(value, self.classes_, np.arange(len(labels)), np.empty(0))))
 
     def predict(self, X: Any) -> Array:
         """The label of every example, or 0 and 1 for each of several labels.

@@ -28,7 +28,7 @@ def test_blocks(tmp_path, monkeypatch, capsys):
 
 
 def test_there_are_blocks():
-    assert len(BLOCKS) == 14
+    assert len(BLOCKS) == 15
 
 
 @pytest.mark.parametrize("number", ["0.287629", "0.383770", "97.52 %"])
