@@ -33,7 +33,7 @@ try:
     from sklearn.preprocessing import LabelBinarizer
     from sklearn.utils import check_random_state, column_or_1d
     from sklearn.utils.multiclass import unique_labels
-    from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
     raise ImportError(
         'the estimators need scikit-learn 1.7 or later; python -m pip install "fastnn[sklearn]" brings it'
@@ -56,7 +56,7 @@ NAMES = {
 }
 
 # Endings that leave something to be gained.
-UNFINISHED = ("iteration limit", "evaluation limit", "time limit", "non-finite", "interrupted")
+UNFINISHED = ("iteration limit", "evaluation limit", "time limit", "precision loss", "non-finite", "interrupted")
 
 # In scikit-learn's own words.
 _NON_FINITE = (
@@ -101,7 +101,8 @@ early_stopping : bool, default=False
     before: the score, scikit-learn's criterion, moves in steps. The coefficients of the lowest one are kept.
 validation_fraction : float, default=0.1
     Between 0 and 1.
-n_iter_no_change : int or inf, default=10""",
+n_iter_no_change : int or inf, default=10
+    With inf it never stops by this, and the best coefficients are kept all the same.""",
     "last_parameters": """
 standardize : bool, default=False
     Train on columns of mean 0 and deviation 1, and do the same with what is predicted. Coefficients are those of the
@@ -148,8 +149,9 @@ blocks of it, 32 MiB at a time.
 Of a float32 X products are computed in float32, but parameters, gradient and loss in float64; the coefficients, and
 what is predicted, are rounded to float32 in the end.
 
-Fitting ends with a ConvergenceWarning if a limit was reached or Ctrl-C pressed, which keeps the best coefficients so
-far, or if X wants scaling or hidden units are saturated; it says what to try.""",
+Fitting ends with a ConvergenceWarning if a limit was reached, if rounding hid any further decrease before `tol` was
+reached, if X wants scaling or hidden units are saturated; it says what to try. So does Ctrl-C, which keeps the best
+coefficients so far.""",
 }
 _documented = partial(documented, arguments=ARGUMENTS)
 
@@ -221,9 +223,7 @@ class _Network(BaseEstimator):
         X = X.toarray(order="C") if issparse(X) else X
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         targets, strata, out_activation = self._targets(y, going_on)
-        weight = np.empty(0)
-        if sample_weight is not None:
-            weight = validation.sample_weight(_check_sample_weight(sample_weight, X, dtype=np.float64), len(X))
+        weight = validation.sample_weight(sample_weight, len(X))
 
         K = len(self.classes_) if targets.ndim == 1 else targets.shape[1]
         sizes = (X.shape[1], *validation.hidden(self.hidden_layer_sizes, "hidden_layer_sizes"), K)
@@ -298,8 +298,10 @@ class _Network(BaseEstimator):
         return None
 
     def _first(self, sizes: tuple[int, ...], random_state: Any, dtype: Any) -> tuple[Array, ...]:
-        """Weights to start from, drawn as by scikit-learn: coefficients, then intercepts, uniform (Glorot and
-        Bengio, 2010, eq. 16, divided by sqrt(3) for the logistic function)."""
+        """Weights to start from, drawn as scikit-learn draws them: of each layer coefficients, then intercepts.
+
+        Uniform (Glorot and Bengio, 2010, eq. 16; for the logistic function the bound is divided by sqrt(3)).
+        """
         weights = []
         for below, units in pairwise(sizes):
             bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (below + units))

@@ -302,7 +302,11 @@ def sample_weight(value: ArrayLike | None, m: int, *, part: bool = False) -> Arr
         raise ValueError(f"sample_weight has shape {array.shape}; ({m},) is wanted, one weight for each example")
     if array.min() < 0.0:
         raise ValueError(f"sample_weight holds {array.min():g}; weights of at least 0 are wanted")
-    return array if part and not array.any() else positive_sum(array, "sample_weight")
+    if not array.any():
+        if part:
+            return array
+        raise ValueError("sample_weight is zero for every example; a positive weight is wanted")
+    return positive_sum(array, "sample_weight")
 
 
 def positive_sum(array: Array, name: str) -> Array:

@@ -291,9 +291,10 @@ def with_weights(fitted, weights):
     return other
 
 
+@pytest.mark.parametrize("standardize", [False, True])
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
 @kinds
-def test_early_stopping(kind, y, weight, monkeypatch):
+def test_early_stopping(kind, y, weight, standardize, monkeypatch):
     """Scores are those of the examples held out at each iteration; the best by their loss is kept."""
     seen, parts = [], []
 
@@ -304,9 +305,9 @@ def test_early_stopping(kind, y, weight, monkeypatch):
     estimator_split = estimator.train_test_split
     monkeypatch.setattr(estimator, "train_test_split", split)
     fit = kind((8,), random_state=1, early_stopping=True, validation_fraction=0.3, n_iter_no_change=3)
-    fit.set_params(callback=lambda state: seen.append(state.weights), max_iter=500)
+    fit.set_params(callback=lambda state: seen.append(state.weights), max_iter=500, standardize=standardize)
     noisy = X + 2.0 * np.random.default_rng(1).standard_normal(X.shape)
-    fit.fit(noisy, y, weight)
+    fit.fit(noisy if not standardize else 3.0 * noisy + 5.0, y, weight)
     other_X, other_y = parts[1], parts[3]
     other_weight = parts[5] if weight is not None else None
     assert len(other_X) == 27
@@ -376,6 +377,13 @@ def test_limits(parameters, status, solver):
     assert fit.outcome_.status == status
     assert fit.n_iter_ == len(fit.loss_curve_) == len(fit.history_) - 1
     assert fit.outcome_.evaluations <= {"max_fun": 3, "max_seconds": 1, "max_iter": 20}[next(iter(parameters))]
+
+
+def test_rounding_that_hides_the_minimum():
+    fit = FastNNRegressor((), tol=0.0, max_iter=10_000, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="rounding hides any further decrease .* a larger alpha"):
+        fit.fit(X, NUMBERS)
+    assert fit.outcome_.status == "precision loss"
 
 
 def test_a_network_that_cannot_learn_is_not_silent():
@@ -588,6 +596,8 @@ def test_bad_weights():
     for kind in ESTIMATORS:
         with pytest.raises(ValueError, match=r"sample_weight holds -0\.5; weights of at least 0 are wanted"):
             kind().fit(X, CLASSES, np.full(90, -0.5))
+        with pytest.raises(ValueError, match="sample_weight is zero for every example; a positive weight is wanted"):
+            kind().fit(X, CLASSES, np.zeros(90))
     with pytest.raises(ValueError, match="class_weight, times sample_weight, has the sum 0; a positive"):
         FastNNClassifier(class_weight={0: 0.0, 1: 0.0, 2: 0.0}).fit(X, CLASSES)
     fit = FastNNClassifier((3,), max_iter=2).fit(X, CLASSES)

@@ -138,7 +138,7 @@ BAD_SAMPLE_WEIGHT = {
         (np.ones(len(Y) + 1), ValueError, r"sample_weight has shape \(\d+,\); \(\d+,\) is wanted"),
         (1.0, ValueError, r"sample_weight has shape \(\)"),
         (np.where(Y[0] == Y, -1.0, 1.0), ValueError, "sample_weight holds -1; weights of at least 0 are wanted"),
-        (np.zeros(len(Y)), ValueError, "sample_weight has the sum 0; a positive, finite one is wanted"),
+        (np.zeros(len(Y)), ValueError, "sample_weight is zero for every example; a positive weight is wanted"),
         (np.full(len(Y), 1e308), ValueError, "sample_weight has the sum inf"),
         (np.full(len(Y), np.nan), ValueError, "sample_weight holds nan at index 0;"),
         (["a"] * len(Y), TypeError, "sample_weight has dtype"),
