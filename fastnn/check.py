@@ -337,12 +337,12 @@ def _step(step: float | None, activation: str) -> float:
 
 
 def _compared(a: Array, d: Array, whole: Array, table: Array) -> tuple[float, float, Entry | Slope | None]:
-    """What `Comparison` holds; a row of table says where an entry is. Of no entries nothing is known: NaN."""
+    """What `Comparison` holds; a row of table says where an entry is. Of no entries, or of NaN, all is NaN."""
     if not len(a):
         return float("nan"), float("nan"), None
     total = np.linalg.norm(a) + np.linalg.norm(d)
     scale = np.maximum(np.maximum(np.abs(a), np.abs(d)), 1e-3 * np.abs(whole).max())
-    errors = np.divide(np.abs(a - d), scale, out=np.zeros_like(a), where=scale > 0.0)
+    errors = np.divide(np.abs(a - d), scale, out=np.zeros_like(a), where=scale != 0.0)
     worst = int(errors.argmax())
     where, analytic, numerical = table[worst].tolist(), float(a[worst]), float(d[worst])
     place: Entry | Slope
@@ -351,4 +351,4 @@ def _compared(a: Array, d: Array, whole: Array, table: Array) -> tuple[float, fl
     else:
         layer, row, column = where
         place = Entry(layer, row, column, analytic, numerical)
-    return float(np.linalg.norm(a - d) / total) if total > 0.0 else 0.0, float(errors[worst]), place
+    return float(np.linalg.norm(a - d) / total) if total != 0.0 else 0.0, float(errors[worst]), place

@@ -8,6 +8,7 @@ from fastnn import network
 from fastnn.check import STEP
 from fastnn.engines import numpy as reference
 from fastnn.kernels import arguments, differences
+from fastnn.objective import Objective
 
 from .conftest import ENGINES, Case, debug_case, random_case
 
@@ -308,6 +309,25 @@ def test_nothing_to_learn_passes():
     report = fastnn.check_gradient(weights, [[0.0]], [0])
     assert report.passed
     assert report.max_relative_error == 0.0
+
+
+def test_a_gradient_that_is_not_a_number_fails(monkeypatch):
+    """NaN, of one entry or of all, is neither above nor below a tolerance."""
+    right = Objective.evaluate
+    case = debug_case()
+    for wrong in (slice(None), slice(7, 8)):
+
+        def evaluate(self, theta, wrong=wrong):
+            cost, gradient = right(self, theta)
+            gradient = gradient.copy()
+            gradient[wrong] = np.nan
+            return cost, gradient
+
+        monkeypatch.setattr(Objective, "evaluate", evaluate)
+        for how in ({}, {"directions": 3}):
+            report = fastnn.check_gradient(case.weights, case.X, case.y, **how)
+            assert not report.passed
+            assert np.isnan(report.max_relative_error)
 
 
 def test_report_prints_the_figures():
