@@ -1,14 +1,17 @@
 """The command line: `fastnn` or `python -m fastnn`."""
 
 import argparse
+import dataclasses
+import json
+import math
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,7 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    data = argparse.ArgumentParser(add_help=False)
+    script = argparse.ArgumentParser(add_help=False)
+    script.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
+    data = argparse.ArgumentParser(add_help=False, parents=[script])
     data.add_argument(
         "--data",
         metavar="FILE",
@@ -117,7 +122,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench.set_defaults(run=_bench)
 
-    info = commands.add_parser("info", help="versions, cores, vector width, threading layer, cache folder")
+    info = commands.add_parser(
+        "info", parents=[script], help="versions, cores, vector width, threading layer, cache folder"
+    )
     info.set_defaults(run=_info)
     return parser
 
@@ -145,22 +152,40 @@ def _train(options: argparse.Namespace) -> int:
         progress=None,
     )
     model.feature_names = examples.names
-    accuracy = 100 * model.score(X, y)  # may compile: before saving, which then is the last that a signal can stop
+    accuracy = model.score(X, y)  # may compile: before saving, which then is the last that a signal can stop
     model.save(out)
     outcome = model.outcome
     classes, counts = np.unique(y, return_counts=True)
+    facts = {
+        "data": options.data,
+        "examples": len(X),
+        "inputs": X.shape[1],
+        "layout": examples.layout or None,
+        "classes": [{"label": label, "examples": count} for label, count in zip(classes, counts, strict=True)],
+        "sizes": model.sizes,
+        "lmbda": model.lmbda,
+        "accuracy": accuracy,
+        **dataclasses.asdict(outcome),
+        "saved": out,
+    }
     counted = [f"{label} ({count:,})" for label, count in zip(classes, counts, strict=True)]
     layout = f", {examples.layout}" if examples.layout else ""
-    print(f"data         {options.data or 'the digits'}: {len(X):,} examples of {X.shape[1]} inputs{layout}")
-    print(f"classes      {few(counted, _SHOWN)}")
-    print(f"network      {'-'.join(map(str, model.sizes))}, lmbda {model.lmbda:g}, on {len(X):,} examples")
-    print(f"cost         {outcome.cost:.6f}")
-    print(f"accuracy     {accuracy:.2f} %")
-    print(f"iterations   {outcome.iterations}")
-    print(f"evaluations  {outcome.evaluations}")
-    print(f"seconds      {outcome.seconds:.2f}")
-    print(f"ended        {outcome.message}")
-    print(f"saved        {out}")
+    _tell(
+        options,
+        facts,
+        [
+            f"data         {options.data or 'the digits'}: {len(X):,} examples of {X.shape[1]} inputs{layout}",
+            f"classes      {few(counted, _SHOWN)}",
+            f"network      {'-'.join(map(str, model.sizes))}, lmbda {model.lmbda:g}, on {len(X):,} examples",
+            f"cost         {outcome.cost:.6f}",
+            f"accuracy     {100 * accuracy:.2f} %",
+            f"iterations   {outcome.iterations}",
+            f"evaluations  {outcome.evaluations}",
+            f"seconds      {outcome.seconds:.2f}",
+            f"ended        {outcome.message}",
+            f"saved        {out}",
+        ],
+    )
     return 0
 
 
@@ -169,12 +194,12 @@ def _predict(options: argparse.Namespace) -> int:
 
     model = load(options.model)
     examples = _examples(options, model)
-    for label in model.predict(examples.X):
-        print(label)
-    if examples.y is not None:
-        accuracy = 100 * model.score(examples.X, examples.y)
+    predictions = model.predict(examples.X)
+    accuracy = None if examples.y is None else model.score(examples.X, examples.y)
+    _tell(options, {"predictions": predictions, "accuracy": accuracy}, map(str, predictions))
+    if accuracy is not None and not options.json:
         sys.stdout.flush()  # where nobody reads on, as behind head, this ends the command
-        print(f"accuracy {accuracy:.2f} % of {len(examples.X):,} examples", file=sys.stderr)
+        print(f"accuracy {100 * accuracy:.2f} % of {len(examples.X):,} examples", file=sys.stderr)
     return 0
 
 
@@ -216,7 +241,7 @@ def _check(options: argparse.Namespace) -> int:
         activation=activation,
         output=output,
     )
-    print(report)
+    _tell(options, {"passed": report.passed, **dataclasses.asdict(report)}, [str(report)])
     return 0 if report.passed else 1
 
 
@@ -234,7 +259,7 @@ def _show(options: argparse.Namespace) -> int:
         out = options.out or Path("digits.png")
     _folder(out)
     plot.save_images(images, out, order=options.order)
-    print(f"saved {out}")
+    _tell(options, {"saved": out}, [f"saved {out}"])
     return 0
 
 
@@ -249,10 +274,10 @@ def _bench(options: argparse.Namespace) -> int:
         plot.check_path(out)
     _folder(out)
     task, note = _bench_task(options)
-    for line in (timing.forced_kernels(os.environ.get("OPENBLAS_CORETYPE")), note):
+    machine = timing.machine()
+    for line in (timing.forced_kernels(os.environ.get("OPENBLAS_CORETYPE")), note, timing.described(machine)):
         if line:
-            print(line)
-    print(timing.described(timing.machine()))
+            print(line, file=sys.stderr if options.json else sys.stdout)
     with tqdm(total=ladder.STEPS, unit=" blocks", leave=False, disable=None) as bar:
 
         def progress(what: str, done: int) -> None:
@@ -260,14 +285,20 @@ def _bench(options: argparse.Namespace) -> int:
             bar.update(done)
 
         groups = ladder.measure_all(task, progress)
-    for group in groups:
-        print("", *comparison.summary(group), sep="\n")
-    print("", *comparison.NOTES, "", *map(comparison.headline, groups), sep="\n")
-    if find_spec("matplotlib"):
-        plot.save_ladder(groups, out, note=timing.described(timing.machine()))
-        print(f"saved {out}")
+    drawn = find_spec("matplotlib") is not None
+    if drawn:
+        plot.save_ladder(groups, out, note=timing.described(machine))
     else:
         print('no picture: it needs matplotlib; python -m pip install "fastnn[plot]" brings it', file=sys.stderr)
+    _tell(
+        options,
+        {"machine": machine, "groups": [*map(comparison.facts, groups)], "saved": out if drawn else None},
+        [
+            *(line for group in groups for line in ("", *comparison.summary(group))),
+            *("", *comparison.NOTES, "", *map(comparison.headline, groups)),
+            *[f"saved {out}"] * drawn,
+        ],
+    )
     return 0
 
 
@@ -302,15 +333,54 @@ def _bench_task(options: argparse.Namespace) -> tuple["Task", str]:
 def _info(options: argparse.Namespace) -> int:
     from .kernels import jit, tiles
 
-    print(f"fastnn           {__version__}")
-    print(f"python           {platform.python_version()} on {platform.system()} {platform.machine()}")
-    for package in ("numpy", "scipy", "numba", "llvmlite"):
-        print(f"{package:<16} {version(package)}")
-    print(f"cores            {os.cpu_count()}")
-    print(f"vector width     {8 * tiles.SHAPE.bytes} bits, {tiles.SHAPE.bytes // 8} float64")
-    print(f"threading layer  {jit.threading_report()}")
-    print(f"cache folder     {jit.cache_report()}")
+    packages = {package: version(package) for package in ("numpy", "scipy", "numba", "llvmlite")}
+    facts = {
+        "fastnn": __version__,
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "machine": platform.machine(),
+        **packages,
+        "cores": os.cpu_count(),
+        "vector_bits": 8 * tiles.SHAPE.bytes,
+        "threading": jit.threading_report(),
+        "cache": jit.cache_report(),
+        "cache_folder": jit.cache_folder(),
+    }
+    _tell(
+        options,
+        facts,
+        [
+            f"fastnn           {__version__}",
+            f"python           {facts['python']} on {facts['system']} {facts['machine']}",
+            *(f"{package:<16} {number}" for package, number in packages.items()),
+            f"cores            {facts['cores']}",
+            f"vector width     {facts['vector_bits']} bits, {tiles.SHAPE.bytes // 8} float64",
+            f"threading layer  {facts['threading']}",
+            f"cache folder     {facts['cache']}",
+        ],
+    )
     return 0
+
+
+def _tell(options: argparse.Namespace, facts: dict[str, Any], lines: Iterable[str]) -> None:
+    """Print the facts as JSON where a script asks for that, else as the lines that a person reads."""
+    if options.json:
+        lines = [json.dumps(_plain(facts), allow_nan=False)]  # in ASCII: any encoding of the output can say it
+    for line in lines:
+        print(line)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: paths as text, and null for a number that is not finite."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Path):
+        return str(value)
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _examples(options: argparse.Namespace, model: "Model | None" = None) -> "Examples":

@@ -1,5 +1,7 @@
 """The command line, as a person meets it."""
 
+import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -193,14 +195,20 @@ def test_show(here, capsys):
         assert f"saved {name}" in capsys.readouterr().out or name == "units.png"
 
 
-def test_bench(here, capsys, monkeypatch):
-    from fastnn.benchmark import comparison, ladder, timing
+@pytest.fixture
+def quick_bench(monkeypatch):
+    from fastnn.benchmark import ladder, timing
 
     monkeypatch.setattr(ladder, "ROUNDS", 1)
     monkeypatch.setattr(ladder, "CHECK_SECONDS", 1e9)
     monkeypatch.setattr(ladder, "TRAINING_SECONDS", 1e9)
     monkeypatch.setattr(timing, "REST", 0.0)
     monkeypatch.setattr(timing, "BLOCK", 1e-3)
+
+
+def test_bench(here, capsys, monkeypatch, quick_bench):
+    from fastnn.benchmark import comparison, timing
+
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")  # too late for NumPy, which is loaded
     assert main(["bench", "--data", "data.npz", "--hidden", "3,2"]) == 0
     out = capsys.readouterr().out
@@ -214,11 +222,10 @@ def test_bench(here, capsys, monkeypatch):
     assert (here / "ladder.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch):
+def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch, quick_bench):
     from fastnn import cli
-    from fastnn.benchmark import ladder, timing
+    from fastnn.benchmark import timing
 
-    monkeypatch.setattr(ladder, "ROUNDS", 1)
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     assert main(["bench", "--sizes", "5,4,3", "--examples", "30", "--lmbda", "0.5"]) == 0
@@ -297,6 +304,111 @@ def test_unusable_options(arguments, capsys):
         main(arguments.split())
     assert ended.value.code == 2
     assert "usage: fastnn" in capsys.readouterr().err
+
+
+def refuse(word):
+    raise AssertionError(f"{word} is no JSON")
+
+
+def read_json(text):
+    """The one object that a command printed, in JSON as strict readers want it, and nothing else."""
+    assert text.isascii()
+    assert text.count("\n") == 1
+    return json.loads(text, parse_constant=refuse)
+
+
+def told(capsys, arguments):
+    assert main([*arguments.split(), "--json"]) == 0
+    return read_json(capsys.readouterr().out)
+
+
+def test_json_of_a_training_and_its_predictions(here, capsys):
+    got = told(capsys, "train --data data.npz --hidden 3 --maxiter 9")
+    model = fastnn.load("fastnn-model.npz")
+    X, y = fastnn.read_data("data.npz")
+    assert got == {
+        "data": "data.npz",
+        "examples": 40,
+        "inputs": 4,
+        "layout": None,
+        "classes": [{"label": 3, "examples": 20}, {"label": 5, "examples": 20}],
+        "sizes": [4, 3, 2],
+        "lmbda": 1.0,
+        "accuracy": model.score(X, y),
+        **dataclasses.asdict(model.outcome),
+        "saved": "fastnn-model.npz",
+    }
+    want = model.predict(X).tolist()
+    assert told(capsys, "predict fastnn-model.npz --data data.npz") == {"predictions": want, "accuracy": 1.0}
+    assert told(capsys, "predict fastnn-model.npz --data unlabelled.csv") == {"predictions": want, "accuracy": None}
+
+
+@pytest.mark.parametrize("labels", [["naïve", "b\udce9"], [0.5, 2.0], [False, True], [-1, 7]])
+def test_labels_are_json_values_as_they_are(here, capsys, labels):
+    X = np.eye(2).repeat(10, axis=0)
+    np.savez("a.npz", X=X, y=np.array(labels).repeat(10))
+    got = told(capsys, "train --data a.npz --hidden 2 --lmbda 0")["classes"]
+    assert [one["label"] for one in got] == sorted(labels)
+    got = told(capsys, "predict fastnn-model.npz --data a.npz")["predictions"]
+    assert got == [label for label in labels for _ in range(10)]
+    assert {type(label) for label in got} == {type(labels[0])}
+
+
+def test_json_of_a_check(here, capsys, monkeypatch):
+    from fastnn.objective import Objective
+
+    got = told(capsys, "check --data data.npz --hidden 3 --examples 7")
+    assert (got["passed"], got["parameters"], got["examples"], got["directions"]) == (True, 23, 7, 0)
+    assert got["relative_norm_error"] <= got["tolerance"]
+    assert [layer["worst"]["layer"] for layer in got["layers"]] == [0, 1]
+    worst = max(layer["max_relative_error"] for layer in got["layers"])
+    assert got["worst"].keys() == {"layer", "row", "column", "analytic", "numerical"}
+    assert 0.0 <= got["max_relative_error"] <= worst  # a layer's own is relative to the same largest entry
+    assert told(capsys, "check --data data.npz --hidden 3 --quick")["worst"].keys() == {
+        "direction",
+        "analytic",
+        "numerical",
+    }
+    right = Objective.evaluate
+    monkeypatch.setattr(Objective, "evaluate", lambda self, theta: (0.0, np.nan * right(self, theta)[1]))
+    assert main(["check", "--data", "data.npz", "--hidden", "3", "--json"]) == 1
+    got = read_json(capsys.readouterr().out)
+    assert got["passed"] is False
+    assert got["relative_norm_error"] is None  # NaN
+
+
+def test_json_of_pictures_and_versions(here, capsys):
+    assert told(capsys, "show --data data.npz --out a.png") == {"saved": "a.png"}
+    got = told(capsys, "info")
+    assert got["fastnn"] == fastnn.__version__
+    assert got["numpy"] == np.__version__
+    assert got["vector_bits"] in (64, 128, 256, 512)
+
+
+def test_json_of_a_bench(here, capsys, monkeypatch, quick_bench):
+    from fastnn.benchmark import comparison
+
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert main(["bench", "--data", "data.npz", "--hidden", "3", "--json"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err.startswith("OPENBLAS_CORETYPE is 'Haswell'")
+    got = read_json(shown.out)
+    assert got["saved"] == "ladder.png"
+    assert got["machine"]["numpy"] == np.__version__
+    assert len(got["groups"]) == 4
+    for group in got["groups"]:
+        seconds = {one["name"]: one["seconds"] for one in group["implementations"]}
+        assert seconds.keys() == set(comparison.RUNGS.values())
+        assert list(seconds.values()) == sorted(seconds.values())
+        fused = next(one for one in group["implementations"] if one["name"] == "fused")
+        assert fused["times_numpy"]["median"] == pytest.approx(seconds["NumPy"] / seconds["fused"])
+
+
+def test_errors_of_a_script_are_sentences_too(here, capsys):
+    assert main(["predict", "missing.npz", "--json"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err == "fastnn predict: [Errno 2] No such file or directory: 'missing.npz'\n"
 
 
 def test_as_a_module():

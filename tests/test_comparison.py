@@ -57,6 +57,25 @@ def test_summary():
     )
 
 
+def test_facts():
+    got = comparison.facts(GROUP)
+    assert got["title"] == "work"
+    assert [one["name"] for one in got["implementations"]] == comparison.ranked(GROUP)
+    assert got["implementations"][0] == {
+        "name": "fused",
+        "place": 1,
+        "seconds": 2.0,
+        "rounds": [2.0, 2.0, 2.0],
+        "times_numpy": {"median": 3.0, "lowest": 2.0, "highest": 4.0},
+        "gflops": 0.5,
+        "of_blas": 0.5,
+        "of_peak": 0.25,
+        "error": 1e-16,
+        "compile_seconds": 0.0,
+        "share": 1.0,
+    }
+
+
 def test_summary_without_peers():
     group = Group("work", {name: GROUP.results[name] for name in ("fused", "NumPy")}, GROUP.gemm, GROUP.peak)
     assert "PyTorch" not in "".join(comparison.summary(group))

@@ -1,7 +1,7 @@
 """Implementations that were timed in turns: ratios, places, and a summary that a person can read."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -146,6 +146,31 @@ def summary(group: Group) -> list[str]:
         cells[1] = row[1].ljust(widths[1])
         lines.append("  " + "  ".join(cells).rstrip())
     return lines
+
+
+def facts(group: Group) -> dict[str, Any]:
+    """The same as numbers under names, the fastest implementation first; seconds of each round."""
+    place, base = places(group), group.results.get(BASELINE)
+    return {
+        "title": group.title,
+        "implementations": [
+            {
+                "name": name,
+                "place": place[name],
+                "seconds": float(np.median(result.seconds)),
+                "rounds": result.seconds.tolist(),
+                "times_numpy": ratio(base, result)._asdict() if base else None,
+                "gflops": gflops(group, name),
+                "of_blas": share(group, name, group.gemm),
+                "of_peak": share(group, name, group.peak),
+                "error": result.error,
+                "compile_seconds": result.compile_seconds,
+                "share": result.share,
+            }
+            for name in ranked(group)
+            for result in [group.results[name]]
+        ],
+    }
 
 
 NOTES = (
