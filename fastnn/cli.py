@@ -135,7 +135,7 @@ def _train(options: argparse.Namespace) -> int:
 
     out = options.out
     files.check_format(out, "--out")
-    _folder(out)
+    _output(out)
     examples = _examples(options)
     X, y = examples.X, examples.y
     model = train(
@@ -257,7 +257,7 @@ def _show(options: argparse.Namespace) -> int:
         some = validation.seed(options.seed).permutation(len(X))[:100]
         images = X[some]
         out = options.out or Path("digits.png")
-    _folder(out)
+    _output(out)
     plot.save_images(images, out, order=options.order)
     _tell(options, {"saved": out}, [f"saved {out}"])
     return 0
@@ -272,7 +272,7 @@ def _bench(options: argparse.Namespace) -> int:
     out = options.out or Path("ladder.png")
     if options.out or find_spec("matplotlib"):
         plot.check_path(out)
-    _folder(out)
+    _output(out)
     task, note = _bench_task(options)
     machine = timing.machine()
     for line in (timing.forced_kernels(os.environ.get("OPENBLAS_CORETYPE")), note, timing.described(machine)):
@@ -398,9 +398,11 @@ def _examples(options: argparse.Namespace, model: "Model | None" = None) -> "Exa
     return examples
 
 
-def _folder(out: Path) -> None:
+def _output(out: Path) -> None:
+    """The file that the command is going to write."""
     if not out.absolute().parent.is_dir():
         raise ValueError(f"--out is {str(out)!r}, in a folder that does not exist")
+    shell.writes(out)
 
 
 def _layers(text: str) -> tuple[int, ...]:

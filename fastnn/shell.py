@@ -12,7 +12,8 @@ import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
 # Seconds that a signal leaves the main thread to remove a file half written and to clear its line on the
 # terminal. Python hears signals between its own instructions only, and LLVM compiles for seconds.
@@ -23,7 +24,7 @@ _FAULTS = (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryE
 
 def main() -> int:
     """The command line in a process of its own; `cli.main` is the same inside another program."""
-    signals = _block_signals()
+    signals = _block_signals(_watch.hear)
     name = " ".join(["fastnn", *sys.argv[1:2]])
     warnings.formatwarning = lambda message, *_: f"{name}: {message}\n"
     if sys.stderr is None:  # closed by the shell; print would write to standard output instead
@@ -34,21 +35,35 @@ def main() -> int:
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors in ("strict", "surrogateescape"):
         sys.stdout.reconfigure(errors="backslashreplace")  # another handler of errors is the user's own choice
 
-    over, unwound = threading.Lock(), threading.Event()
-    watch = threading.Thread(target=_watch, name="fastnn signals", args=(name, over, unwound, signals), daemon=True)
-    watch.start()
+    thread = threading.Thread(target=_watch.wait, name="fastnn signals", args=(name, signals), daemon=True)
+    thread.start()
     try:
         result = status(name, _command)
-        finished = over.acquire(blocking=False)
+        finished = _watch.finish()
     except BaseException:  # the signal's, in whatever form it arrives; without a signal it goes on
-        if over.acquire(blocking=False):
+        _watch.unwinding = True
+        finished = _watch.finish()
+        if finished and not _watch.signum:
             raise
-        finished = False
+        result = 128 + _watch.signum
+        if finished:  # the training that the signal ended gave no model
+            _say(_watch.sentence(name, _watch.signum))
+            _settle()
     while not finished:
         with suppress(KeyboardInterrupt):
-            unwound.set()
-            watch.join()  # it ends the process
+            _watch.unwound.set()
+            thread.join()  # it ends the process
     return result
+
+
+def ends_training() -> "_Watch":
+    """A context in which, from its `begin` on, the first signal ends the training and not the process."""
+    return _watch
+
+
+def writes(path: Path) -> None:
+    """Say which file the command replaces: the words with which a signal ends it depend on whether it has done that."""
+    _watch.path, _watch.before = path, _identity(path)
 
 
 def status(name: str, command: Callable[[], int]) -> int:
@@ -74,31 +89,108 @@ def _command() -> int:
         return int(ended.code or 0)
 
 
-def _block_signals() -> set[signal.Signals]:
+def _block_signals(hear: Callable[[int, Any], None]) -> set[signal.Signals]:
     """Those that `_watch` waits for, in no thread's way; what the parent had ignored, with nohup say, stays so."""
     if not hasattr(signal, "sigwait"):  # Windows
         return set()
     signals = {s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN}
     for one in signals:
-        signal.signal(one, signal.default_int_handler)
+        signal.signal(one, hear)
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     return signals
 
 
-def _watch(name: str, over: threading.Lock, unwound: threading.Event, signals: set[signal.Signals]) -> None:
-    """Wait for a signal, and end the process: once the main thread has unwound, or without it."""
-    if not signals:
-        return
-    signum = signal.sigwait(signals)
-    if not over.acquire(blocking=False):
-        return
-    # What an exception at any moment leads to, others and tracebacks, is not to be seen.
-    stderr, sys.stderr = sys.stderr, open(os.devnull, "w")  # noqa: SIM115
-    _thread.interrupt_main(signal.Signals(signum))
-    line_is_free = unwound.wait(GRACE) or not stderr.isatty()
-    what = "interrupted" if signum == signal.SIGINT else "terminated"
-    _say(f"{'' if line_is_free else chr(10)}{name}: {what}, nothing was saved", stderr)
-    os._exit(128 + signum)
+class _Watch:
+    """Waits for signals in a thread of its own, and ends the process; or the training only, and the command goes on.
+
+    The lock makes either the main thread or this one the one that ends the process. The handler `hear` runs in the
+    main thread: between two of its instructions, so that what only these two write needs no lock.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.over = False  # who ends the process is decided
+        self.ending = False  # this thread does
+        self.unwound = threading.Event()
+        self.training = False  # a signal ends the training and not the process; the main thread writes it
+        self.signum = 0  # of the signal that did
+        self.raised = False  # in the main thread
+        self.unwinding = False  # the main thread has nothing more to interrupt
+        self.path: Path | None = None
+        self.before: tuple[int, ...] | None = None
+
+    def wait(self, name: str, signals: set[signal.Signals]) -> None:
+        """Of two signals in a training the second ends the process: an evaluation may take minutes."""
+        while signals:
+            signum = signal.Signals(signal.sigwait(signals))
+            with self.lock:
+                if self.over:
+                    return
+                if self.training and not self.signum:
+                    self.signum = signum
+                else:
+                    self.over = self.ending = True
+            if self.ending:
+                self._end(name, signum)
+            newline = "\n" * sys.stderr.isatty()  # behind the bar
+            _say(f"{newline}{name}: {_WORDS[signum]}, the best weights will be saved; a second signal ends at once")
+            _thread.interrupt_main(signum)
+
+    def _end(self, name: str, signum: signal.Signals) -> None:
+        """End the process: once the main thread has unwound, or without it."""
+        # What an exception at any moment leads to, others and tracebacks, is not to be seen.
+        stderr, sys.stderr = sys.stderr, open(os.devnull, "w")  # noqa: SIM115
+        _thread.interrupt_main(signum)
+        line_is_free = self.unwound.wait(GRACE) or not stderr.isatty()
+        _say(f"{'' if line_is_free else chr(10)}{self.sentence(name, signum)}", stderr)
+        os._exit(128 + signum)
+
+    def sentence(self, name: str, signum: int) -> str:
+        """What a signal did to the command."""
+        saved = self.path is not None and _identity(self.path) != self.before
+        return f"{name}: {_WORDS[signum]}, {f'{self.path} was' if saved else 'nothing was'} saved"
+
+    def hear(self, signum: int, frame: Any) -> None:
+        """The handler of signals. It does nothing where one came too late for a training, which ended by itself."""
+        if (self.training or self.ending) and not self.unwinding:
+            self.raised = True
+            raise KeyboardInterrupt
+
+    def finish(self) -> bool:
+        """Whether the main thread ends the process; if not, this one is about to."""
+        with self.lock:
+            finished = not self.ending
+            self.over = True
+            return finished
+
+    def begin(self, state: object = None) -> None:
+        """A callback of the training: from here on it has something to give back."""
+        self.training = True
+        if self.raised:  # and lost: an exception in a destructor, say, goes nowhere
+            raise KeyboardInterrupt
+
+    def __enter__(self) -> "_Watch":
+        return self
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        self.training = False
+        with self.lock:  # from here on `signum` says whether there was a signal
+            interrupted = self.ending or (error and self.signum)
+        if interrupted:
+            raise KeyboardInterrupt
+
+
+_WORDS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_watch = _Watch()
+
+
+def _identity(path: Path) -> tuple[int, ...] | None:
+    """What is another when another file has taken the place of this one."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino, stat.st_mtime_ns
 
 
 def _say(sentence: str, stream: TextIO | None = None) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn import shell
 from fastnn.kernels import jit
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "sigwait"), reason="no such signals here")
@@ -46,7 +47,7 @@ def fastnn_at(folder, arguments, **options):
     return subprocess.run([*COMMAND, *arguments.split()], cwd=folder, env=environment, **options)
 
 
-def shell(folder, script, **environment):
+def bash(folder, script, **environment):
     """bash -c, where $FASTNN is the command."""
     environment = os.environ | {"FASTNN": " ".join(COMMAND)} | environment
     return subprocess.run(
@@ -58,7 +59,7 @@ def shell(folder, script, **environment):
 @pytest.mark.parametrize("reader", ["head -3", "sed 3q", "awk '{print} NR == 3 {exit}'"])
 def test_a_reader_that_goes_early(files, reader, unbuffered):
     script = f"$FASTNN predict m.npz --data many.npz | {reader}; echo ${{PIPESTATUS[0]}}"
-    done = shell(files, script, PYTHONUNBUFFERED=unbuffered, PYTHONIOENCODING="utf-8")
+    done = bash(files, script, PYTHONUNBUFFERED=unbuffered, PYTHONIOENCODING="utf-8")
     assert done.stdout.splitlines() == ["naïve", "Zoë 4", "日本", "141"]
     assert done.stderr == ""
 
@@ -84,14 +85,14 @@ def test_standard_output_on_a_full_disk(files, arguments):
 
 
 def test_closed_outputs(files):
-    done = shell(files, "$FASTNN predict m.npz --data data.npz >&-")
+    done = bash(files, "$FASTNN predict m.npz --data data.npz >&-")
     assert done.returncode == 2
     assert done.stderr == "fastnn predict: standard output is closed; a file, a pipe or a terminal is wanted\n"
-    done = shell(files, "$FASTNN predict m.npz --data data.npz 2>&- <&-", PYTHONIOENCODING="utf-8")
+    done = bash(files, "$FASTNN predict m.npz --data data.npz 2>&- <&-", PYTHONIOENCODING="utf-8")
     assert done.returncode == 0
     assert done.stdout.splitlines()[:2] == ["naïve", "Zoë 4"]
     assert "accuracy" not in done.stdout  # what is said on standard error does not get among the labels
-    assert shell(files, "$FASTNN predict no.npz >&- 2>&-").returncode == 2
+    assert bash(files, "$FASTNN predict no.npz >&- 2>&-").returncode == 2
 
 
 @pytest.mark.parametrize("out", ["train --hidden 300 --maxiter 1 --out old.npz", "show --out old.png"])
@@ -214,6 +215,144 @@ def test_whatever_the_main_thread_does(tmp_path, line, signum):
     time.sleep(0.1)
     assert_it_ends(process, signum, "info")
     assert os.listdir(tmp_path) == []
+
+
+# A command that trains, in which the given lines stand for a training: it catches a KeyboardInterrupt, and says so.
+TRAINING = """
+import ctypes, os, sys, time, types
+from pathlib import Path
+from fastnn import shell
+
+def here():
+    print("here", file=sys.stderr, flush=True)
+
+def evaluations():
+    here()
+    while True:
+        time.sleep(0.001)
+
+def deaf():
+    try:
+        here()
+        time.sleep(60)
+    except KeyboardInterrupt:
+        time.sleep(60)
+
+def train(begin):
+    try:
+        begin()
+        {line}
+    except KeyboardInterrupt:
+        {caught}
+    return "ended"
+
+def command():
+    from fastnn import files
+    shell.writes(Path("a.npz"))
+    with shell.ends_training() as training:
+        status = train(training.begin)
+    {before}
+    files.write_atomically(Path("a.npz"), lambda file: file.write(b"model"))
+    {after}
+    print(status)
+    return 128 + training.signum if training.signum else 0
+
+sys.modules["fastnn.cli"] = types.SimpleNamespace(main=command)
+sys.argv = ["fastnn", "train"]
+sys.exit(shell.main())
+"""
+
+
+def training(folder, line="evaluations()", caught="return 'interrupted'", before="", after=""):
+    """It has begun. Its outputs are bytes, without a buffer: what `readline` leaves is there for `communicate`."""
+    (folder / "a.npz").write_bytes(b"old")
+    code = TRAINING.format(line=line, caught=caught, before=before, after=after)
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", code], cwd=folder, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stderr.readline() == b"here\n"
+    return process
+
+
+def assert_heard(process, signum):
+    process.send_signal(signum)
+    want = f"fastnn train: {SIGNALS[signum]}, the best weights will be saved; a second signal ends at once\n"
+    assert process.stderr.readline().decode() == want
+
+
+def assert_end(process, signum, out, err):
+    got = [stream.decode() for stream in process.communicate(timeout=60)]
+    assert (*got, process.returncode) == (out, err, 128 + signum)
+
+
+@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.parametrize(
+    "line",
+    [
+        "evaluations()",
+        "here(); time.sleep(2)",  # a long evaluation, which is waited for
+        "try: evaluations()\n        except BaseException: pass\n        begin()",  # lost, as in a destructor
+    ],
+)
+def test_a_signal_ends_a_training_and_its_model_is_saved(tmp_path, line, signum):
+    process = training(tmp_path, line)
+    assert_heard(process, signum)
+    assert_end(process, signum, "interrupted\n", "")
+    assert (tmp_path / "a.npz").read_bytes() == b"model"
+    assert os.listdir(tmp_path) == ["a.npz"]
+
+
+@pytest.mark.parametrize("signum", SIGNALS)
+@pytest.mark.parametrize(
+    "lines",
+    [
+        {"line": "deaf()"},
+        {"before": "time.sleep(60)"},
+        {"before": "while True: time.sleep(0.001)"},
+    ],
+)
+def test_a_second_signal_ends_the_process(tmp_path, lines, signum):
+    process = training(tmp_path, **lines)
+    assert_heard(process, signum)
+    time.sleep(0.2)  # until the training, if it hears, is over
+    start = time.perf_counter()
+    process.send_signal(signum)
+    assert_end(process, signum, "", f"fastnn train: {SIGNALS[signum]}, nothing was saved\n")
+    assert time.perf_counter() - start < 5.0
+    assert (tmp_path / "a.npz").read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["a.npz"]
+
+
+@pytest.mark.parametrize("signum", SIGNALS)
+def test_a_training_that_a_signal_leaves_without_a_model(tmp_path, signum):
+    """The exception came behind what catches it, or to light as another one."""
+    for caught in ("raise", "raise ImportError", "raise RuntimeError"):
+        process = training(tmp_path, caught=caught)
+        assert_heard(process, signum)
+        assert_end(process, signum, "", f"fastnn train: {SIGNALS[signum]}, nothing was saved\n")
+        assert (tmp_path / "a.npz").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("signum", SIGNALS)
+def test_a_signal_behind_the_model(tmp_path, signum):
+    """What was saved is not denied."""
+    process = training(tmp_path, "here()", after="print('there', file=sys.stderr, flush=True); time.sleep(60)")
+    assert process.stderr.readline() == b"there\n"
+    process.send_signal(signum)
+    assert_end(process, signum, "", f"fastnn train: {SIGNALS[signum]}, a.npz was saved\n")
+    assert (tmp_path / "a.npz").read_bytes() == b"model"
+
+
+def test_a_signal_that_comes_just_behind_a_training():
+    """Its handler runs when the training has ended by itself: the model is not lost."""
+    watch = shell._Watch()
+    with watch:
+        watch.begin()
+        with pytest.raises(KeyboardInterrupt):
+            watch.hear(signal.SIGINT, None)
+        watch.signum = signal.SIGINT
+    watch.hear(signal.SIGINT, None)
+    assert watch.finish()
 
 
 def test_a_signal_that_the_parent_ignores(files):
