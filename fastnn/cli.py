@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import signal
 import sys
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
@@ -28,7 +29,7 @@ _SHOWN = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 1 for a failed gradient check, or that of `shell.status`."""
+    """Run one command. The exit status is 0, 1 for a failed gradient check, 128 + a signal, or `shell.status`'s."""
     options = _parser().parse_args(arguments)
     return shell.status(f"fastnn {options.command}", lambda: options.run(options))
 
@@ -138,19 +139,21 @@ def _train(options: argparse.Namespace) -> int:
     _output(out)
     examples = _examples(options)
     X, y = examples.X, examples.y
-    model = train(
-        X,
-        y,
-        options.hidden,
-        options.lmbda,
-        solver=options.solver,
-        maxiter=options.maxiter,
-        seed=options.seed,
-        weights=files.read_weights(options.weights) if options.weights else None,
-        activation=options.activation,
-        output=options.output,
-        progress=None,
-    )
+    with shell.ends_training() as ending:
+        model = train(
+            X,
+            y,
+            options.hidden,
+            options.lmbda,
+            solver=options.solver,
+            maxiter=options.maxiter,
+            seed=options.seed,
+            weights=files.read_weights(options.weights) if options.weights else None,
+            activation=options.activation,
+            output=options.output,
+            callback=ending.begin,
+            progress=None,
+        )
     model.feature_names = examples.names
     accuracy = model.score(X, y)  # may compile: before saving, which then is the last that a signal can stop
     model.save(out)
@@ -186,7 +189,8 @@ def _train(options: argparse.Namespace) -> int:
             f"saved        {out}",
         ],
     )
-    return 0
+    signum = ending.signum or (signal.SIGINT if outcome.status == "interrupted" else 0)
+    return 128 + signum if signum else 0
 
 
 def _predict(options: argparse.Namespace) -> int:

@@ -115,6 +115,26 @@ def test_train_options(here, capsys):
     assert fastnn.load("fastnn-model.npz").history.cost[0] == model.outcome.cost
 
 
+def test_ctrl_c_saves_the_best_weights(here, capsys, monkeypatch):
+    from fastnn.objective import Objective
+
+    evaluate = Objective.evaluate
+
+    def interrupted(self, theta):
+        if self.evaluations == 20:
+            raise KeyboardInterrupt
+        return evaluate(self, theta)
+
+    monkeypatch.setattr(Objective, "evaluate", interrupted)
+    assert main(["train", "--data", "data.npz", "--hidden", "3", "--lmbda", "0.1"]) == 130
+    out = capsys.readouterr().out
+    assert "ended        interrupted" in out
+    assert "saved        fastnn-model.npz" in out
+    model = fastnn.load("fastnn-model.npz")
+    assert model.outcome.status == "interrupted"
+    assert model.outcome.evaluations == 20
+
+
 def test_labels_never_seen_are_named_with_the_accuracy(here, capsys):
     main(["train", "--data", "data.npz", "--hidden", "3", "--out", "m.npz"])
     capsys.readouterr()
