@@ -8,11 +8,13 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import redirect_stdout
+from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,175 +37,251 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    script = argparse.ArgumentParser(add_help=False)
-    script.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
-    data = argparse.ArgumentParser(add_help=False, parents=[script])
-    data.add_argument(
-        "--data",
-        metavar="FILE",
-        help=".mat or .npz with X and y, or a table, .csv or .tsv, also .gz (default: the shipped digits)",
-    )
-    table = data.add_argument_group("tables", "what is said here is not looked for in the file")
-    table.add_argument(
-        "--header", action=argparse.BooleanOptionalAction, help="the first row holds names, or none (default: found)"
-    )
-    table.add_argument(
-        "--delimiter", type=_delimiter, metavar="CHAR", help="what fields are split at, \\t for a tab (default: found)"
-    )
-    table.add_argument("--encoding", help="as cp1252 (default: what the byte order mark says, or utf-8)")
-    table.add_argument(
-        "--label", type=_label, metavar="COLUMN", help="of the labels: its name, or its position from 0 (default: last)"
-    )
-    start = argparse.ArgumentParser(add_help=False)
-    start.add_argument(
-        "--weights",
-        metavar="FILE",
-        help="where to start: .mat with Theta1, Theta2, ... or a saved model (default: random)",
-    )
-    start.add_argument("--hidden", type=_layers, default=(25,), metavar="SIZES", help="as 25 or 64,32 (default: 25)")
-    start.add_argument(
-        "--activation", default="sigmoid", help="of hidden layers: sigmoid (default), tanh, relu or identity"
-    )
-    start.add_argument("--output", default="sigmoid", help="sigmoid (default), one for each class, or softmax")
-    start.add_argument("--lmbda", type=float, default=1.0, help="regularisation (default: 1)")
-    start.add_argument("--seed", type=int, default=0, help="of the random weights (default: 0)")
-
     parser = argparse.ArgumentParser(
         prog="fastnn", description="The course's neural network on handwritten digits, trained by compiled loops."
     )
     parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
-    train = commands.add_parser("train", parents=[data, start], help="train a network and save it")
-    train.add_argument("--maxiter", type=int, default=50, help="limit on iterations (default: 50)")
-    train.add_argument("--solver", default="cg", help="cg, conjugate gradients (default), or l-bfgs")
-    train.add_argument(
-        "--out",
-        type=Path,
-        default=Path("fastnn-model.npz"),
-        metavar="FILE",
-        help="default: %(default)s; .mat works too",
-    )
-    train.set_defaults(run=_train)
+    def command(run: Callable[[argparse.Namespace], int], usage: str, what: str) -> argparse.ArgumentParser:
+        name = usage.split()[0]
+        shape = partial(argparse.HelpFormatter, max_help_position=26)
+        added = commands.add_parser(
+            name, help=what, description=what, usage=f"fastnn {usage} [options]", formatter_class=shape
+        )
+        added.set_defaults(run=run)
+        return added
 
-    predict = commands.add_parser("predict", parents=[data], help="print the label a saved model gives each example")
+    train = command(_train, "train", "train a network and save it")
+    data = _data_options(train)
+    data.add_argument(
+        "--validation", type=_held_out, metavar="DATA", help="held out: a fraction, as 0.2, or a FILE like --data"
+    )
+    data.add_argument("--regression", action="store_true", help="fit numbers, not classes: --output identity")
+    _network_options(train)
+    training = train.add_argument_group("training")
+    training.add_argument("--standardize", action="store_true", help="scale columns to mean 0, deviation 1")
+    training.add_argument(
+        "--class-weight", type=_class_weights, metavar="WEIGHTS", help="balanced, or LABEL=WEIGHT,... (default: 1)"
+    )
+    training.add_argument("--solver", default="cg", metavar="NAME", help="cg (default), l-bfgs or another of SciPy's")
+    stop = train.add_argument_group("when to stop")
+    stop.add_argument("--maxiter", type=int, default=50, metavar="N", help="limit on iterations (default: 50)")
+    stop.add_argument("--max-seconds", type=float, metavar="S", help="limit on time")
+    stop.add_argument("--target-cost", type=float, metavar="C", help="as soon as the cost is no higher")
+    stop.add_argument(
+        "--tol", type=float, default=1e-5, metavar="T", help="if no gradient entry is larger (default: 1e-5)"
+    )
+    stop.add_argument("--patience", type=int, metavar="N", help="after N iterations without a lower validation cost")
+    output = _output_options(train, "fastnn-model.npz; .mat works too")
+    output.add_argument("--verbose", action="store_true", help="a line after each iteration")
+
+    predict = command(_predict, "predict MODEL", "print what a saved model predicts for each example")
     predict.add_argument("model", metavar="MODEL", help="a model that fastnn train saved")
-    predict.set_defaults(run=_predict)
+    _data_options(predict)
+    _output_options(predict)
 
-    check = commands.add_parser(
-        "check",
-        parents=[data, start],
-        help="check the gradient against differences of the cost; exit status 1 if it is wrong",
-    )
+    check = command(_check, "check", "check the gradient against differences of the cost; exit status 1 if it is wrong")
     check.add_argument("--model", metavar="FILE", help="check at a saved model: its weights, activations and lmbda")
     check.add_argument("--examples", type=int, metavar="M", help="on M examples, evenly spaced (default: all)")
     how = check.add_mutually_exclusive_group()
     how.add_argument("--all", action="store_true", help="every parameter (default)")
     how.add_argument("--quick", action="store_true", help="ten random directions: seconds where --all takes hours")
-    check.set_defaults(run=_check)
+    _data_options(check)
+    _network_options(check)
+    _output_options(check)
 
-    show = commands.add_parser("show", parents=[data], help="draw 100 examples, or a model's hidden units, as a PNG")
-    show.add_argument("--model", metavar="MODEL", help="draw the hidden units of this saved model")
-    show.add_argument("--seed", type=int, default=0, help="which 100 examples (default: 0)")
-    show.add_argument("--order", default="F", help="pixels by column, F (default, as in the digits), or by row, C")
-    show.add_argument("--out", type=Path, metavar="FILE", help="default: digits.png or hidden-units.png")
-    show.set_defaults(run=_show)
-
-    bench = commands.add_parser(
-        "bench", parents=[data], help="time the ladder: loop in Python, compiled loop, NumPy, fused; and draw it"
+    show = command(_show, "show", "draw 100 examples, or a model's hidden units, as a PNG")
+    show.add_argument("--model", metavar="FILE", help="draw the hidden units of this saved model")
+    show.add_argument("--seed", type=int, default=0, metavar="N", help="which 100 examples (default: 0)")
+    show.add_argument(
+        "--order", default="F", metavar="F|C", help="pixels by column, F (default, as in the digits), or by row, C"
     )
+    _data_options(show)
+    _output_options(show, "digits.png or hidden-units.png")
+
+    bench = command(_bench, "bench", "time the ladder: loop in Python, compiled loop, NumPy, fused; and draw it")
     bench.add_argument("--hidden", type=_layers, default=(25,), metavar="SIZES", help="as 25 or 64,32 (default: 25)")
     bench.add_argument("--sizes", type=_layers, metavar="SIZES", help="random data for these layers, as 784,128,10")
-    bench.add_argument(
-        "--examples", type=int, metavar="M", help="how many (default: all, or as many as a minute allows)"
-    )
-    bench.add_argument("--lmbda", type=float, default=1.0, help="regularisation (default: 1)")
-    bench.add_argument(
-        "--out", type=Path, metavar="FILE", help="the picture (default: ladder.png, if matplotlib is there)"
-    )
-    bench.set_defaults(run=_bench)
+    bench.add_argument("--examples", type=int, metavar="M", help="how many (default: as a minute allows)")
+    bench.add_argument("--lmbda", type=float, default=1.0, metavar="L", help="regularisation (default: 1)")
+    _data_options(bench)
+    _output_options(bench, "ladder.png, if matplotlib is there")
 
-    info = commands.add_parser(
-        "info", parents=[script], help="versions, cores, vector width, threading layer, cache folder"
-    )
-    info.set_defaults(run=_info)
+    _output_options(command(_info, "info", "versions, cores, vector width, threading layer, cache folder"))
     return parser
+
+
+def _data_options(parser: argparse.ArgumentParser) -> Any:
+    data = parser.add_argument_group("data; what is not said of a table is found in it")
+    data.add_argument(
+        "--data", metavar="FILE", help="X, y in .mat or .npz, or a table, .csv, .tsv (default: the digits)"
+    )
+    data.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether the first row holds names")
+    data.add_argument("--delimiter", type=_delimiter, metavar="CHAR", help="between fields, \\t for a tab")
+    data.add_argument("--encoding", metavar="NAME", help="as cp1252")
+    data.add_argument("--label", type=_label, metavar="COLUMN", help="by name, or position from 0 (default: last)")
+    return data
+
+
+def _network_options(parser: argparse.ArgumentParser) -> None:
+    network = parser.add_argument_group("network")
+    network.add_argument("--hidden", type=_layers, default=(25,), metavar="SIZES", help="25 (default), or as 64,32")
+    network.add_argument(
+        "--activation",
+        default="sigmoid",
+        metavar="NAME",
+        help="of hidden layers: sigmoid (default), tanh, relu, identity",
+    )
+    network.add_argument("--output", metavar="NAME", help="sigmoid (default), softmax or identity")
+    network.add_argument("--lmbda", type=float, default=1.0, metavar="L", help="regularisation (default: 1)")
+    network.add_argument("--seed", type=int, default=0, metavar="N", help="of the random weights (default: 0)")
+    network.add_argument("--weights", metavar="FILE", help="to start from: a model, or .mat with Theta1, Theta2, ...")
+
+
+def _output_options(parser: argparse.ArgumentParser, default: str = "") -> Any:
+    output = parser.add_argument_group("output")
+    if default:
+        output.add_argument("--out", type=Path, metavar="FILE", help=f"default: {default}")
+    output.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
+    return output
 
 
 def _train(options: argparse.Namespace) -> int:
     from . import files
     from .train import train
 
-    out = options.out
+    output = _kind_of_output(options)
+    out = options.out or Path("fastnn-model.npz")
     files.check_format(out, "--out")
     _output(out)
-    examples = _examples(options)
+    regression = output == "identity"
+    examples = _examples(options, numbers=regression)
     X, y = examples.X, examples.y
-    with shell.ends_training() as ending:
+    limits = {name: getattr(options, name) for name in ("maxiter", "max_seconds", "target_cost", "tol", "patience")}
+    with shell.ends_training() as ending, redirect_stdout(sys.stderr if options.json else sys.stdout):
         model = train(
             X,
             y,
             options.hidden,
             options.lmbda,
             solver=options.solver,
-            maxiter=options.maxiter,
             seed=options.seed,
             weights=files.read_weights(options.weights) if options.weights else None,
             activation=options.activation,
-            output=options.output,
+            output=output,
+            class_weight=_known_labels(options.class_weight, y),
+            standardize=options.standardize,
+            validation=_validation(options, examples, regression),
             callback=ending.begin,
-            progress=None,
+            verbose=options.verbose,
+            **limits,
         )
     model.feature_names = examples.names
-    accuracy = model.score(X, y)  # may compile: before saving, which then is the last that a signal can stop
+    score = model.score(X, y)  # may compile: before saving, which then is the last that a signal can stop
     model.save(out)
-    outcome = model.outcome
-    classes, counts = np.unique(y, return_counts=True)
+    outcome, history = model.outcome, model.history
+    measure = _measure(model)
     facts = {
         "data": options.data,
         "examples": len(X),
         "inputs": X.shape[1],
         "layout": examples.layout or None,
-        "classes": [{"label": label, "examples": count} for label, count in zip(classes, counts, strict=True)],
+        "classes": None,
         "sizes": model.sizes,
         "lmbda": model.lmbda,
-        "accuracy": accuracy,
+        measure.name: score,
+        "validation": None,
         **dataclasses.asdict(outcome),
         "saved": out,
     }
-    counted = [f"{label} ({count:,})" for label, count in zip(classes, counts, strict=True)]
     layout = f", {examples.layout}" if examples.layout else ""
-    _tell(
-        options,
-        facts,
-        [
-            f"data         {options.data or 'the digits'}: {len(X):,} examples of {X.shape[1]} inputs{layout}",
-            f"classes      {few(counted, _SHOWN)}",
-            f"network      {'-'.join(map(str, model.sizes))}, lmbda {model.lmbda:g}, on {len(X):,} examples",
-            f"cost         {outcome.cost:.6f}",
-            f"accuracy     {100 * accuracy:.2f} %",
-            f"iterations   {outcome.iterations}",
-            f"evaluations  {outcome.evaluations}",
-            f"seconds      {outcome.seconds:.2f}",
-            f"ended        {outcome.message}",
-            f"saved        {out}",
-        ],
-    )
+    lines = [f"data         {options.data or 'the digits'}: {len(X):,} examples of {X.shape[1]} inputs{layout}"]
+    if regression:
+        lines.append(f"numbers      {y.min():g} to {y.max():g}")
+    else:
+        classes, counts = np.unique(y, return_counts=True)
+        counted = [*zip(classes, counts, strict=True)]
+        facts["classes"] = [{"label": label, "examples": count} for label, count in counted]
+        lines.append(f"classes      {few([f'{label} ({count:,})' for label, count in counted], _SHOWN)}")
+    held_out = f", {options.validation:g} of them held out" if isinstance(options.validation, float) else ""
+    lines += [
+        f"network      {'-'.join(map(str, model.sizes))}, lmbda {model.lmbda:g}, on {len(X):,} examples{held_out}",
+        f"cost         {outcome.cost:.6f}",
+        f"{measure.name:<12} {measure.shown(score)}{' of all' if held_out else ''}",
+    ]
+    if options.validation is not None:
+        # Without patience the weights of lowest cost came back: those of an iteration, or met on the way to the next.
+        row = int((history.cost if options.patience is None else history.validation_cost).argmin())
+        cost, score = history.validation_cost[row], history.validation_score[row]
+        facts["validation"] = {"iteration": row, "cost": cost, measure.name: score}
+        lines.append(f"validation   cost {cost:.6f}, {measure.name} {measure.shown(score)} at iteration {row}")
+    lines += [
+        f"iterations   {outcome.iterations}",
+        f"evaluations  {outcome.evaluations}",
+        f"seconds      {outcome.seconds:.2f}",
+        f"ended        {outcome.message}",
+        f"saved        {out}",
+    ]
+    _tell(options, facts, lines)
     signum = ending.signum or (signal.SIGINT if outcome.status == "interrupted" else 0)
     return 128 + signum if signum else 0
+
+
+def _kind_of_output(options: argparse.Namespace) -> str:
+    """Of the network that is trained; --regression is a word for one."""
+    given = options.output
+    if options.regression and given not in (None, "identity"):
+        raise ValueError(f"--regression and --output {given} are both given; one of them is wanted")
+    output = "identity" if options.regression else given or "sigmoid"
+    if output == "identity" and options.class_weight:
+        raise ValueError("--class-weight is given, but numbers have no classes; it is wanted without --regression")
+    return output
+
+
+def _known_labels(weights: dict[str, float] | str | None, y: Any) -> Any:
+    """The same with labels as they are in y, where the command line has text."""
+    if not isinstance(weights, dict):
+        return weights
+    labels = {str(label): label for label in np.unique(y).tolist()}
+    return {labels.get(text, text): weight for text, weight in weights.items()}
+
+
+def _validation(options: argparse.Namespace, examples: "Examples", numbers: bool) -> Any:
+    """The fraction, or the examples of the file."""
+    if not isinstance(options.validation, str):
+        return options.validation
+    n, names = examples.X.shape[1], examples.names
+    others = _read(options, "--validation", options.validation, n=n, names=names, numbers=numbers)
+    return others.X, _answers(others, "--validation")
+
+
+class _Measure(NamedTuple):
+    """How the score of a model is called, and how it is written."""
+
+    name: str
+    shown: Callable[[float], str]
+
+
+def _measure(model: "Model") -> _Measure:
+    if model.output == "identity":
+        return _Measure("R2", lambda score: f"{score:.4f}")
+    return _Measure("accuracy", lambda score: f"{100 * score:.2f} %")
 
 
 def _predict(options: argparse.Namespace) -> int:
     from .model import load
 
     model = load(options.model)
-    examples = _examples(options, model)
+    examples = _examples(options, model, numbers=_has_numbers(model))
     predictions = model.predict(examples.X)
-    accuracy = None if examples.y is None else model.score(examples.X, examples.y)
-    _tell(options, {"predictions": predictions, "accuracy": accuracy}, map(str, predictions))
-    if accuracy is not None and not options.json:
+    score = None if examples.y is None else model.score(examples.X, examples.y)
+    measure = _measure(model)
+    rows = (" ".join(map(str, row)) for row in predictions.reshape(len(predictions), -1))
+    _tell(options, {"predictions": predictions, measure.name: score}, rows)
+    if score is not None and not options.json:
         sys.stdout.flush()  # where nobody reads on, as behind head, this ends the command
-        print(f"accuracy {100 * accuracy:.2f} % of {len(examples.X):,} examples", file=sys.stderr)
+        print(f"{measure.name} {measure.shown(score)} of {len(examples.X):,} examples", file=sys.stderr)
     return 0
 
 
@@ -215,11 +293,10 @@ def _check(options: argparse.Namespace) -> int:
     if options.model and options.weights:
         raise ValueError("--model and --weights are both given; one of them is wanted")
     model = load(options.model) if options.model else None
-    examples = _examples(options, model)
-    X, y = examples.X, examples.y
-    if y is None:
-        raise ValueError("--data has no labels; one for every example is wanted")
-    lmbda, activation, output = options.lmbda, options.activation, options.output
+    lmbda, activation, output = options.lmbda, options.activation, options.output or "sigmoid"
+    numbers = _has_numbers(model) if model else output == "identity"
+    examples = _examples(options, model, numbers=numbers)
+    X, y = examples.X, _answers(examples, "--data")
     if model:
         weights, lmbda, activation, output = model.weights, model.lmbda, model.activation, model.output
         with validation.about("--data"):
@@ -227,11 +304,16 @@ def _check(options: argparse.Namespace) -> int:
         answers = targets.classes if len(targets.classes) else targets.values
         X = model.scaling.apply(X) if model.scaling else X
     else:
-        classes, answers = np.unique(y, return_inverse=True)
-        if options.weights:
-            weights = validation.weights(files.read_weights(options.weights), X.shape[1], len(classes))
+        if numbers:
+            answers = validation.values(y, len(X))
+            K = answers.shape[1]
         else:
-            weights = network.init_weights((X.shape[1], *options.hidden, len(classes)), options.seed)
+            classes, answers = np.unique(y, return_inverse=True)
+            K = len(classes)
+        if options.weights:
+            weights = validation.weights(files.read_weights(options.weights), X.shape[1], K)
+        else:
+            weights = network.init_weights((X.shape[1], *options.hidden, K), options.seed)
     m = len(X) if options.examples is None else min(validation.positive(options.examples, "--examples"), len(X))
     some = np.arange(m) * len(X) // m
     report = check_gradient(
@@ -387,19 +469,40 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _examples(options: argparse.Namespace, model: "Model | None" = None) -> "Examples":
-    """The user's, with a line on standard error about each doubt, or the shipped digits; with the model's inputs."""
-    from . import digits, files, validation
+def _examples(options: argparse.Namespace, model: "Model | None" = None, *, numbers: bool = False) -> "Examples":
+    """The user's, or the shipped digits; with the model's inputs. `numbers`: these are wanted, not labels."""
+    from . import digits, files
 
     if not options.data:
         return files.Examples(*digits.load_digits())
-    table = {name: getattr(options, name) for name in ("header", "delimiter", "encoding", "label")}
-    examples = files.read_examples(options.data, model.sizes[0] if model else None, **table)
-    if model and model.feature_names and examples.names:
-        validation.same_names(examples.names, model.feature_names, "--data")
+    n, names = (model.sizes[0], model.feature_names) if model else (None, None)
+    return _read(options, "--data", options.data, n=n, names=names, numbers=numbers)
+
+
+def _read(
+    options: argparse.Namespace, name: str, path: str, *, n: int | None, names: Sequence[str] | None, numbers: bool
+) -> "Examples":
+    """Examples of n inputs, of these names if they have any; each doubt is a line on standard error."""
+    from . import files, validation
+
+    table = {option: getattr(options, option) for option in ("header", "delimiter", "encoding", "label")}
+    examples = files.read_examples(path, n, numbers=numbers, **table)
+    if names and examples.names:
+        validation.same_names(examples.names, names, name)
     for note in examples.notes:
-        print(f"fastnn {options.command}: --data {options.data}: {note}", file=sys.stderr)
+        print(f"fastnn {options.command}: {name} {path}: {note}", file=sys.stderr)
     return examples
+
+
+def _answers(examples: "Examples", name: str) -> Any:
+    if examples.y is None:
+        raise ValueError(f"{name} has no labels; one for every example is wanted")
+    return examples.y
+
+
+def _has_numbers(model: "Model") -> bool:
+    """Whether y is numbers for it, (m, K), and not labels."""
+    return model.classes is None or model.multilabel
 
 
 def _output(out: Path) -> None:
@@ -431,3 +534,28 @@ def _label(text: str) -> str | int:
         return int(text)
     except ValueError:
         return text
+
+
+def _held_out(text: str) -> float | str:
+    """A fraction, or the name of a file."""
+    try:
+        fraction = float(text)
+    except ValueError:
+        return text
+    if not 0.0 < fraction < 1.0:
+        raise argparse.ArgumentTypeError(f"{text!r}; a fraction between 0 and 1, or a file, is wanted")
+    return fraction
+
+
+def _class_weights(text: str) -> dict[str, float] | str:
+    """As balanced, or 3=1,5=2.5."""
+    if text == "balanced":
+        return text
+    pairs = [pair.rpartition("=") for pair in text.split(",")]
+    try:
+        weights = {label: float(weight) for label, _, weight in pairs}
+    except ValueError:
+        weights = {"": 0.0}
+    if "" in weights:
+        raise argparse.ArgumentTypeError(f"{text!r}; balanced, or LABEL=WEIGHT with commas between them, is wanted")
+    return weights

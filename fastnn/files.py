@@ -21,7 +21,7 @@ class Examples(NamedTuple):
     Attributes
     ----------
     X : array (m, n)
-    y : array (m,), or None where labels may be missing
+    y : array (m,), numbers (m, K) where these are wanted, or None where labels may be missing
     names : tuple of str, or None
         Of the inputs, from a table's header.
     layout : str
@@ -100,16 +100,18 @@ def read_examples(
     delimiter: str | None = None,
     encoding: str | None = None,
     label: str | int | None = None,
+    numbers: bool = False,
 ) -> Examples:
-    """What `read_data` reads, and what is known beside it.
+    """What `read_data` reads, and what is known beside it; `numbers` (m, K) to be fitted where these are wanted.
 
     Where n inputs are wanted, the array y may be missing; or a table's labels, if it has n columns and `label` is None.
     """
     path = _path(path)
     options = tables.checked(header, delimiter, encoding, label)
     if _suffix(path) in TABLES:
-        table = tables.read(path, options, n)
-        return Examples(validation.inputs(table.X, n), table.y, table.names, table.layout, table.notes)
+        table = tables.read(path, options, n, numbers=numbers)
+        y = table.y[:, np.newaxis] if numbers and table.y is not None else table.y
+        return Examples(validation.inputs(table.X, n), y, table.names, table.layout, table.notes)
     given = [name for name, value in options._asdict().items() if value is not None]
     if given:
         raise ValueError(f"{given[0]} is given, but {str(path)!r} is no table; a file in {', '.join(TABLES)} is wanted")
@@ -122,6 +124,8 @@ def read_examples(
         if n is None:
             raise ValueError(f"path is {str(path)!r}, which holds no y; arrays X and y are wanted")
         return Examples(X, None)
+    if numbers:
+        return Examples(X, validation.values(y.ravel() if y.size == len(X) else y, len(X)))
     y = validation.labels(y.ravel() if 1 in y.shape else y, len(X))
     if y.dtype.kind in "iu":
         if y.max() > np.iinfo(np.int64).max:

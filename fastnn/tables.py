@@ -64,7 +64,7 @@ class Table(NamedTuple):
     ----------
     X : float64 array (m, n)
     y : array (m,) or None
-        int64, float64 or text; None if the table has inputs only.
+        int64, float64 or text, float64 where numbers are wanted; None if the table has inputs only.
     names : tuple of str, or None
         Of the n inputs, if there is a header.
     layout : str
@@ -93,11 +93,17 @@ class _Layout(NamedTuple):
     first: _Row
     inputs: list[int]  # columns
     label: int | None  # column
+    numbers: bool  # labels are: they are read as one more input
     header: bool = False
 
     def __str__(self) -> str:
-        label = "no labels" if self.label is None else f"labels from {self.column(self.label)}"
+        what = "numbers" if self.numbers else "labels"
+        label = f"no {what}" if self.label is None else f"{what} from {self.column(self.label)}"
         return f"header {'yes' if self.header else 'no'}, split at {self.delimiter!r}, {label}"
+
+    def all_inputs(self) -> "_Layout":
+        """The same, where labels are numbers, of a table without labels."""
+        return self._replace(inputs=list(range(len(self.first.fields))), label=None) if self.numbers else self
 
     def column(self, j: int) -> str:
         """A column as a person counts, and its name."""
@@ -129,15 +135,20 @@ def checked(header: Any, delimiter: Any, encoding: Any, label: Any) -> Options:
     return Options(header, delimiter, encoding, label)
 
 
-def read(path: Path, options: Options, n: int | None = None) -> Table:
-    """The table in a file. For n inputs, a table of n columns has no labels, unless the options say which they are."""
+def read(path: Path, options: Options, n: int | None = None, *, numbers: bool = False) -> Table:
+    """The table in a file. For n inputs, a table of n columns has no labels, unless the options say which they are.
+
+    Where `numbers` are wanted labels are read as inputs are, however they are written.
+    """
     try:
         text = _text(path, options.encoding)
-        layout = _layout(text, path, options, n)
-        X, fields = _read_fast(text, layout) or _read(text, layout)
+        layout = _layout(text, path, options, n, numbers)
+        X, fields = _read_fast(text, layout.all_inputs()) or _read(text, layout.all_inputs())
     except _Unfit as error:
         raise ValueError(f"path is {str(path)!r}, {error}") from None
     y = _labels(fields, _marks(layout.delimiter)) if fields else None
+    if numbers and layout.label is not None:
+        X, y = X[:, layout.inputs], X[:, layout.label]
     names = tuple(layout.first.fields[j].strip() for j in layout.inputs) if layout.header else None
     doubts = [] if options.delimiter else _other_delimiters(text, layout)
     doubts += _doubts(layout, fields) if options.header is None else []
@@ -192,7 +203,7 @@ def _rows(text: str, delimiter: str, spaced: bool = False) -> Iterator[_Row]:
             yield _Row(line, fields)
 
 
-def _layout(text: str, path: Path, options: Options, n: int | None) -> _Layout:
+def _layout(text: str, path: Path, options: Options, n: int | None, numbers: bool) -> _Layout:
     tab = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else None
     delimiter = options.delimiter or tab or max(DELIMITERS, key=lambda one: _sense(text, one, options.label))
     spaced = all(field.startswith(" ") for row in _head(text, delimiter) for field in row.fields[1:])
@@ -202,10 +213,10 @@ def _layout(text: str, path: Path, options: Options, n: int | None) -> _Layout:
     if not inputs:
         got = f"whose row {first.line} holds no {delimiter!r}" if first.fields else "which holds no rows"
         raise _Unfit(f"{got}; numbers with a label behind them are wanted, or another delimiter")
-    layout = _Layout(delimiter, spaced, first, inputs, label)
+    layout = _Layout(delimiter, spaced, first, inputs, label, numbers)
     if options.header is not None or isinstance(options.label, str):
         return layout._replace(header=options.header is not False)
-    return layout._replace(header=_looks_like_header(text, layout))
+    return layout._replace(header=_looks_like_header(text, layout.all_inputs()))
 
 
 def _sense(text: str, delimiter: str, label: str | int | None) -> tuple[int, int, int]:

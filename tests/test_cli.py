@@ -22,6 +22,9 @@ def here(tmp_path, monkeypatch):
     np.savez("data.npz", X=X, y=y)
     np.savez("one-label.npz", X=X, y=np.ones(40, int))
     np.savetxt("unlabelled.csv", X, delimiter=",")
+    Path("text.csv").write_text("a,b,c\n1,2,1.50\n3,4,2e3\n5,6,x\n")
+    Path("missing-number.csv").write_text("1,2,1.50\n3,4,\n")
+    np.savez("text.npz", X=X, y=y.astype(str))
     return tmp_path
 
 
@@ -279,6 +282,150 @@ def test_info(capsys):
         assert word in out
 
 
+def test_regression_of_a_table(here, capsys):
+    """Numbers however they are written, and predictions that lose no digit."""
+    rows = [(i % 7, i % 5 / 4, 2.0 * (i % 7) - i % 5) for i in range(60)]
+    Path("a.csv").write_text("a,b,price\n" + "".join(f"{a},{b},{y:.2f}\n" for a, b, y in rows))
+    Path("b.csv").write_text(Path("a.csv").read_text().replace(",", ";").replace(".", ","))
+    Path("c.csv").write_text("".join(f"{y:e},{a},{b}\n" for a, b, y in rows))
+    X, y = np.array(rows)[:, :2], np.array(rows)[:, 2]
+    options = "--regression --hidden 4 --lmbda 0.1 --standardize"
+    for data in ("a.csv", "b.csv", "c.csv --label 0"):
+        assert main(["train", *options.split(), "--data", *data.split()]) == 0
+        out = capsys.readouterr().out
+        model = fastnn.load("fastnn-model.npz")
+        assert "numbers      -4 to 12" in out
+        assert f"R2           {model.score(X, y):.4f}" in out
+        assert "accuracy" not in out
+        want = fastnn.train(X, y, 4, 0.1, output="identity", standardize=True)
+        assert np.array_equal(fastnn.pack(model.weights), fastnn.pack(want.weights))
+        assert main(["predict", "fastnn-model.npz", "--data", *data.split()]) == 0
+        shown = capsys.readouterr()
+        assert [float(line) for line in shown.out.splitlines()] == model.predict(X).tolist()
+        assert shown.err == f"R2 {model.score(X, y):.4f} of 60 examples\n"
+        assert main(["check", "--model", "fastnn-model.npz", "--data", *data.split()]) == 0
+        assert "gradient check passed: 17 parameters on 60 examples" in capsys.readouterr().out
+    np.savetxt("inputs.csv", X, delimiter=",")
+    got = told(capsys, "predict fastnn-model.npz --data inputs.csv")
+    assert got == {"predictions": model.predict(X).tolist(), "R2": None}
+    assert main(["check", "--output", "identity", "--hidden", "2", "--data", "a.csv"]) == 0
+
+
+def test_regression_of_arrays(here, capsys):
+    """Several numbers an example are a line of their own, with spaces between."""
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    Y = np.column_stack([X.sum(axis=1), X[:, 0]])
+    np.savez("two.npz", X=X, y=Y)
+    got = told(capsys, "train --data two.npz --regression --hidden 3")
+    model = fastnn.load("fastnn-model.npz")
+    assert got["sizes"] == [3, 3, 2]
+    assert got["classes"] is None
+    assert got["R2"] == model.score(X, Y)
+    assert main(["predict", "fastnn-model.npz", "--data", "two.npz"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [[float(number) for number in line.split(" ")] for line in lines] == model.predict(X).tolist()
+    assert told(capsys, "check --model fastnn-model.npz --data two.npz")["passed"]
+    assert told(capsys, "predict fastnn-model.npz --data two.npz")["predictions"] == model.predict(X).tolist()
+
+
+def test_a_model_of_several_labels(here, capsys):
+    X = np.random.default_rng(0).standard_normal((40, 3))
+    Y = (X > 0.0).astype(int)
+    fastnn.train(X, Y, 3, 0.1, multilabel=True).save("several.npz")
+    np.savez("several-data.npz", X=X, y=Y)
+    capsys.readouterr()
+    assert main(["predict", "several.npz", "--data", "several-data.npz"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.splitlines() == [" ".join(map(str, row)) for row in fastnn.load("several.npz").predict(X)]
+    assert shown.err.startswith("accuracy ")
+    assert told(capsys, "check --model several.npz --data several-data.npz")["passed"]
+
+
+@pytest.fixture
+def noisy(here):
+    """Of two classes, one of them rare, which the inputs say a little about; in halves too."""
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(200) < 0.2, "rare", "often")
+    X = (y == "rare")[:, None] + rng.standard_normal((200, 4))
+    rows = [f"{','.join(map(repr, row.tolist()))},{label}\n" for row, label in zip(X, y, strict=True)]
+    Path("all.csv").write_text("a,b,c,d,kind\n" + "".join(rows))
+    Path("first.csv").write_text("a,b,c,d,kind\n" + "".join(rows[:100]))
+    Path("second.csv").write_text("a,b,c,d,kind\n" + "".join(rows[100:]))
+    Path("other.csv").write_text("a,b,c,e,kind\n" + "".join(rows[100:]))
+    Path("unlabelled.csv").write_text("".join(",".join(map(repr, row.tolist())) + "\n" for row in X))
+    return X, y
+
+
+def test_control_of_a_training(noisy, capsys):
+    """Each option is the argument of `fastnn.train` of that name."""
+    X, y = noisy
+    first, second = (X[:100], y[:100]), (X[100:], y[100:])
+    for options, data, arguments in [
+        ("--validation 0.25 --patience 3", (X, y), {"validation": 0.25, "patience": 3}),
+        ("--validation second.csv --patience 3", first, {"validation": second, "patience": 3}),
+        ("--class-weight balanced", (X, y), {"class_weight": "balanced"}),
+        ("--class-weight rare=3", (X, y), {"class_weight": {"rare": 3.0}}),
+        ("--target-cost 1.2", (X, y), {"target_cost": 1.2}),
+        ("--tol 0.01", (X, y), {"tol": 0.01}),
+        ("--max-seconds 1e-9", (X, y), {"max_seconds": 1e-9}),
+        ("--standardize --solver TNC --maxiter 5", (X, y), {"standardize": True, "solver": "TNC", "maxiter": 5}),
+    ]:
+        file = "first.csv" if data is first else "all.csv"
+        got = told(capsys, f"train --data {file} --hidden 5 --lmbda 0.1 {options}")
+        want = fastnn.train(*data, 5, 0.1, **arguments)
+        model = fastnn.load("fastnn-model.npz")
+        assert np.array_equal(fastnn.pack(model.weights), fastnn.pack(want.weights)), options
+        assert got["status"] == want.outcome.status
+        assert (model.scaling is None) == (want.scaling is None)
+
+
+def test_validation_is_told_where_the_weights_are_from(noisy, capsys):
+    X, y = noisy
+    options = "train --data first.csv --validation second.csv --hidden 5 --lmbda 0"
+    for more, column in ((" --maxiter 20", "cost"), (" --patience 3", "validation_cost")):
+        assert main((options + more).split()) == 0
+        model = fastnn.load("fastnn-model.npz")
+        row = int(model.history[column].argmin())
+        score = model.score(X[100:], y[100:])
+        line = f"cost {model.history.validation_cost[row]:.6f}, accuracy {100 * score:.2f} % at iteration {row}"
+        assert f"validation   {line}\n" in capsys.readouterr().out
+        got = told(capsys, options + more)["validation"]
+        assert got == {"iteration": row, "cost": model.history.validation_cost[row], "accuracy": score}
+    assert 0 < row < model.outcome.iterations  # patience has brought older weights back
+    assert main("train --data all.csv --validation 0.5 --hidden 2 --maxiter 2".split()) == 0
+    out = capsys.readouterr().out
+    assert "on 200 examples, 0.5 of them held out\n" in out
+    assert " % of all\n" in out
+
+
+def test_labels_of_class_weights_are_those_of_the_file(here, capsys):
+    assert main("train --data data.npz --hidden 3 --class-weight 3=2,5=0.5".split()) == 0
+    want = fastnn.train(*fastnn.read_data("data.npz"), 3, class_weight={3: 2.0, 5: 0.5})
+    assert np.array_equal(fastnn.load("fastnn-model.npz").weights[0], want.weights[0])
+
+
+def test_a_line_after_each_iteration(here, capsys):
+    options = "train --data data.npz --hidden 3 --maxiter 4 --verbose"
+    assert main(options.split()) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines[:4]] == [["iteration", str(i)] for i in (1, 2, 3, 4)]
+    assert lines[4].startswith("data ")
+    assert main([*options.split(), "--json"]) == 0
+    shown = capsys.readouterr()
+    assert read_json(shown.out)["iterations"] == 4
+    assert len(shown.err.splitlines()) == 4
+
+
+def test_help_of_training_is_on_one_screen(capsys, monkeypatch):
+    for columns in (80, 100):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        with pytest.raises(SystemExit):
+            main(["train", "--help"])
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) <= 50
+        assert max(map(len, lines)) <= columns
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -289,6 +436,20 @@ def test_info(capsys):
         ("train --data data.npz --lmbda -1", "lmbda is -1.0"),
         ("train --data data.npz --maxiter 0", "maxiter is 0"),
         ("train --data data.npz --solver adam", "solver is 'adam'; one of 'cg', 'l-bfgs', 'L-BFGS-B', "),
+        ("train --data data.npz --patience 3", "patience is 3, but there is no validation; both are wanted"),
+        ("train --data data.npz --max-seconds 0", "max_seconds is 0.0"),
+        ("train --data data.npz --tol -1", "tol is -1.0"),
+        ("train --data data.npz --validation missing.csv", "No such file or directory: 'missing.csv'"),
+        ("train --data data.npz --validation unlabelled.csv", "--validation has no labels; one for every example is"),
+        ("train --data data.npz --validation one-label.npz", "validation: y holds 1, a label that the network has no"),
+        ("train --data data.npz --class-weight 4=2", "class_weight has '4', which is no label in y; of 3, 5 some are"),
+        ("train --data data.npz --class-weight 3=-2", "class_weight[3] is -2.0"),
+        ("train --regression --output softmax", "--regression and --output softmax are both given; one of them is"),
+        ("train --regression --class-weight balanced", "--class-weight is given, but numbers have no classes; it is"),
+        ("train --output identity --class-weight 1=2", "--class-weight is given, but numbers have no classes; it is"),
+        ("train --regression --data text.csv", "whose row 4 has 'x' in column 3 ('c'); a finite number is wanted"),
+        ("train --regression --data missing-number.csv", "whose row 2 has '' in column 3; a finite number is wanted"),
+        ("train --regression --data text.npz", "y has dtype <U21; real numbers are wanted"),
         ("train --data data.npz --seed -1", "seed is -1"),
         ("predict data.npz", "arrays Theta1, Theta2, ... are wanted"),
         ("check --examples 0", "--examples is 0"),
@@ -317,7 +478,10 @@ def test_bad_input_is_one_line_and_status_2(here, capsys, arguments, message):
 
 @pytest.mark.parametrize(
     "arguments",
-    ["", "fly", "train --hidden 0", "train --hidden a,b", "predict", "check --all --quick", "bench --sizes a"],
+    [
+        *("", "fly", "train --hidden 0", "train --hidden a,b", "predict", "check --all --quick", "bench --sizes a"),
+        *("train --validation 1.5", "train --class-weight 3", "train --class-weight 3=a", "train --class-weight =1"),
+    ],
 )
 def test_unusable_options(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
@@ -355,6 +519,7 @@ def test_json_of_a_training_and_its_predictions(here, capsys):
         "sizes": [4, 3, 2],
         "lmbda": 1.0,
         "accuracy": model.score(X, y),
+        "validation": None,
         **dataclasses.asdict(model.outcome),
         "saved": "fastnn-model.npz",
     }

@@ -192,6 +192,25 @@ def test_a_signal_at_any_moment(here, seconds, signum):
     assert sorted(os.listdir(here)) == before
 
 
+@pytest.mark.parametrize("signum", SIGNALS)
+def test_a_signal_in_a_training(here, signum):
+    """Whole evaluations and a whole file: as if training had been stopped there."""
+    process = started(here, f"{FOREVER} --out new.npz --verbose", PYTHONUNBUFFERED="1")
+    for i in (1, 2):  # the first may be told a moment before a signal is taken for one in a training
+        assert process.stdout.readline().startswith(f"iteration    {i}  cost ")
+    process.send_signal(signum)
+    out, err = process.communicate(timeout=60)
+    assert err == heard(signum)
+    assert process.returncode == 128 + signum
+    assert "\nended        interrupted with" in out
+    assert out.endswith("saved        new.npz\n")
+    model = fastnn.load(here / "new.npz")
+    assert model.outcome.status == "interrupted"
+    with np.load(here / "noise.npz") as data:
+        cost, _ = fastnn.cost_and_gradient(model.weights, data["X"], data["y"])
+    assert cost == model.outcome.cost <= model.history.cost.min()
+
+
 # A command in which the given line stands for what the main thread does when the signal comes.
 BUSY = """
 import ctypes, os, sys, time, types

@@ -481,3 +481,44 @@ def test_what_pandas_writes_is_read_or_refused_with_file_and_row(table, pays, tm
         assert list(map(str, got.y.tolist())) == list(map(str, labels))
     finally:
         tables.PYARROW_PAYS = before
+
+
+# Numbers where labels would be
+
+
+@pytest.mark.parametrize("pyarrow", [True, False])
+@pytest.mark.parametrize(
+    ("text", "options", "want", "layout"),
+    [
+        ("1,2,1.50\n3,4,2e3\n", {}, [1.5, 2000.0], "header no, split at ',', numbers from column 3"),
+        ("1;2,5;1,50\n3;4;07\n", {}, [1.5, 7.0], "header no, split at ';', numbers from column 3"),
+        ("1,2,price\n3,4, 5\n6,7,+8\n", {}, [5.0, 8.0], "header yes, split at ',', numbers from column 3 ('price')"),
+        ("p,a,b\n-1.0,2,3\n4,5,6\n", {"label": "p"}, [-1.0, 4.0], "header yes, split at ',', numbers from column 1"),
+    ],
+)
+def test_numbers_are_read_however_they_are_written(tmp_path, monkeypatch, text, options, want, layout, pyarrow):
+    if pyarrow:
+        pytest.importorskip("pyarrow")
+        monkeypatch.setattr(tables, "PYARROW_PAYS", 0)
+    got = read(tmp_path, text, numbers=True, **options)
+    assert got.y.dtype == np.float64
+    assert got.y.ravel().tolist() == want
+    assert got.y.shape == (2, 1)
+    assert got.X.shape == (2, 2)
+    assert got.layout.startswith(layout)
+    assert read(tmp_path, "1,2\n3,4\n", n=2, numbers=True).y is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b,c\n1,2,x\n3,4,5\n", r"whose row 2 has 'x' in column 3 \('c'\); a finite number is wanted"),
+        ("1,2,3\n4,5,NA\n", "whose row 2 has 'NA' in column 3; a finite number is wanted"),
+        ("1,2,3\n4,5,inf\n", "whose row 2 has 'inf' in column 3; a finite number is wanted"),
+        ("1,2,3\n4,5,1_0\n", "whose row 2 has '1_0' in column 3; a finite number is wanted"),
+        ("1;2;3\n4;5,5;x\n", "whose row 2 has "),
+    ],
+)
+def test_what_is_no_number_is_refused(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, text, numbers=True)
