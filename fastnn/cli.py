@@ -180,6 +180,16 @@ def _train(options: argparse.Namespace) -> int:
     model.feature_names = examples.names
     score = model.score(X, y)  # may compile: before saving, which then is the last that a signal can stop
     model.save(out)
+    _tell(options, *_report(options, examples, model, score, out))
+    signum = ending.signum or (signal.SIGINT if model.outcome.status == "interrupted" else 0)
+    return 128 + signum if signum else 0
+
+
+def _report(
+    options: argparse.Namespace, examples: "Examples", model: "Model", score: float, out: Path
+) -> tuple[dict[str, Any], list[str]]:
+    """Of a training: facts for a script, and lines for a person."""
+    X, y = examples.X, examples.y
     outcome, history = model.outcome, model.history
     measure = _measure(model)
     facts = {
@@ -197,7 +207,7 @@ def _train(options: argparse.Namespace) -> int:
     }
     layout = f", {examples.layout}" if examples.layout else ""
     lines = [f"data         {options.data or 'the digits'}: {len(X):,} examples of {X.shape[1]} inputs{layout}"]
-    if regression:
+    if model.classes is None:
         lines.append(f"numbers      {y.min():g} to {y.max():g}")
     else:
         classes, counts = np.unique(y, return_counts=True)
@@ -223,9 +233,7 @@ def _train(options: argparse.Namespace) -> int:
         f"ended        {outcome.message}",
         f"saved        {out}",
     ]
-    _tell(options, facts, lines)
-    signum = ending.signum or (signal.SIGINT if outcome.status == "interrupted" else 0)
-    return 128 + signum if signum else 0
+    return facts, lines
 
 
 def _kind_of_output(options: argparse.Namespace) -> str:
