@@ -111,7 +111,11 @@ class _Layout(NamedTuple):
 
 
 class _Unfit(Exception):
-    """The end of a sentence that begins with the file's name."""
+    """The end of a sentence that begins with the file's name; and the row that it is about, if it is about numbers."""
+
+    def __init__(self, sentence: str, line: int = 0):
+        super().__init__(sentence)
+        self.line = line
 
 
 def checked(header: Any, delimiter: Any, encoding: Any, label: Any) -> Options:
@@ -286,11 +290,13 @@ def _read(text: str, layout: _Layout) -> tuple[Array, list[str]]:
     point, *comma = _marks(layout.delimiter)
     try:
         return _read_rows(text, layout, point)
-    except _Unfit:
-        if comma:
-            with suppress(_Unfit):
-                return _read_rows(text, layout, *comma)
-        raise
+    except _Unfit as fault:
+        if not comma:
+            raise
+        try:
+            return _read_rows(text, layout, *comma)
+        except _Unfit as other:
+            raise max(fault, other, key=lambda one: one.line) from None
 
 
 def _read_rows(text: str, layout: _Layout, mark: str) -> tuple[Array, list[str]]:
@@ -331,7 +337,7 @@ def _numbers(block: list[_Row], layout: _Layout, mark: str) -> Array:
     values = ((row, j, _number(row.fields[j], mark)) for row in block for j in layout.inputs)
     row, j, _ = next(found for found in values if found[2] is None or not math.isfinite(found[2]))
     got, want = row.fields[j].strip(), "a finite number" + " with a decimal comma" * (mark == ",")
-    raise _Unfit(f"whose row {row.line} has {got!r} in {layout.column(j)}; {want} is wanted")
+    raise _Unfit(f"whose row {row.line} has {got!r} in {layout.column(j)}; {want} is wanted", row.line)
 
 
 def _read_fast(text: str, layout: _Layout) -> tuple[Array, list[str]] | None:

@@ -522,3 +522,13 @@ def test_numbers_are_read_however_they_are_written(tmp_path, monkeypatch, text, 
 def test_what_is_no_number_is_refused(tmp_path, text, message):
     with pytest.raises(ValueError, match=message):
         read(tmp_path, text, numbers=True)
+
+
+def test_the_row_that_is_wrong_is_named_whatever_the_decimal_mark(tmp_path):
+    """It is read with both marks: what is said is about the row that the better of them got to."""
+    rows = ["1,5;2,25;x", "2,5;q;y", "3,5;4;x"]
+    assert_refused(
+        tmp_path, "\n".join(["a;b;kind", *rows]), "row 3 has 'q' in column 2 .*; a finite number with a decimal"
+    )
+    rows = [row.replace(",", ".") for row in rows]
+    assert_refused(tmp_path, "\n".join(["a;b;kind", *rows]), "row 3 has 'q' in column 2 .*; a finite number is wanted")
