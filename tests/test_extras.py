@@ -28,13 +28,13 @@ sys.meta_path.insert(0, Hide())
 
 
 def extras():
-    """Of every extra what it brings, but for the tools of tests and development."""
+    """Of every extra what it brings itself, but for the tools of tests and development."""
     with open(ROOT / "pyproject.toml", "rb") as file:
         declared = tomllib.load(file)["project"]["optional-dependencies"]
     for extra, requirements in declared.items():
         if extra not in ("test", "dev"):
             names = [re.match(r"[\w-]+", requirement)[0] for requirement in requirements]
-            yield extra, {MODULES.get(name, name) for name in names}
+            yield extra, {MODULES.get(name, name) for name in names if name != "fastnn"}
 
 
 EXTRAS = dict(extras())
