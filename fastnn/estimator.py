@@ -51,7 +51,7 @@ STOCHASTIC = ("sgd", "adam")
 NAMES = {
     "maxiter": "max_iter",
     "lmbda": "alpha",
-    "weights=model.weights": "warm_start=True",
+    "weights=model.weights (on the command line --weights)": "warm_start=True",
     "standardize=True (on the command line --standardize)": "standardize=True",
 }
 
@@ -589,7 +589,7 @@ class FastNNClassifier(ClassifierMixin, _Network):
         """
         A = self._outputs(X)
         A = np.hstack([1.0 - A, A]) if A.shape[1] == 1 else A
-        # No probability is 0 or 1, but some round to it.
+        # No probability is 0 or 1, but some round to it; scikit-learn's checks want none that does.
         return np.clip(A, np.finfo(A.dtype).tiny, 1.0 - np.finfo(A.dtype).epsneg)
 
     def predict_log_proba(self, X: Any) -> Array:

@@ -311,6 +311,6 @@ _MESSAGES = {
     "stopped by callback": ("stopped by the callback with largest gradient entry {norm:.1e}", ""),
     "interrupted": (
         "interrupted with largest gradient entry {norm:.1e}; these are the best weights so far",
-        "weights=model.weights goes on from them",
+        "weights=model.weights (on the command line --weights) goes on from them",
     ),
 }

@@ -192,7 +192,7 @@ def train(
             solver,
             limits,
             held_out=HeldOut(replace(held_out, lmbda=0.0), score_weight, engine) if held_out else None,
-            callbacks=[show, *[print] * verbose, *([callback] if callback else [])],
+            callbacks=[show, *[partial(print, flush=True)] * verbose, *([callback] if callback else [])],
             diagnose=partial(diagnosis.advice, problem),
         )
     trained = network.weights_of(theta, problem.sizes)
