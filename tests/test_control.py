@@ -265,12 +265,12 @@ def test_examples_of_ones_own(data):
 def test_validation_that_does_not_fit(data):
     X, y = data
     for validation, sentence in [
-        (0.0, "validation is 0.0; a fraction between 0 and 1 or (X, y) is wanted"),
+        (0.0, "validation is 0.0; a fraction between 0 and 1, (X, y) or (X, y, sample_weight) is wanted"),
         (1.5, "validation is 1.5; a fraction"),
         (np.nan, "validation is nan; a fraction"),
         (True, "validation is True; a fraction"),
         ("half", "validation is 'half'; a fraction"),
-        ((X, y, y), "validation is a tuple; a fraction"),
+        ((X, y, y, y), "validation is a tuple; a fraction"),
         ((X[:, :1], y), "validation: X has 1 columns; the network has 2 inputs"),
         ((X, y[:5]), "validation: y has 5 labels; X has 105 examples"),
         ((X, y + 1), "validation: y holds 3, a label that the network has no output for; 0, 1, 2 are wanted"),
