@@ -435,7 +435,8 @@ def _idle_columns(X: Array, layout: _Layout) -> list[str]:
     m, n = X.shape
     if m < 3:
         return []
-    places = [j for j in range(n) if X[-1, j] - X[0, j] == m - 1 and (np.diff(X[:, j]) == 1.0).all()]
+    with np.errstate(over="ignore"):
+        places = [j for j in range(n) if X[-1, j] - X[0, j] == m - 1 and (np.diff(X[:, j]) == 1.0).all()]
     unnamed = [j for j in range(n) if layout.header and not layout.first.fields[layout.inputs[j]].strip()]
     constant = [j for j in range(n) if X[:, j].min() == X[:, j].max()]
     notes = {

@@ -532,3 +532,10 @@ def test_the_row_that_is_wrong_is_named_whatever_the_decimal_mark(tmp_path):
     )
     rows = [row.replace(",", ".") for row in rows]
     assert_refused(tmp_path, "\n".join(["a;b;kind", *rows]), "row 3 has 'q' in column 2 .*; a finite number is wanted")
+
+
+def test_numbers_whose_difference_overflows(tmp_path):
+    """Warnings are errors here."""
+    text = "a,b,kind\n1e308,1,x\n0,2.5,y\n-1e308,4,x\n"
+    X, _ = fastnn.read_data(write(tmp_path, text))
+    assert X[:, 0].tolist() == [1e308, 0.0, -1e308]
