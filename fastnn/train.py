@@ -156,13 +156,7 @@ def train(
         chosen = _chosen(others, problem, generator)
         problem, held_out = problem.subset(~chosen), problem.subset(chosen)
     elif others is not None:
-        with valid.about("validation"):
-            if names is not None and (theirs := valid.feature_names(others[0])) is not None:
-                valid.same_names(theirs, names, "X")
-            other_X = valid.inputs(others[0], X.shape[1]).astype(X.dtype, copy=False)
-            other_targets = valid.known_answers(others[1], len(other_X), classes, K, multilabel)
-            other_weight = valid.sample_weight(others[2], len(other_X))
-        held_out = replace(problem, X=other_X, targets=other_targets, weight=other_weight)
+        held_out = _others(others, problem, names, classes, multilabel)
     score_weight = held_out.weight if held_out else np.empty(0)
     if class_weight is not None:
         sides = np.arange(2) if multilabel and K == 1 else classes
@@ -219,6 +213,19 @@ def _chosen(fraction: float, problem: Problem, generator: np.random.Generator) -
                 f"validation is {fraction:g}, which leaves no example to {what}; another fraction of {m} is wanted"
             )
     return chosen
+
+
+def _others(
+    others: tuple[Any, Any, Any], problem: Problem, names: Any, classes: Array | None, multilabel: bool
+) -> Problem:
+    """The examples that the user brings to be held out, (X, y, weights): of the same columns and answers."""
+    X, y, weight = others
+    with valid.about("validation"):
+        if names is not None and (theirs := valid.feature_names(X)) is not None:
+            valid.same_names(theirs, names, "X")
+        X = valid.inputs(X, problem.sizes[0]).astype(problem.X.dtype, copy=False)
+        targets = valid.known_answers(y, len(X), classes, problem.sizes[-1], multilabel)
+        return replace(problem, X=X, targets=targets, weight=valid.sample_weight(weight, len(X)))
 
 
 def _classes_of(problem: Problem) -> Array:
