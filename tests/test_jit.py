@@ -2,10 +2,13 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -507,3 +510,55 @@ def test_warmup_leaves_nothing_to_compile(tmp_path):
     )
     in_process(use, FASTNN_CACHE=str(tmp_path))
     assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.nb*")} == files
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("error", [None, ZeroDivisionError])
+def test_signals_wait_for_what_must_not_be_interrupted(signum, error):
+    """An exception in the middle of LLVM's work would free memory twice. Handlers are as before, after an error too."""
+    events = []
+
+    def handler(*signal_and_frame):
+        events.append(signal_and_frame[0])
+
+    before = signal.signal(signum, handler)
+    try:
+        with pytest.raises(error) if error else nullcontext(), jit._uninterrupted():
+            signal.raise_signal(signum)
+            events.append("whole")
+            if error:
+                raise error
+        assert events == ["whole", signum]
+        assert signal.getsignal(signum) is handler
+    finally:
+        signal.signal(signum, before)
+
+
+def test_signals_wait_in_every_compilation(monkeypatch):
+    seen = []
+    kernel = jit.serial(lambda x: x + 1)
+    compile_now = kernel._compiler.compile
+
+    def raised_at_the_start(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        seen.append("before")
+        result = compile_now(*arguments)
+        seen.append("after")
+        return result
+
+    monkeypatch.setattr(kernel._compiler, "compile", raised_at_the_start)
+    with pytest.raises(KeyboardInterrupt):
+        kernel(1.0)
+    assert seen == ["before", "after"]
+    assert kernel(1.0) == 2.0
+
+
+def test_other_threads_leave_handlers_alone():
+    before = signal.getsignal(signal.SIGINT)
+
+    def compiling():
+        with jit._uninterrupted():
+            return signal.getsignal(signal.SIGINT)
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(compiling).result() is before

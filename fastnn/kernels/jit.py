@@ -7,6 +7,7 @@ and `serial` what is called from outside without a parallel loop.
 import hashlib
 import os
 import pickle
+import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -107,8 +108,39 @@ def _outer(dispatcher: Any, suffix: str = "") -> Any:
         with _configured(DISABLE_JIT=0), notice.compiling(kept=folder is not None):
             return compile_now(arguments, return_type)
 
+    compile_or_load = dispatcher.compile
+
+    def compile_whole(signature: Any) -> Any:
+        with _uninterrupted():
+            return compile_or_load(signature)
+
     dispatcher._compiler.compile = compile_aloud
+    dispatcher.compile = compile_whole
     return dispatcher
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the end.
+
+    Raised inside llvmlite, between its freeing of memory and its note of that, their exception makes it free the
+    memory twice, which ends the process: one in 200 interrupted compilations.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only there handlers run, and may be set
+        yield
+        return
+    waiting: list[tuple[int, Any]] = []
+    found: dict[int, Any] = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {one: handler for one, handler in found.items() if callable(handler)}
+    for one in handlers:
+        signal.signal(one, lambda *signal_and_frame: waiting.append(signal_and_frame))
+    try:
+        yield
+    finally:
+        for one, handler in handlers.items():
+            signal.signal(one, handler)
+        for signum, frame in waiting:
+            handlers[signum](signum, frame)
 
 
 _launch_lock = threading.Lock()
