@@ -199,7 +199,7 @@ def test_float32_trains_as_well(digits):
     assert model.score(X, y) == pytest.approx(want.score(X, y), abs=0.01)
 
 
-@pytest.mark.parametrize("output", arguments.CLASS_OUTPUTS)
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
 @pytest.mark.parametrize("activation", arguments.HIDDEN)
 def test_training_and_files(activation, output, digits, tmp_path):
     X, y = digits

@@ -14,10 +14,9 @@ INPUTS, UNITS, ACTIVATION = range(3)
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "softmax", "identity")
 SIGMOID, TANH, RELU, SOFTMAX, IDENTITY = range(len(ACTIVATIONS))
 
-# Which of them hidden layers may have, and the output; and the outputs that stand for classes.
+# Which of them hidden layers may have, and the output.
 HIDDEN = ("sigmoid", "tanh", "relu", "identity")
 OUTPUTS = ("sigmoid", "softmax", "identity")
-CLASS_OUTPUTS = ("sigmoid", "softmax")
 
 
 class Targets(NamedTuple):
