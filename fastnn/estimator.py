@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from . import engines, network, validation
+from . import network, validation
 from .control import State
 from .model import Model
-from .problem import documented, read_only
+from .objective import Forward
+from .problem import documented
 from .scaling import Scaling
 from .solvers import SOLVERS, NonFiniteStart
 from .train import train
@@ -397,18 +398,17 @@ class _Network(BaseEstimator):
         X = validate_data(self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), order="C", reset=False)
         m, n = X.shape
         weights, scaling = self._weights(), self._scaling()
-        sizes = network.sizes_of(weights)
-        if sizes[0] != n:
-            raise ValueError(f"X has {n} columns; {sizes[0]} are wanted, as coefs_[0] has rows")
-        layers = network.layer_table(sizes, ACTIVATIONS[self.activation], ACTIVATIONS[self.out_activation_])
-        theta, engine = network.theta_of(weights), engines.module("fused")
-        A = np.empty((m, sizes[-1]))
+        inputs = weights[0].shape[1] - 1
+        if inputs != n:
+            raise ValueError(f"X has {n} columns; {inputs} are wanted, as coefs_[0] has rows")
+        forward = Forward(weights, ACTIVATIONS[self.activation], ACTIVATIONS[self.out_activation_])
+        A = np.empty((m, len(weights[-1])))
         step = max(1, BLOCK // n) if issparse(X) else m
         for start in range(0, m, step):
             some = X[start : start + step]
             some = some.toarray(order="C") if issparse(X) else some
             some = scaling.apply(some) if scaling else some
-            engine.forward(theta, layers, read_only(some), A[start : start + step])
+            A[start : start + step] = forward(some)
         return A.astype(X.dtype, copy=False)
 
     @classmethod

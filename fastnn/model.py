@@ -16,7 +16,7 @@ from . import files, network, solvers, validation
 from .containers import few
 from .kernels.arguments import HIDDEN, OUTPUTS, Targets
 from .network import Weights
-from .objective import forward
+from .objective import Forward
 from .scaling import Scaling
 from .scores import YES, score
 from .solvers import HISTORY, VALIDATION, Outcome
@@ -29,7 +29,7 @@ class Model:
     Attributes
     ----------
     weights : tuple of L float64 arrays
-        weights[l] is (s[l+1], s[l] + 1), column 0 the biases.
+        weights[l] is (s[l+1], s[l] + 1), column 0 the biases. Read-only; others may be assigned.
     classes : array (K,), or None
         The label of each output, sorted; of several labels at once their names; None for numbers.
     lmbda : float
@@ -78,6 +78,24 @@ class Model:
         self.feature_names = feature_names
         self.multilabel = multilabel
         self.scaling = scaling
+
+    @property
+    def weights(self) -> Weights:
+        return self._weights
+
+    @weights.setter
+    def weights(self, weights: Weights) -> None:
+        self._weights = tuple(matrix.copy() for matrix in weights)
+        for matrix in self._weights:  # `Forward` has a copy in a form of its own, which would not change with them
+            matrix.flags.writeable = False
+        self._forward: tuple[tuple[str, str], Forward] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_forward": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.weights = self._weights  # as they were, read-only
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -142,7 +160,10 @@ class Model:
             validation.same_names(names, self.feature_names, "X")
         if self.scaling:
             X = self.scaling.apply(validation.inputs(X, self.sizes[0]))
-        return forward(self.weights, X, activation=self.activation, output=self.output)
+        family = self.activation, self.output
+        if self._forward is None or self._forward[0] != family:
+            self._forward = family, Forward(self.weights, *family)
+        return self._forward[1](X)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file, all of it or nothing.

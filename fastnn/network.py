@@ -1,5 +1,6 @@
 """Layer sizes, flat parameters and weight matrices, and the ways from one to another."""
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -61,6 +62,7 @@ def decay(sizes: tuple[int, ...], lmbda: float) -> Array:
     return factors
 
 
+@lru_cache
 def layer_table(sizes: tuple[int, ...], activation: str, output: str) -> Array:
     """What kernels know of a network: int64 (L, 3), for each layer its inputs, its units, its activation's code."""
     activation = validation.choice(activation, HIDDEN, "activation")

@@ -124,6 +124,32 @@ class Objective:
         return cost
 
 
+class Forward:
+    """The forward pass of a network, by the fused engine: its weights are laid out once, for any number of calls.
+
+    Nobody looks through X, or the weights, before the pass: they are looked through if its sums tell of NaN or
+    infinities.
+    """
+
+    def __init__(self, weights: Weights, activation: str, output: str):
+        self._weights = weights
+        self._layers = network.layer_table(network.sizes_of(weights), activation, output)
+        self._engine = engines.module("fused")
+        self._prepared: dict[Any, Any] = {}  # by the type of X
+
+    def __call__(self, X: ArrayLike) -> Array:
+        """The outputs (m, K); X as a user brings it."""
+        array = validation.inputs(X, self._weights[0].shape[1] - 1, look=False)
+        if array.dtype not in self._prepared:
+            parts = [read_only(matrix.reshape(-1)) for matrix in self._weights]
+            self._prepared[array.dtype] = self._engine.prepared(parts, self._layers, array.dtype)
+        A = np.empty((len(array), len(self._weights[-1])))
+        if not self._engine.outputs(self._prepared[array.dtype], read_only(array), A):
+            validation.finite(array, X, "X")
+            validation.weights(self._weights)
+        return A
+
+
 @documented
 def forward(
     weights: Any, X: ArrayLike, *, engine: str = "fused", activation: str = "sigmoid", output: str = "sigmoid"
@@ -144,6 +170,8 @@ def forward(
     -----
     About 2 m P floating-point operations. Ng, Machine Learning, exercise 4 (2011), section 1.3.
     """
+    if engine == "fused":
+        return Forward(validation.weights(weights, look=False), activation, output)(X)
     module = engines.module(engine)
     weights = validation.weights(weights)
     sizes = network.sizes_of(weights)

@@ -27,27 +27,36 @@ DISTRIBUTION_TOLERANCE = float(np.finfo(np.float32).eps)
 _CHUNK = 1 << 20
 
 
-def _numbers(value: Any, name: str, keep: type | None = None) -> Array:
-    """`value` as a float64 array in C order, or as it is if its type is `keep`; finite."""
-    array = containers.numbers(value, name)
-    dtype = array.dtype if array.dtype == keep and array.dtype.isnative else np.dtype(np.float64)
-    array = np.ascontiguousarray(array, dtype=dtype) if array.ndim else array.astype(dtype)
+def _numbers(value: Any, name: str, keep: type | None = None, look: bool = True) -> Array:
+    """`value` as a float64 array in C order, or as it is if its type is `keep`; finite, if that is looked for."""
+    if type(value) is np.ndarray and value.dtype in (np.float64, keep) and value.flags.c_contiguous and value.ndim:
+        array: Array = value
+    else:
+        array = containers.numbers(value, name)
+        dtype = array.dtype if array.dtype == keep and array.dtype.isnative else np.dtype(np.float64)
+        array = np.ascontiguousarray(array, dtype=dtype) if array.ndim else array.astype(dtype)
+    if look:
+        finite(array, value, name)
+    return array
+
+
+def finite(array: Array, value: Any, name: str) -> None:
+    """Raise ValueError if the array that was made of `value` holds NaN or infinities."""
     flat = array.reshape(-1)
     for start in range(0, flat.size, _CHUNK):
-        finite = np.isfinite(flat[start : start + _CHUNK])
-        if not finite.all():
-            place = int(start + finite.argmin())
+        chunk = np.isfinite(flat[start : start + _CHUNK])
+        if not chunk.all():
+            place = int(start + chunk.argmin())
             names, where = containers.column_names(value), containers.place(array, place)
             if names:
                 row, column = divmod(place, len(names))
                 name, where = f"{name}[{names[column]!r}]", str(row)
             raise ValueError(f"{name} holds {flat[place]} at index {where}; finite numbers are wanted")
-    return array
 
 
-def inputs(X: ArrayLike, n: int | None = None, name: str = "X") -> Array:
-    """X (m, n), float64 or float32, m and n at least 1."""
-    array = _numbers(X, name, keep=np.float32)
+def inputs(X: ArrayLike, n: int | None = None, name: str = "X", look: bool = True) -> Array:
+    """X (m, n), float64 or float32, m and n at least 1; without `look` it may hold NaN or infinities."""
+    array = _numbers(X, name, np.float32, look)
     if array.ndim != 2 or 0 in array.shape:
         raise ValueError(f"{name} has shape {array.shape}; (m, n), one example a row, is wanted, m and n at least 1")
     if n is not None and array.shape[1] != n:
@@ -340,11 +349,13 @@ def _hint(y: ArrayLike, array: Array) -> str:
     return "; multilabel=True takes several labels for an example, output='identity' several numbers"
 
 
-def weights(value: Any, n: int | None = None, K: int | None = None, name: str = "weights") -> tuple[Array, ...]:
-    """A tuple of matrices, each with one column more than the one before has rows."""
+def weights(
+    value: Any, n: int | None = None, K: int | None = None, name: str = "weights", look: bool = True
+) -> tuple[Array, ...]:
+    """A tuple of matrices, each with one column more than the one before has rows; `look` as of `inputs`."""
     if not isinstance(value, (tuple, list)) or not value:
         raise TypeError(f"{name} is {described(value)}; a tuple of matrices, one for each layer, is wanted")
-    matrices = tuple(_numbers(matrix, f"{name}[{l}]") for l, matrix in enumerate(value))
+    matrices = tuple(_numbers(matrix, f"{name}[{l}]", look=look) for l, matrix in enumerate(value))
     for l, matrix in enumerate(matrices):
         if matrix.ndim != 2 or matrix.shape[0] < 1 or matrix.shape[1] < 2:
             raise ValueError(

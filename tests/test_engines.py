@@ -18,7 +18,7 @@ from .conftest import ENGINES, Case, random_case
 
 COMPILED = {"loop": loop, "fused": fused}
 OTHERS = {"python": python_loop, **COMPILED}  # than the reference
-B = fused._block(5)
+B = fused._longest_block(5, np.dtype(np.float64))
 
 # Sizes and m at the edges of tiles, vectors and blocks.
 CATALOGUE = [

@@ -512,6 +512,16 @@ def test_warmup_leaves_nothing_to_compile(tmp_path):
     assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.nb*")} == files
 
 
+def test_what_is_for_kernels_alone_is_not_called_from_python():
+    """It has no wrapper for that: the call would end the process."""
+    double = jit.inner()(lambda x: 2.0 * x)
+    quadruple = jit.serial(lambda x: double(double(x)))
+    for _ in range(2):  # before it is compiled, and after
+        with pytest.raises(TypeError, match="for kernels alone"):
+            double(1.0)
+        assert quadruple(1.5) == 6.0
+
+
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("error", [None, ZeroDivisionError])
 def test_signals_wait_for_what_must_not_be_interrupted(signum, error):

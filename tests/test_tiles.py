@@ -11,7 +11,17 @@ import numba
 import numpy as np
 import pytest
 
-from fastnn.kernels.tiles import SHAPE, SHAPES, dot_strip, outer_strip
+from fastnn.kernels.tiles import (
+    SHAPE,
+    SHAPES,
+    Matrix,
+    affine,
+    affine_by_panels,
+    dot_strip,
+    outer_strip,
+    panel,
+    panel_count,
+)
 
 LANES = SHAPE.bytes // 8
 
@@ -22,8 +32,8 @@ def run_dot(rows, columns, A, lda, B, ldb, bias, length, C, ldc):
 
 
 @numba.njit
-def run_outer(rows, columns, A, row_step, step, B, ldb, length, keep, C, ldc):
-    outer_strip(rows, columns, A, 0, row_step, step, B, 1, ldb, length, keep, C, 0, ldc, 0, 3)
+def run_outer(rows, columns, A, row_step, step, B, ldb, length, keep, K, ldk, C, ldc):
+    outer_strip(rows, columns, A, 0, row_step, step, B, 1, ldb, length, keep, K, 0, ldk, C, 0, ldc, 0, 3)
 
 
 def matrix(rng, rows, columns, ld):
@@ -47,9 +57,9 @@ def test_dot_strip(length):
         assert np.isnan(got[:, columns:]).all()
 
 
-@pytest.mark.parametrize("keep", [0, 1])
+@pytest.mark.parametrize("kept", ["nothing", "what is there", "a row"])
 @pytest.mark.parametrize("length", [0, 1, 7])
-def test_outer_strip(length, keep):
+def test_outer_strip(length, kept):
     rng = np.random.default_rng(length)
     for rows, columns in itertools.product(
         range(1, 3 * SHAPE.outer_rows + 2), range(1, SHAPE.outer_vectors * LANES + 1)
@@ -58,14 +68,54 @@ def test_outer_strip(length, keep):
         A = rng.standard_normal(rows * length)
         B, right = matrix(rng, length, columns, ldb)
         before = rng.standard_normal((rows, ldc))
-        C = before.copy()
+        C = before.copy() if kept == "what is there" else np.full((rows, ldc), np.nan)
         C[:, columns:] = np.nan
-        if not keep:
-            C[:, :columns] = np.nan
-        run_outer(rows, columns, A, 1, rows, B, ldb, length, keep, C.reshape(-1), ldc)
-        want = A.reshape(length, rows).T @ right + keep * before[:, :columns]
+        K, ldk = (before[0], 0) if kept == "a row" else (C.reshape(-1), ldc)
+        run_outer(rows, columns, A, 1, rows, B, ldb, length, int(kept != "nothing"), K, ldk, C.reshape(-1), ldc)
+        start = {"nothing": 0.0, "what is there": before[:, :columns], "a row": before[0, :columns]}[kept]
+        want = A.reshape(length, rows).T @ right + start
         np.testing.assert_allclose(C[:, :columns], want, rtol=0, atol=(length + 1) * 2e-15)
         assert np.isnan(C[:, columns:]).all()
+
+
+@numba.njit
+def run_affine(examples, units, inputs, A, W, row, bias, Z):
+    affine(examples, units, inputs, Matrix(A, 0, inputs, 1), Matrix(W, 0, row, 1), bias, Matrix(Z, 0, units, 1))
+
+
+@numba.njit
+def panels_of(units, size):
+    count = panel_count(units, size)
+    return [panel(units, number, count, size) for number in range(count)]
+
+
+@numba.njit
+def run_panels(examples, units, inputs, A, W, first, bias, Z):
+    affine_by_panels(examples, units, inputs, Matrix(A, 0, inputs, 1), W, first, bias, Matrix(Z, 0, units, 1))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("inputs", "units"), [(1, 1), (7, 25), (40, 10), (33, 3 * LANES + 1), (5, 13 * LANES - 3)])
+def test_affine_and_panels(inputs, units, dtype):
+    """Whole numbers, so that nothing is rounded: both ways give NumPy's numbers."""
+    rng = np.random.default_rng(inputs)
+    row, panels = inputs + 3, inputs * (units + 16)
+    W = rng.integers(-9, 9, (units, row)).astype(dtype)
+    bias = rng.integers(-9, 9, units).astype(dtype)
+    P = np.full(panels + units, np.nan, dtype)
+    for v, width in panels_of(units, P.itemsize):
+        for k in range(inputs):
+            part = W[v : v + width, k]
+            P[v * inputs + k * width :][: len(part)] = part
+        assert (v + width) * inputs <= panels
+    P[panels:] = bias
+    for examples in (1, 2, 9, 17):
+        A = rng.integers(-9, 9, (examples, inputs)).astype(dtype)
+        want = A @ W[:, :inputs].T + bias
+        for run, numbers, first in ((run_affine, np.concatenate([W.ravel(), bias]), row), (run_panels, P, 0)):
+            Z = np.full(examples * units, np.nan, dtype)
+            run(examples, units, inputs, A.reshape(-1), numbers, first, len(numbers) - units, Z)
+            assert np.array_equal(Z.reshape(examples, units), want)
 
 
 def test_sums_fit_the_registers():

@@ -5,13 +5,16 @@ gradients are summed in registers over the block. Engine "fused".
 
 Inside, parameters and their gradients stand in *padded* order: for each layer its weights
 without the biases, every row padded to whole cache lines, then the biases. So the tiles load
-weights that are aligned, and add up biases like any other row. Of float32 X, they and all
+weights that are aligned, and add up biases like any other row. Behind them stand the weights of most layers once more,
+in panels for the way forward (`tiles.panel`). Of float32 X, they and all
 products, activations and deltas are float32; theta, the gradient's sums over blocks, and the
 cost stay float64. Activations of a block stand layer behind layer, (examples, units) each; so do
 their deltas. (The other way round, one unit's values in a row, took up to 1.2 times as long with
 narrow layers; it was faster only with AVX2 and wide ones.)
 """
 
+from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -19,65 +22,96 @@ from numba import prange
 
 from ..kernels.activations import activate, scale_by_slope
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets
-from ..kernels.batches import group_bounds, ordered_sum, regularised_mean
-from ..kernels.jit import batch, inner
+from ..kernels.batches import group_count, group_start, ordered_sum, regularised_mean
+from ..kernels.jit import apart, batch, inner, serial
 from ..kernels.losses import losses_and_deltas
-from ..kernels.tiles import Matrix, add_product, affine
+from ..kernels.tiles import Matrix, add_product, affine, affine_by_panels, panel, panel_count, panels_pay
 
-__all__ = ["forward", "regularised_mean", "sums", "workspace"]
+__all__ = ["forward", "outputs", "prepared", "regularised_mean", "sums", "workspace"]
 
 # In here `layers` has these columns more: where the layer's weights start, how far apart their rows are, where
-# its biases start, and how many units all layers before it have.
-WEIGHTS, ROW, BIASES, BEFORE = range(3, 7)
+# its biases start, how many units all layers before it have, and where its panels start, or -1 if it has none.
+WEIGHTS, ROW, BIASES, BEFORE, PANELS = range(3, 8)
 
-# Numbers of X in a block: 205 KB. They should stay in L2 from the forward pass to the gradient,
+# Bytes of X in a block. They should stay in L2 from the forward pass to the gradient,
 # together with the next block, which arrives meanwhile; and a longer block means fewer additions
 # into the gradient buffer. Of 16, 24, 32, 48, 64, 80, 96, 128 examples of the seed's network, 48
 # to 96 are as good as each other, 16 take 1.17 and 128 1.08 times as long (512 KB of L2).
-BLOCK_NUMBERS = 25_600
+BLOCK_BYTES = 204_800
 BLOCK_MIN, BLOCK_MAX = 16, 256
 
 # Rows of padded parameters start at a multiple of this many numbers, a cache line of float32.
 PAD = 16
 
 
-def _block(n: int) -> int:
-    """How many examples are in a block."""
-    return int(np.clip(BLOCK_NUMBERS // n, BLOCK_MIN, BLOCK_MAX))
+def _longest_block(n, dtype):
+    """How many examples a block has at most."""
+    return min(max(BLOCK_BYTES // (n * dtype.itemsize), BLOCK_MIN), BLOCK_MAX)
 
 
-def _placed(layers):
-    """`layers` with the columns that are needed here, and the length of padded parameters."""
-    rows, biases = (-(-layers[:, column] // PAD) * PAD for column in (INPUTS, UNITS))
-    numbers = layers[:, UNITS] * rows + biases
-    ends, units = numbers.cumsum(), layers[:, UNITS].cumsum()
-    table = [ends - numbers, rows, ends - biases, units - layers[:, UNITS]]
-    return np.column_stack([layers, *table]), int(ends[-1])
+def _block(X):
+    """How many examples are in a block: as many in one as in another, so that threads share even a small batch."""
+    blocks = -(-len(X) // _longest_block(X.shape[1], X.dtype))
+    return -(-len(X) // blocks)
+
+
+def _placed(layers, dtype):
+    """`layers` with the columns needed here, all units, the length of padded parameters, and that with panels."""
+    return _placed_layers(tuple(map(tuple, layers.tolist())), dtype.itemsize)
+
+
+@lru_cache
+def _placed_layers(layers, size):
+    """The same of a tuple, for numbers of so many bytes: made once, as it takes longer than an example does."""
+    table, end, units_before = [], 0, 0
+    for inputs, units, code in layers:
+        row, biases = (-(-count // PAD) * PAD for count in (inputs, units))
+        table.append([inputs, units, code, end, row, end + units * row, units_before, -1])
+        end, units_before = end + units * row + biases, units_before + units
+    padded = end
+    for layer in table:
+        if panels_pay(layer[INPUTS], layer[UNITS], size):
+            layer[PANELS] = end
+            end += layer[INPUTS] * (-(-layer[UNITS] // PAD) * PAD)
+    return np.array(table), units_before, padded, end
 
 
 def _aligned(shape, dtype):
-    """Zeros that start at a cache line, as each of its rows does if they are whole cache lines."""
-    size = int(np.prod(shape))
-    memory = np.zeros(size + 64, dtype)
-    start = -memory.ctypes.data % 64 // memory.itemsize
+    """An array that starts at a cache line, as each of its rows does if they are whole cache lines."""
+    size = prod(shape)
+    memory = np.empty(size + 64, dtype)
+    start = -memory.__array_interface__["data"][0] % 64 // memory.itemsize
     return memory[start : start + size].reshape(shape)
 
 
-@inner(inline=True)
+@inner()
 def _forward_block(W, layers, X, x, examples, A):
-    """Fill A with the block's layers 1..L; the last stays before its activation. The block starts at X[x]."""
-    source, below = X, x  # not one Matrix: of a read-only X and of A they would be two types
+    """Fill A with the block's layers 1..L; the last stays before its activation. The block starts at X[x].
+
+    Returns 0, or NaN if something in X or W is not finite. Then so is each pre-activation that it is summed
+    into (0 times infinity is NaN): of X the first unit tells, of W the first example.
+    """
+    source, below, told = X, x, 0.0  # not one Matrix: of a read-only X and of A they would be two types
     for l in range(len(layers)):
         inputs, units, biases = layers[l, INPUTS], layers[l, UNITS], layers[l, BIASES]
         above = examples * layers[l, BEFORE]
         a, z = Matrix(source, below, inputs, 1), Matrix(A, above, units, 1)
-        affine(examples, units, inputs, a, Matrix(W, layers[l, WEIGHTS], layers[l, ROW], 1), biases, z)
+        if layers[l, PANELS] < 0:
+            affine(examples, units, inputs, a, Matrix(W, layers[l, WEIGHTS], layers[l, ROW], 1), biases, z)
+        else:
+            affine_by_panels(examples, units, inputs, a, W, layers[l, PANELS], biases, z)
+        if l == 0:
+            for i in range(examples):
+                told += 0.0 * A[above + i * units]
+        for j in range(units):
+            told += 0.0 * A[above + j]
         source, below = A, above
         if l < len(layers) - 1:
             activate(A[above : above + examples * units], units, layers[l, ACTIVATION])
+    return told
 
 
-@inner(inline=True)
+@inner()
 def _accumulate_block(work, g, X, x, targets, weight):
     """One pass over the block that starts at X[x]: work.dWs[g] += its gradients; returns the sum of its losses."""
     W, layers, dW, A, D = work.W, work.layers, work.dWs[g], work.buffers[g, 0], work.buffers[g, 1]
@@ -105,17 +139,33 @@ def _accumulate_block(work, g, X, x, targets, weight):
 
 
 @inner()
-def _pad(theta, layers, W):
-    """W (padded) = theta."""
-    p = 0
-    for l in range(len(layers)):
-        inputs, biases = layers[l, INPUTS], layers[l, BIASES]
-        for j in range(layers[l, UNITS]):
-            w = layers[l, WEIGHTS] + j * layers[l, ROW]
-            W[biases + j] = theta[p]
-            for k in range(inputs):
-                W[w + k] = theta[p + 1 + k]
-            p += 1 + inputs
+def _pad(theta, first, layers, backwards, W):
+    """W (padded, with panels) = theta, all of it or the layers from `first` on that it holds; returns how many.
+
+    `backwards`: with those rows too that only backpropagation needs.
+    """
+    p, l = 0, first
+    while p < len(theta):
+        inputs, units, biases, panels = layers[l, INPUTS], layers[l, UNITS], layers[l, BIASES], layers[l, PANELS]
+        for j in range(units):
+            W[biases + j] = theta[p + j * (1 + inputs)]
+        if panels < 0 or (backwards and l > 0):
+            for j in range(units):
+                w, t = layers[l, WEIGHTS] + j * layers[l, ROW], p + j * (1 + inputs) + 1
+                row, own = W[w : w + inputs], theta[t : t + inputs]  # slices, or the loop is not vectorised
+                for k in range(inputs):
+                    row[k] = own[k]
+        if panels >= 0:
+            chunks = panel_count(units, W.itemsize)
+            for chunk in range(chunks):
+                v, width = panel(units, chunk, chunks, W.itemsize)
+                for k in range(inputs):
+                    w, t = panels + v * inputs + k * width, p + v * (1 + inputs) + 1 + k
+                    for j in range(min(width, units - v)):
+                        W[w + j] = theta[t + j * (1 + inputs)]
+        p += units * (1 + inputs)
+        l += 1
+    return l - first
 
 
 @inner()
@@ -131,18 +181,18 @@ def _sum_groups(dWs, layers, dtheta):
         for j in range(layers[l, UNITS]):
             w = layers[l, WEIGHTS] + j * layers[l, ROW]
             dtheta[p] = dW[biases + j]
+            row, own = dtheta[p + 1 : p + 1 + inputs], dW[w : w + inputs]
             for k in range(inputs):
-                dtheta[p + 1 + k] = dW[w + k]
+                row[k] = own[k]
             p += 1 + inputs
 
 
 class Workspace(NamedTuple):
-    """Everything that an evaluation writes to, made once, and where its blocks are."""
+    """Everything that an evaluation writes to, made once, for G groups of blocks."""
 
-    layers: np.ndarray  # (L, 7)
+    layers: np.ndarray  # (L, 8)
     block: int  # examples in a block
-    bounds: np.ndarray  # (G + 1,) where the groups start and end
-    W: np.ndarray  # padded parameters
+    W: np.ndarray  # padded parameters, with panels
     buffers: np.ndarray  # (G, 2, block * units) of a block, activations and deltas
     one: np.ndarray  # [1.0], of X's type: the input of the biases
     losses: np.ndarray  # (G,)
@@ -151,56 +201,109 @@ class Workspace(NamedTuple):
 
 def workspace(layers, X):
     """What `sums` writes to."""
-    layers, padded = _placed(layers)
-    block = _block(X.shape[1])
-    bounds = group_bounds(len(X), block, padded)
-    groups = len(bounds) - 1
-    W = _aligned((padded,), X.dtype)
-    buffers = _aligned((groups, 2, block * int(layers[:, UNITS].sum())), X.dtype)
+    layers, units, padded, numbers = _placed(layers, X.dtype)
+    block = _block(X)
+    groups = group_count(len(X), block, padded)
+    W = _aligned((numbers,), X.dtype)
+    buffers = _aligned((groups, 2, block * units), X.dtype)
     one = np.ones(1, X.dtype)
-    return Workspace(layers, block, bounds, W, buffers, one, np.empty(groups), _aligned((groups, padded), np.float64))
+    return Workspace(layers, block, W, buffers, one, np.empty(groups), _aligned((groups, padded), np.float64))
+
+
+@apart
+def _sum_group(work, g, X, n, targets, weight):
+    """work.dWs[g] = the sum of the gradients of that group of examples; returns that of their losses."""
+    block, dW = work.block, work.dWs[g]
+    m, groups = len(X) // n, len(work.losses)
+    for p in range(len(dW)):
+        dW[p] = 0.0
+    loss, end = 0.0, group_start(g + 1, groups, m, block)
+    for i in range(group_start(g, groups, m, block), end, block):
+        stop = min(i + block, end)
+        own = Targets(targets.classes[i:stop], targets.values[i:stop])
+        loss += _accumulate_block(work, g, X, i * n, own, weight[i:stop])
+    return loss
 
 
 @batch
 def sums(theta, layers, X, targets, weight, work, dtheta):
     """dtheta[:] = the sum of the examples' gradients, returns that of their losses: all in one compiled call."""
-    n, x, block, bounds = X.shape[1], X.ravel(), work.block, work.bounds
-    losses, dWs = work.losses, work.dWs  # numba loses what is stored through the tuple inside the parallel loop
-    _pad(theta, work.layers, work.W)
-    for g in prange(len(losses)):
-        dW = dWs[g]
-        for p in range(len(dW)):
-            dW[p] = 0.0
-        loss = 0.0
-        for i in range(bounds[g], bounds[g + 1], block):
-            end = min(i + block, bounds[g + 1])
-            own = Targets(targets.classes[i:end], targets.values[i:end])
-            loss += _accumulate_block(work, g, x, i * n, own, weight[i:end])
-        losses[g] = loss
-    _sum_groups(dWs, work.layers, dtheta)
+    n, x, losses = X.shape[1], X.ravel(), work.losses
+    _pad(theta, 0, work.layers, True, work.W)
+    if len(losses) == 1:
+        losses[0] = _sum_group(work, 0, x, n, targets, weight)
+    else:
+        for g in prange(len(losses)):
+            losses[g] = _sum_group(work, np.int64(g), x, n, targets, weight)
+    _sum_groups(work.dWs, work.layers, dtheta)
     return ordered_sum(losses)
 
 
+class Network(NamedTuple):
+    """A network as `outputs` takes it, for X of one type."""
+
+    layers: np.ndarray  # (L, 8)
+    W: np.ndarray  # padded parameters, with panels
+    units: int  # of all layers
+
+
+@serial
+def _prepare(theta, first, layers, W):
+    return _pad(theta, first, layers, False, W)
+
+
+def prepared(parts, layers, dtype):
+    """The network for X of that type, once for any number of calls; `parts` are theta, or its layers one by one."""
+    layers, units, _, numbers = _placed(layers, dtype)
+    W = _aligned((numbers,), dtype)
+    first = 0
+    for part in parts:
+        first += _prepare(part, first, layers, W)
+    return Network(layers, W, units)
+
+
+@apart
+def _forward_group(network, g, X, block, buffers, A):
+    """The outputs of that group of examples; returns what `_forward_block` tells."""
+    layers, buffer = network.layers, buffers[g]
+    last = len(layers) - 1
+    n, K, code = layers[0, INPUTS], layers[last, UNITS], layers[last, ACTIVATION]
+    m, groups, told = len(X) // n, len(buffers), 0.0
+    end = group_start(g + 1, groups, m, block)
+    for i in range(group_start(g, groups, m, block), end, block):
+        examples = min(block, end - i)
+        told += _forward_block(network.W, layers, X, i * n, examples, buffer)
+        first = examples * layers[last, BEFORE]
+        a = buffer[first : first + examples * K]
+        activate(a, K, code)
+        for k in range(examples * K):
+            A[i * K + k] = a[k]
+    return told
+
+
 @batch
-def _forward(theta, X, layers, block, bounds, W, buffers, A):
-    n, K = layers[0, INPUTS], layers[len(layers) - 1, UNITS]
-    _pad(theta, layers, W)
-    for g in prange(len(bounds) - 1):
-        for i in range(bounds[g], bounds[g + 1], block):
-            examples = min(block, bounds[g + 1] - i)
-            _forward_block(W, layers, X, i * n, examples, buffers[g])
-            last = examples * layers[len(layers) - 1, BEFORE]
-            outputs = buffers[g, last : last + examples * K]
-            activate(outputs, K, layers[len(layers) - 1, ACTIVATION])
-            for k in range(examples * K):
-                A[i * K + k] = outputs[k]
+def _outputs(network, X, block, few, buffers, A):
+    told = 0.0
+    if few:
+        for g in range(len(buffers)):
+            told += _forward_group(network, g, X, block, buffers, A)
+    else:
+        for g in prange(len(buffers)):
+            told += _forward_group(network, np.int64(g), X, block, buffers, A)
+    return told == 0.0
+
+
+# Up to how many multiply-adds a call runs on one thread.
+FEW = 1_000_000
+
+
+def outputs(network, X, A):
+    """A[:] = output activations (m, K); returns False if something that is not finite may have gone into them."""
+    m, block, numbers = len(X), _block(X), len(network.W)
+    buffers = np.empty((group_count(m, block, numbers), block * network.units), X.dtype)
+    return _outputs(network, X.reshape(-1), block, m * numbers <= FEW, buffers, A.reshape(-1))
 
 
 def forward(theta, layers, X, A):
     """A[:] = output activations (m, K)."""
-    layers, padded = _placed(layers)
-    block = _block(X.shape[1])
-    bounds = group_bounds(len(X), block, padded)
-    W = _aligned((padded,), X.dtype)
-    buffers = _aligned((len(bounds) - 1, block * int(layers[:, UNITS].sum())), X.dtype)
-    _forward(theta, X.ravel(), layers, block, bounds, W, buffers, A.reshape(-1))
+    outputs(prepared([theta], layers, X.dtype), X, A)

@@ -12,7 +12,7 @@ from numba import prange
 
 from ..kernels.activations import activate, scale_by_slope
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets
-from ..kernels.batches import group_bounds, ordered_sum, regularised_mean
+from ..kernels.batches import group_count, group_start, ordered_sum, regularised_mean
 from ..kernels.jit import batch, inner
 from ..kernels.losses import losses_and_deltas
 
@@ -78,13 +78,13 @@ def _accumulate_example(theta, layers, a, targets, weight, delta, dtheta):
 @batch
 def sums(theta, layers, X, targets, weight, work, dtheta):
     """dtheta[:] = the sum of the examples' gradients, returns that of their losses: group by group, then added up."""
-    bounds, buffers, losses, dthetas = work.bounds, work.buffers, work.losses, work.dthetas
-    for g in prange(len(losses)):
+    buffers, losses, dthetas, groups = work.buffers, work.losses, work.dthetas, len(work.losses)
+    for g in prange(groups):
         a, delta, dtheta_g = buffers[g, 0], buffers[g, 1], dthetas[g]
         for p in range(len(dtheta_g)):
             dtheta_g[p] = 0.0
         loss = 0.0
-        for i in range(bounds[g], bounds[g + 1]):
+        for i in range(group_start(g, groups, len(X), 1), group_start(g + 1, groups, len(X), 1)):
             for k in range(layers[0, INPUTS]):
                 a[k] = X[i, k]
             own = Targets(targets.classes[i : i + 1], targets.values[i : i + 1])
@@ -107,7 +107,6 @@ def _sum_groups(dthetas, dtheta):
 class Workspace(NamedTuple):
     """Of G groups of examples."""
 
-    bounds: np.ndarray  # (G + 1,) where they start and end
     buffers: np.ndarray  # (G, 2, n + units) the layers of an example, and their deltas
     losses: np.ndarray  # (G,)
     dthetas: np.ndarray  # (G, P)
@@ -121,17 +120,17 @@ def _numbers(layers):
 def workspace(layers, X):
     """What `sums` writes to."""
     P = int((layers[:, UNITS] * (layers[:, INPUTS] + 1)).sum())
-    bounds = group_bounds(len(X), 1, P)
-    groups = len(bounds) - 1
-    return Workspace(bounds, np.empty((groups, 2, _numbers(layers))), np.empty(groups), np.empty((groups, P)))
+    groups = group_count(len(X), 1, P)
+    return Workspace(np.empty((groups, 2, _numbers(layers))), np.empty(groups), np.empty((groups, P)))
 
 
 @batch
-def _forward_groups(theta, layers, X, bounds, buffers, A):
-    for g in prange(len(bounds) - 1):
+def _forward_groups(theta, layers, X, buffers, A):
+    groups = len(buffers)
+    for g in prange(groups):
         a = buffers[g]
         outputs = a[len(a) - A.shape[1] :]
-        for i in range(bounds[g], bounds[g + 1]):
+        for i in range(group_start(g, groups, len(X), 1), group_start(g + 1, groups, len(X), 1)):
             for k in range(layers[0, INPUTS]):
                 a[k] = X[i, k]
             forward_example(theta, layers, a)
@@ -142,6 +141,5 @@ def _forward_groups(theta, layers, X, bounds, buffers, A):
 
 def forward(theta, layers, X, A):
     """A[:] = output activations (m, K)."""
-    bounds = group_bounds(len(X), 1, 1)
-    buffers = np.empty((len(bounds) - 1, _numbers(layers)))
-    _forward_groups(theta, layers, X, bounds, buffers, A)
+    buffers = np.empty((group_count(len(X), 1, 1), _numbers(layers)))
+    _forward_groups(theta, layers, X, buffers, A)

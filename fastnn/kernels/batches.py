@@ -5,8 +5,6 @@ work, with its own gradient buffer. The buffers are summed in a fixed order. So 
 the same bits for any number of threads, and the buffers do not grow with m.
 """
 
-import numpy as np
-
 from .jit import inner, serial
 
 # More groups serve more threads, but each costs one more buffer of P doubles to fill and to sum (the
@@ -16,11 +14,16 @@ GROUPS, GROUPS_OF_MANY, MANY = 8, 32, 20_000
 BUFFER_BYTES = 32e6
 
 
-def group_bounds(m: int, block: int, parameters: int) -> np.ndarray:
-    """Where the groups start and end: every group but the last holds whole blocks of examples."""
-    blocks = -(-m // block)
-    groups = min(GROUPS_OF_MANY if m >= MANY else GROUPS, blocks, max(2, int(BUFFER_BYTES / (8 * parameters))))
-    return np.minimum(np.arange(groups + 1) * blocks // groups * block, m)
+def group_count(m: int, block: int, parameters: int) -> int:
+    """How many groups there are."""
+    most = GROUPS_OF_MANY if m >= MANY else GROUPS
+    return min(most, -(-m // block), max(2, int(BUFFER_BYTES / (8 * parameters))))
+
+
+@inner()
+def group_start(g, groups, m, block):
+    """The first example of that group, or m: every group but the last holds whole blocks of examples."""
+    return min(-(-m // block) * g // groups * block, m)
 
 
 @inner()

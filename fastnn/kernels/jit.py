@@ -1,10 +1,13 @@
 """How kernels are compiled, cached and launched: decided here, once.
 
-`inner` compiles the example and block storeys, `batch` the one that is called from outside,
-and `serial` what is called from outside without a parallel loop.
+`inner` compiles the example and block storeys, `batch` the one that is called from outside, `serial` what is
+called from outside without a parallel loop. Numba makes a finished library of every function with all that it
+calls in it, and of a parallel one four; so what is large stands apart, compiled once and called by its address:
+the tiles (`by_address`), and what one thread does with its part of a batch (`apart`).
 """
 
 import hashlib
+import inspect
 import os
 import pickle
 import signal
@@ -20,7 +23,13 @@ from typing import Any
 import llvmlite
 import llvmlite.binding
 import numba
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, UserProvidedCacheLocator
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
 
 from . import forks, notice
 
@@ -34,15 +43,26 @@ EXACT = {"contract"}
 _PACKAGE = Path(__file__).parent.parent
 
 
-def inner(fastmath: set[str] = FAST, inline: bool = False) -> Callable[[Callable], Any]:
-    """Compile a function that only other kernels call.
+def inner(fastmath: set[str] = FAST) -> Callable[[Callable], Any]:
+    """Compile a function that only other kernels call."""
+    return lambda function: _for_kernels(function, fastmath)
 
-    With `inline`, numba copies it into its callers instead of compiling it. That is for functions
-    between the batch and the tiles: numba makes a finished library of every function, with all
-    that it calls in it, and the tiles would be optimised five times over (15 s instead of 10).
+
+def _for_kernels(function: Callable, fastmath: set[str]) -> Any:
+    """Without the wrappers by which Python calls a compiled function: a first training takes 7.8 s, with them 9.6.
+
+    A call from Python is refused: it would end the process.
     """
-    how = "always" if inline else "never"
-    return _jit(inline=how, **_options(fastmath))
+    dispatcher: Any = _jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_options(fastmath))(function)
+
+    def add(compiled: Any) -> None:
+        dispatcher.overloads[tuple(compiled.signature.args)] = compiled
+
+    def refuse(*arguments: Any) -> None:
+        raise TypeError(f"{function.__name__} is called from Python; it is for kernels alone")
+
+    dispatcher.add_overload, dispatcher._compile_for_args = add, refuse
+    return dispatcher
 
 
 def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
@@ -141,6 +161,112 @@ def _uninterrupted() -> Iterator[None]:
             signal.signal(one, handler)
         for signum, frame in waiting:
             handlers[signum](signum, frame)
+
+
+def apart(function: Callable, fastmath: set[str] = FAST) -> Any:
+    """Compile what a parallel kernel calls for each part of a batch, by itself, to be called by its address."""
+    dispatcher = _outer(_for_kernels(function, fastmath))
+    _apart[_name(dispatcher)] = dispatcher
+
+    def call(typing_context: Any, *arguments: Any) -> Any:
+        compiled = _compiled(dispatcher, tuple(map(types.unliteral, arguments)))
+
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
+            return context.call_internal(builder, compiled.fndesc, signature, values)
+
+        return compiled.signature, generate
+
+    parameters = inspect.signature(function).parameters.values()  # numba reads them: it cannot take all as one
+    context = inspect.Parameter("typing_context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    call.__signature__ = inspect.Signature([context, *parameters])  # type: ignore[attr-defined]
+    return intrinsic(call)
+
+
+_apart: dict[str, Any] = {}  # the dispatchers, by their names
+_symbols: dict[str, tuple[str, Any]] = {}  # the name and the arguments' types of what machine code calls so
+
+
+def _compiled(dispatcher: Any, arguments: Any) -> Any:
+    """numba's compilation of a function that stands apart, which machine code can call from now on."""
+    if arguments not in dispatcher.overloads:
+        dispatcher.compile(arguments)
+    compiled = dispatcher.overloads[arguments]
+    _symbols[compiled.fndesc.mangled_name] = _name(dispatcher), arguments
+    return compiled
+
+
+def _name(dispatcher: Any) -> str:
+    return f"{dispatcher.py_func.__module__}.{dispatcher.py_func.__qualname__}"
+
+
+def by_address(emit: Callable) -> Callable:
+    """The code generator of an intrinsic that calls a tile by its address; `emit(builder, *arguments)` writes its body.
+
+    Arrays arrive there as pointers, integers as 64 bits.
+    """
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
+        arguments = []
+        symbol = f"{_TILE}{_build()}.{emit.__name__}"
+        for kind, value in zip(signature.args, values, strict=True):
+            if isinstance(kind, types.Array):
+                arguments.append(context.make_array(kind)(context, builder, value).data)
+                symbol += f".{kind.dtype}"
+            else:
+                arguments.append(context.cast(builder, value, kind, types.int64))
+        kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+        if not _have_tile(symbol):
+            _compile_tile(symbol, kind, emit)
+        builder.call(cgutils.get_or_insert_function(builder.module, kind, symbol), arguments)
+        return context.get_dummy_value()
+
+    return generate
+
+
+_TILE = "fastnn."  # so begin the tiles' symbols
+_tiles: dict[str, Any] = {}  # numba's libraries that hold them, by symbol: numba forgets what nobody holds
+
+
+def _have_tile(symbol: str) -> bool:
+    """Whether machine code can call that tile: it has been compiled in this process, or is in the cache."""
+    folder = cache_folder()
+    if symbol not in _tiles and folder is not None:
+        library = _File(str(folder), symbol, None).load(None)
+        if library is not None:
+            _tiles[symbol] = cpu_target.target_context.codegen().unserialize_library(library)
+    return symbol in _tiles
+
+
+@global_compiler_lock
+def _compile_tile(symbol: str, kind: ir.FunctionType, emit: Callable) -> None:
+    codegen = cpu_target.target_context.codegen()
+    library = codegen.create_library(symbol)
+    library.enable_object_caching()
+    module = codegen._create_empty_module(symbol)
+    function = ir.Function(module, kind, symbol)
+    # Or LLVM would unroll the loops further, which is longer to compile and not a percent faster.
+    function.attributes.add("optsize")
+    body = ir.IRBuilder(function.append_basic_block("entry"))
+    emit(body, *function.args)
+    body.ret_void()
+    library.add_ir_module(module)
+    library.finalize()
+    _tiles[symbol] = library
+    folder = cache_folder()
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _File(str(folder), symbol, None).save(None, library.serialize_using_object_code())
+        except OSError as error:
+            _warn(error)
+
+
+def _have(symbol: str, apart: tuple[str, Any] | None) -> bool:
+    """Whether machine code can call what it knows under that symbol: a tile, or else a function that stands apart."""
+    if apart is None:
+        return _have_tile(symbol)
+    name, arguments = apart
+    return _compiled(_apart[name], arguments).fndesc.mangled_name == symbol
 
 
 _launch_lock = threading.Lock()
@@ -279,7 +405,19 @@ class _Locator(UserProvidedCacheLocator):
 
 
 class _Implementation(CompileResultCacheImpl):
+    """What is kept of a kernel: what it calls by address, and its machine code."""
+
     _locator_classes = (_Locator,)
+
+    def reduce(self, cres: Any) -> Any:
+        called = [one.name for one in cres.library._final_module.functions if one.is_declaration]
+        called = [symbol for symbol in called if symbol in _symbols or symbol.startswith(_TILE)]
+        return [(symbol, _symbols.get(symbol)) for symbol in called], super().reduce(cres)
+
+    def rebuild(self, target_context: Any, payload: Any) -> Any:
+        """None if something that it calls is not there, or under another symbol: it is compiled anew then."""
+        called, kernel = payload
+        return super().rebuild(target_context, kernel) if all(_have(*one) for one in called) else None
 
 
 class _File(IndexDataCacheFile):

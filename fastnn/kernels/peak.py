@@ -10,9 +10,9 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from .jit import batch, threads
+from .jit import batch, by_address, threads
 from .tiles import SHAPE
-from .vectors import INDEX, SIZE, Vectors, called, counted
+from .vectors import INDEX, SIZE, Vectors, counted
 
 # Vectors of sums for each thread. Two pipes with a latency of five cycles need ten, or an addition waits
 # for the one before; twelve and the two factors fit in the sixteen registers of AVX2.
@@ -37,7 +37,7 @@ def _multiply_adds(builder, steps, factors, sums, first):
 @intrinsic
 def multiply_adds(typing_context, steps, factors, sums, first):
     """sums[first + i] += factors[0] * factors[1], `steps` times, for each number i of SUMS vectors."""
-    return types.void(steps, factors, sums, first), called(_multiply_adds)
+    return types.void(steps, factors, sums, first), by_address(_multiply_adds)
 
 
 def zeros(dtype):

@@ -19,8 +19,8 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from .jit import cpu_features, inner
-from .vectors import INDEX, SIZE, Vectors, called, choose, counted, tiled
+from .jit import by_address, cpu_features, inner
+from .vectors import INDEX, SIZE, Vectors, choose, counted, tiled
 
 
 class Shape(NamedTuple):
@@ -99,17 +99,21 @@ def dot_strip(typing_context, rows, columns, A, a, lda, B, b, ldb, bias, bias_0,
     are of one type.
     """
     signature = types.void(rows, columns, A, a, lda, B, b, ldb, bias, bias_0, length, C, c, ldc)
-    return signature, called(_dot_strip)
+    return signature, by_address(_dot_strip)
 
 
-def _outer_strip(builder, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride):
+def _outer_strip(
+    builder, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, K, k, ldk, C, c, ldc, fetch, stride
+):
     vec = _vectors(builder, B)
     out = Vectors(builder, vec.lanes, C.type.pointee)
-    adds = builder.icmp_signed("!=", keep, INDEX(0))
+    keeps = builder.icmp_signed("!=", keep, INDEX(0))
 
     def tile(first, R, V, masks):
-        a_row = [vec.at(A, a, builder.mul(builder.add(first, INDEX(r)), row_step)) for r in range(R)]
-        c_row = [vec.at(C, c, builder.mul(builder.add(first, INDEX(r)), ldc)) for r in range(R)]
+        def row(matrix, start, distance):
+            return [vec.at(matrix, start, builder.mul(builder.add(first, INDEX(r)), distance)) for r in range(R)]
+
+        a_row, kept, c_row = row(A, a, row_step), row(K, k, ldk), row(C, c, ldc)
         column = [INDEX(v * vec.lanes) for v in range(V)]
         done = builder.sdiv(builder.mul(builder.mul(first, length), stride), INDEX(SHAPE.outer_rows))
         coming = vec.at(B, fetch, done)
@@ -127,9 +131,8 @@ def _outer_strip(builder, rows, columns, A, a, row_step, step, B, b, ldb, length
         totals = [out.convert(builder.load(slot)) for slot in sums]
         for r in range(R):
             for v in range(V):
-                where = out.at(c_row[r], column[v])
-                before = builder.select(adds, out.load(where, masks[v]), out.type(None))
-                out.store(builder.fadd(before, totals[r * V + v]), where, masks[v])
+                before = builder.select(keeps, out.load(out.at(kept[r], column[v]), masks[v]), out.type(None))
+                out.store(builder.fadd(before, totals[r * V + v]), out.at(c_row[r], column[v]), masks[v])
 
     def strip(V):
         """All vectors are full but the last, which holds what is left."""
@@ -152,17 +155,21 @@ def _outer_strip(builder, rows, columns, A, a, row_step, step, B, b, ldb, length
 
 
 @intrinsic
-def outer_strip(typing_context, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride):
-    """C[r, v] = keep * C[r, v] + sum_p A[r*row_step + p*step] B[p, v]   for r < rows, v < columns, p < length.
+def outer_strip(
+    typing_context, rows, columns, A, a, row_step, step, B, b, ldb, length, keep, K, k, ldk, C, c, ldc, fetch, stride
+):
+    """C[r, v] = keep * K[r, v] + sum_p A[r*row_step + p*step] B[p, v]   for r < rows, v < columns, p < length.
 
-    `keep` is 1 or 0: add to C or overwrite it (whatever it held, NaN included). The lanes of a
-    vector are consecutive v. `columns` is at most SHAPE.outer_vectors vectors; C may be wider
-    than A and B. Meanwhile the numbers of B at fetch, fetch + stride, ... are asked for from
-    memory, one with every step of every tile, rows * length * stride / SHAPE.outer_rows numbers
-    on; they need not exist.
+    `keep` is 1 or 0; with 0 nothing of K counts, NaN included. K may be C itself, which is added to then,
+    or with ldk = 0 a row that all rows begin with. The lanes of a vector are consecutive v. `columns` is at most
+    SHAPE.outer_vectors vectors; K and C may be wider than A and B. Meanwhile the numbers of B at fetch, fetch + stride,
+    ... are asked for from memory, one with every step of every tile, rows * length * stride / SHAPE.outer_rows
+    numbers on; they need not exist.
     """
-    signature = types.void(rows, columns, A, a, row_step, step, B, b, ldb, length, keep, C, c, ldc, fetch, stride)
-    return signature, called(_outer_strip)
+    signature = types.void(
+        rows, columns, A, a, row_step, step, B, b, ldb, length, keep, K, k, ldk, C, c, ldc, fetch, stride
+    )
+    return signature, by_address(_outer_strip)
 
 
 class Matrix(NamedTuple):
@@ -180,7 +187,7 @@ def _chunk(whole, number, chunks):
     return whole * number // chunks
 
 
-@inner(inline=True)
+@inner()
 def affine(examples, units, inputs, A, W, bias, Z):
     """Z (examples, units) = A (examples, inputs) W.T + bias, which starts at that place of W's numbers."""
     chunks = -(-units // SHAPE.dot_columns)
@@ -193,7 +200,44 @@ def affine(examples, units, inputs, A, W, bias, Z):
         )  # fmt: skip
 
 
-@inner(inline=True)
+@inner()
+def affine_by_panels(examples, units, inputs, A, W, panels, bias, Z):
+    """The same with W.T in panels, from that place of the numbers W; see `panel`."""
+    chunks = panel_count(units, W.itemsize)
+    for chunk in range(chunks):
+        v, width = panel(units, chunk, chunks, W.itemsize)
+        outer_strip(
+            examples, min(width, units - v), A.numbers, A.first, A.row, 1, W, panels + v * inputs, width,
+            inputs, 1, W, bias + v, 0, Z.numbers, Z.first + v, Z.row, 0, 0,
+        )  # fmt: skip
+
+
+# What a dot_strip's sum costs at its end, to be taken from lanes and stored, in steps of its loop.
+REDUCTION = 5
+
+
+def panels_pay(inputs, units, size):
+    """Whether `affine_by_panels` takes fewer steps than `affine`; lanes stay empty where units, or inputs, end."""
+    lanes = SHAPE.bytes // size
+    return -(-units // lanes) * inputs < units * (-(-inputs // lanes) + REDUCTION)
+
+
+@inner()
+def panel_count(units, size):
+    """How many panels W.T (inputs, units) has, of numbers of so many bytes; each is as wide as a tile at most."""
+    return -(-units // (SHAPE.outer_vectors * SHAPE.bytes // size))
+
+
+@inner()
+def panel(units, chunk, chunks, size):
+    """The first column of that panel, and its width, in whole vectors; it stands at v * inputs, row behind row."""
+    lanes = SHAPE.bytes // size
+    vectors = -(-units // lanes)
+    v = _chunk(vectors, chunk, chunks) * lanes
+    return v, _chunk(vectors, chunk + 1, chunks) * lanes - v
+
+
+@inner()
 def add_product(rows, columns, length, A, B, keep, C, ahead):
     """C (rows, columns) = keep C + A (rows, length) B (length, columns).
 
@@ -212,5 +256,5 @@ def add_product(rows, columns, length, A, B, keep, C, ahead):
         fetch = B.first + ahead + chunk * (rows * length * stride // SHAPE.outer_rows)
         outer_strip(
             rows, width, A.numbers, A.first, A.row, A.column, B.numbers, B.first + v, B.row,
-            length, keep, C.numbers, C.first + v, C.row, fetch, stride,
+            length, keep, C.numbers, C.first + v, C.row, C.numbers, C.first + v, C.row, fetch, stride,
         )  # fmt: skip

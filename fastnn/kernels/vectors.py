@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
 
 INDEX = ir.IntType(64)
@@ -154,36 +153,3 @@ def tiled(builder: ir.IRBuilder, rows: ir.Value, height: int, tile: Callable[[ir
         with counted(builder, count) as number:
             tile(builder.add(first, builder.mul(number, INDEX(R))), R)
         first = builder.add(first, builder.mul(count, INDEX(R)))
-
-
-def called(emit: Callable) -> Callable:
-    """The code generator of an intrinsic whose body is one function per module, never inlined.
-
-    A tile holds dozens of unrolled loops. LLVM would copy them into every call site, optimise each
-    copy again, and unroll the loops further ("optsize" forbids that): three and a half times the
-    compiling, when that was 7 s, and not a percent faster. `emit(builder, *arguments)` writes the body: arrays
-    arrive as pointers, integers as 64 bits.
-    """
-
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
-        arguments = []
-        name = f"fastnn.{emit.__name__}"
-        for kind, value in zip(signature.args, values, strict=True):
-            if isinstance(kind, types.Array):
-                arguments.append(context.make_array(kind)(context, builder, value).data)
-                name += f".{kind.dtype}"
-            else:
-                arguments.append(context.cast(builder, value, kind, types.int64))
-        kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
-        function = cgutils.get_or_insert_function(builder.module, kind, name)
-        if function.is_declaration:
-            function.linkage = "linkonce_odr"
-            function.attributes.add("noinline")
-            function.attributes.add("optsize")
-            body = ir.IRBuilder(function.append_basic_block("entry"))
-            emit(body, *function.args)
-            body.ret_void()
-        builder.call(function, arguments)
-        return context.get_dummy_value()
-
-    return generate
