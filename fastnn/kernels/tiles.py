@@ -35,9 +35,9 @@ class Shape(NamedTuple):
 
 # By CPU feature, widest first. The sums leave registers for one row of B and one value of A.
 SHAPES = {
-    "avx512f": Shape(bytes=64, dot_rows=5, dot_columns=5, outer_rows=8, outer_vectors=3, masks=True),  # 32 registers
-    "avx2": Shape(bytes=32, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3, masks=True),  # 16 registers
-    "": Shape(bytes=16, dot_rows=2, dot_columns=5, outer_rows=4, outer_vectors=3, masks=False),
+    "avx512f": Shape(bytes=64, dot_rows=6, dot_columns=4, outer_rows=8, outer_vectors=3, masks=True),  # 32 registers
+    "avx2": Shape(bytes=32, dot_rows=3, dot_columns=3, outer_rows=4, outer_vectors=3, masks=True),  # 16 registers
+    "": Shape(bytes=16, dot_rows=4, dot_columns=2, outer_rows=4, outer_vectors=3, masks=False),
 }
 
 
@@ -79,11 +79,11 @@ def _dot_strip(builder, rows, columns, A, a, lda, B, b, ldb, bias, bias_0, lengt
         with builder.if_then(builder.icmp_signed(">", left_over, INDEX(0))):
             step(whole, vec.first_lanes(left_over))
 
-        constant = [builder.load(vec.at(bias, bias_0, INDEX(v))) for v in range(V)]
-        totals = vec.lane_sums([builder.load(slot) for slot in sums])
-        for r in range(R):
-            for v in range(V):
-                builder.store(builder.fadd(constant[v], totals[r * V + v]), vec.at(c_row[r], INDEX(v)))
+        part = Vectors(builder, V, vec.real)
+        constant = part.load(vec.at(bias, bias_0))
+        totals = [builder.load(slot) for slot in sums]
+        for r, total in enumerate(vec.lane_sums([totals[r * V : (r + 1) * V] for r in range(R)])):
+            part.store(builder.fadd(constant, total), c_row[r])
 
     def strip(V):
         tiled(builder, rows, SHAPE.dot_rows, lambda first, R: tile(first, R, V))
@@ -213,7 +213,7 @@ def affine_by_panels(examples, units, inputs, A, W, panels, bias, Z):
 
 
 # What a dot_strip's sum costs at its end, to be taken from lanes and stored, in steps of its loop.
-REDUCTION = 5
+REDUCTION = 2
 
 
 def panels_pay(inputs, units, size):

@@ -71,23 +71,26 @@ class Vectors:
         """A vector of as many narrower numbers as one of this type."""
         return value if value.type == self.type else self.builder.fpext(value, self.type)
 
-    def lane_sums(self, vectors: list[ir.Value]) -> list[ir.Value]:
-        """For each vector the sum of its lanes, a scalar.
+    def lane_sums(self, rows: list[list[ir.Value]]) -> Iterator[ir.Value]:
+        """For each row of vectors, all as long, a vector of the sums of their lanes.
 
-        `lanes` vectors are reduced together: neighbours are interleaved and added at distance 1,
+        As many rows as fit are reduced together: neighbours are interleaved and added at distance 1,
         2, 4, ..., so that in the end lane i holds the sum of vector i.
         """
-        totals = []
-        for first in range(0, len(vectors), self.lanes):
-            group = vectors[first : first + self.lanes]
-            used = len(group)
-            group += [group[0]] * (self.lanes - used)
+        length = len(rows[0])
+        places = 1 << (length - 1).bit_length()  # of a row, whose last vectors may count twice
+        fit = self.lanes // places
+        for first in range(0, len(rows), fit):
+            some = rows[first : first + fit]
+            group = [row[min(i, length - 1)] for row in some for i in range(places)]
             distance = 1
             while distance < self.lanes:
+                group += group[-1:] * (len(group) % 2)
                 group = [self._fold(u, v, distance) for u, v in zip(group[::2], group[1::2], strict=True)]
                 distance *= 2
-            totals += [self.builder.extract_element(group[0], ir.IntType(32)(i)) for i in range(used)]
-        return totals
+            for i in range(len(some)):
+                numbers = _lane_numbers(range(i * places, i * places + length))
+                yield self.builder.shuffle_vector(group[0], group[0], numbers)
 
     def _fold(self, u: ir.Value, v: ir.Value, distance: int) -> ir.Value:
         """Lanes without bit `distance` hold u folded at that distance, lanes with it v."""
