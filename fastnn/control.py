@@ -10,7 +10,7 @@ import numpy as np
 from . import engines, network
 from .network import Weights
 from .objective import Objective
-from .problem import Problem
+from .problem import Problem, read_only
 from .scores import score
 from .validation import Array
 
@@ -92,5 +92,5 @@ class HeldOut:
     def measure(self, theta: Array) -> tuple[float, float]:
         """Cost and score."""
         cost, _ = self._objective.evaluate(theta)
-        self._forward(theta, self._problem.layers, self._problem.X, self._outputs)
+        self._forward(read_only(theta), self._problem.layers, self._problem.X, self._outputs)
         return cost, score(self._outputs, self._problem.targets, self._weight, self._problem.output)

@@ -83,6 +83,7 @@ class Objective:
         self._decay = parts[0].decay
         self._total = sum(part.total for part in parts)
         self._theta = np.full(self.P, np.nan)  # equal to no point
+        self._point = read_only(self._theta)  # the type that kernels are compiled for
         self._cost = np.nan
         self._gradient = np.empty(self.P)
         self._more = np.empty(self.P if len(parts) > 1 else 0)  # the sums of the second part, the third, ...
@@ -106,7 +107,7 @@ class Objective:
         if theta[0] != self._theta[0] or not np.array_equal(theta, self._theta):
             self._theta[:] = theta
             try:
-                self._cost = self._evaluate(self._theta, self._gradient)
+                self._cost = self._evaluate(self._point, self._gradient)
             except BaseException:  # Ctrl-C, say: what is kept is of no point then
                 self._theta[:] = np.nan
                 raise
@@ -265,5 +266,6 @@ def cost_and_gradient_sums(
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     some = validated(X, y, network.sizes_of(weights), **family, part=True)
     gradient = np.empty(some.P)
-    loss = _Part(some, engines.module(engine)).sums(network.theta_of(weights), gradient)
+    theta = read_only(network.theta_of(weights))
+    loss = _Part(some, engines.module(engine)).sums(theta, gradient)
     return loss, network.matrices(gradient, some.sizes), some.total

@@ -376,6 +376,24 @@ def test_process_that_finds_one_wrong_byte_compiles_anew(ending, part, tmp_path)
     assert file.read_bytes() != broken
 
 
+RUN_FUSED = (
+    "import numpy as np, fastnn; print(fastnn.forward([np.zeros((3, 5)), np.zeros((2, 4))], np.ones((2, 4))).tolist())"
+)
+
+
+def test_what_kernels_call_by_address_is_compiled_anew_where_it_is_missing(tmp_path):
+    """Each file of the cache in turn: tiles, what stands apart, and the kernels that call them."""
+    want = in_process(RUN_FUSED, FASTNN_CACHE=str(tmp_path)).stdout
+    names = sorted(file.name for file in tmp_path.rglob("*.nbc"))
+    assert len([name for name in names if name.startswith("fastnn.")]) == 2
+    for what in ("outer_strip", "activations.activate", "_forward_block", "fused._pad"):
+        (file,) = (file for file in tmp_path.rglob("*.nbc") if what in file.name)
+        file.unlink()
+        done = in_process(RUN_FUSED, FASTNN_CACHE=str(tmp_path))
+        assert (done.stdout, done.stderr) == (want, "")
+        assert any(what in file.name for file in tmp_path.rglob("*.nbc"))
+
+
 def test_swapped_cache_files_are_noticed(tmp_path):
     """As if two processes had written variants for different types under one name."""
     kinds = ("float64", "float32")

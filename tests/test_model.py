@@ -1,7 +1,9 @@
 """What a model predicts, and that a file gives back what was saved."""
 
+import copy
 import dataclasses
 import json
+import pickle
 from functools import cache, partial
 
 import numpy as np
@@ -33,6 +35,35 @@ def test_predictions(trained):
     assert model.score(X, labels) == np.mean(got == labels)
     assert model.score(X[:1], [got[0]]) == 1.0
     assert "3-4-3-3" in repr(model)
+
+
+def test_weights_are_read_only_and_others_may_be_assigned(trained):
+    """The model keeps a copy of them in another form, which must not go stale without a word."""
+    model, X, _ = trained
+    before = model.predict_proba(X)
+    with pytest.raises(ValueError, match="read-only"):
+        model.weights[0][0, 0] = 1.0
+    others = [2.0 * matrix for matrix in model.weights]
+    model.weights = others
+    want = fastnn.forward(others, X)
+    assert not np.array_equal(want, before)
+    assert np.array_equal(model.predict_proba(X), want)
+    others[0][:] = 0.0  # the model has its own
+    assert np.array_equal(model.predict_proba(X), want)
+    model.activation = "tanh"
+    assert np.array_equal(model.predict_proba(X), fastnn.forward(model.weights, X, activation="tanh"))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_copies_are_models_too(trained, copied):
+    model, X, _ = trained
+    want = model.predict_proba(X)
+    same = copied(model)
+    assert np.array_equal(same.predict_proba(X), want)
+    assert not any(matrix.flags.writeable for matrix in same.weights)
+    assert [*vars(same)] == [*vars(model)]
+    same.weights = [0.0 * matrix for matrix in same.weights]
+    assert np.array_equal(model.predict_proba(X), want)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """One evaluation per point, and nothing shared with the caller."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -134,3 +136,54 @@ def test_an_objective_of_parts(engine):
     again, gradient_again = objective.cost_and_gradient(case.theta)
     assert again == got
     assert np.array_equal(gradient_again, gradient)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize(("activation", "output"), [("sigmoid", "sigmoid"), ("tanh", "softmax"), ("relu", "identity")])
+@pytest.mark.parametrize("sizes", [(400, 25, 10), (28, 64, 2), (13, 7, 5, 3), (1, 1), (90, 130, 21)], ids=str)
+def test_a_row_has_the_same_bits_alone_and_in_a_batch(sizes, activation, output, dtype):
+    case = random_case(sizes, 700)
+    X = case.X.astype(dtype)
+    run = partial(fastnn.forward, case.weights, activation=activation, output=output)
+    want = run(X)
+    for rows in (slice(0, 1), slice(699, 700), slice(3, 5), slice(100, 133), slice(1, 300)):
+        assert np.array_equal(run(X[rows]), want[rows])
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu", "identity"])
+@pytest.mark.parametrize("sizes", [(9, 4, 3), (30, 2), (6, 33, 3)], ids=str)
+def test_the_pass_tells_of_what_is_not_finite(sizes, activation, dtype, wrong):
+    """Wherever it is: in any column of any example, or in any weight of any layer, also where it meets a 0."""
+    m = 5
+    weights = [matrix.copy() for matrix in random_case(sizes, m).weights]
+    weights[0][0, :4] = 0.0
+    X = np.zeros((m, sizes[0]), dtype)
+    X[0] = 1.0
+    for i, k in np.ndindex(X.shape):
+        broken = X.copy()
+        broken[i, k] = wrong
+        with pytest.raises(ValueError, match=rf"X holds {wrong} at index \({i}, {k}\)"):
+            fastnn.forward(weights, broken, activation=activation)
+    for l, matrix in enumerate(weights):
+        for place in np.ndindex(matrix.shape):
+            before, matrix[place] = matrix[place], wrong
+            with pytest.raises(ValueError, match=rf"weights\[{l}\] holds {wrong} at index"):
+                fastnn.forward(weights, X[::-1], activation=activation)
+            matrix[place] = before
+
+
+def test_the_pass_tells_of_every_block():
+    X = np.zeros((3000, 40))
+    for i in (0, 1, 639, 640, 1500, 2999):
+        broken = X.copy()
+        broken[i, 39] = np.nan
+        with pytest.raises(ValueError, match=rf"X holds nan at index \({i}, 39\)"):
+            fastnn.forward([np.ones((20, 41)), np.ones((2, 21))], broken)
+
+
+def test_sums_that_overflow_are_no_fault():
+    """Finite numbers that are too large: the sigmoid of infinity is 1."""
+    got = fastnn.forward([np.full((2, 3), 1e200)], np.full((1, 2), 1e200))
+    assert np.array_equal(got, np.ones((1, 2)))

@@ -6,10 +6,10 @@ is made outside the loops over numbers, and one compiled engine serves all.
 
 from .arguments import IDENTITY, RELU, SIGMOID, SOFTMAX, TANH
 from .elementary import exp, expm1, like, sigmoid, tanh
-from .jit import EXACT, inner
+from .jit import EXACT, apart, inner
 
 
-@inner()
+@apart
 def activate(A, units, code):
     """A (examples, units), the pre-activations, become the activations; of the identity they are that already."""
     if code == SIGMOID:

@@ -3,7 +3,7 @@
 `inner` compiles the example and block storeys, `batch` the one that is called from outside, `serial` what is
 called from outside without a parallel loop. Numba makes a finished library of every function with all that it
 calls in it, and of a parallel one four; so what is large stands apart, compiled once and called by its address:
-the tiles (`by_address`), and what one thread does with its part of a batch (`apart`).
+the tiles (`by_address`), and what is called once for a block of examples (`apart`).
 """
 
 import hashlib
@@ -164,7 +164,7 @@ def _uninterrupted() -> Iterator[None]:
 
 
 def apart(function: Callable, fastmath: set[str] = FAST) -> Any:
-    """Compile what a parallel kernel calls for each part of a batch, by itself, to be called by its address."""
+    """Compile what other kernels call, for a block of examples or more, by itself: they call it by its address."""
     dispatcher = _outer(_for_kernels(function, fastmath))
     _apart[_name(dispatcher)] = dispatcher
 

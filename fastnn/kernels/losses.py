@@ -10,10 +10,10 @@ import math
 from .activations import exponentials
 from .arguments import IDENTITY, SOFTMAX
 from .elementary import exp, expm1, like, log1p, sigmoid, softplus
-from .jit import EXACT, inner
+from .jit import EXACT, apart, inner
 
 
-@inner()
+@apart
 def losses_and_deltas(Z, targets, weight, D, output):
     """The sum of the losses, each times its example's weight; D (examples, K) = its derivatives by Z.
 
