@@ -1,5 +1,6 @@
 """The gradient check: right gradients pass, wrong ones do not."""
 
+import numba
 import numpy as np
 import pytest
 
@@ -8,6 +9,8 @@ from fastnn import network
 from fastnn.check import STEP
 from fastnn.engines import numpy as reference
 from fastnn.kernels import arguments, differences
+from fastnn.kernels.activations import move
+from fastnn.kernels.elementary import TINY
 from fastnn.objective import Objective
 
 from .conftest import ENGINES, Case, debug_case, random_case
@@ -129,6 +132,50 @@ def test_a_step_that_is_too_long_for_the_polynomial():
     got = fastnn.numerical_gradient((np.array([[0.0, 0.0]]),), [[30.0]], [0], step=1.0)
     want = (np.log1p(np.exp(-30.0)) - np.log1p(np.exp(30.0))) / 2
     assert got[0][0, 1] == pytest.approx(want, rel=1e-14)
+
+
+@numba.njit
+def moved(factors, z, p, q, code, tiny):
+    d = np.full_like(p, np.nan)
+    kinks = move(factors, z, p, q, code, tiny, d, z.shape[1] - 1)
+    return d, kinks
+
+
+@pytest.mark.parametrize("activation", arguments.HIDDEN)
+@pytest.mark.parametrize("rows", [1, 7])
+def test_tiny_moves_are_moves(activation, rows):
+    """Up to the bound the short formula gives the numbers of the long one, each to some roundings."""
+    rng, code = np.random.default_rng(rows), arguments.ACTIVATIONS.index(activation)
+    z, factors = 0.5 * TINY * rng.uniform(-1, 1, (rows, 50)), rng.uniform(-1, 1, 7)
+    p, q = rng.uniform(0, 1, (2, 7, 50))
+    z[:, :4] = 0.5 * TINY, -0.5 * TINY, 1e-300, 0.0
+    (got, kinks), (want, same) = (moved(factors, z, p, q, code, tiny) for tiny in (True, False))
+    assert kinks == same
+    np.testing.assert_allclose(got[:, :-1], want[:, :-1], rtol=8 * np.finfo(float).eps, atol=0)
+    assert np.isnan(got[:, -1]).all()
+
+
+@pytest.mark.parametrize("output", arguments.OUTPUTS)
+def test_steps_on_both_sides_of_the_bound_between_short_and_long_formulas(output):
+    """As the step shrinks the differences converge with its square; nothing jumps where the formulas change."""
+    case = random_case((4, 6, 5, 3), 40, seed=2)
+    problem, theta = case.problem(0.0, output=output), case.theta
+    want, _ = differences_of(problem, theta, 2.0**-26)
+    for step in 2.0 ** np.arange(-24, -9):
+        got, _ = differences_of(problem, theta, step)
+        # a third derivative is at most some tens of times the first here; rounding leaves some 1e-15
+        assert np.linalg.norm(got - want) <= (100 * step**2 + 1e-14) * np.linalg.norm(want)
+
+
+def test_memory_of_wide_networks():
+    """Rows of all units are kept for as many teams, and as many examples, as the bounds allow."""
+    for units in (1, 35, 106, 5000, 50_000):
+        work = differences._column_workspace(1000, units)
+        size = work.units.nbytes
+        least = 2 * 32 * units * differences.BLOCK_MIN
+        assert size <= max(differences.ALL_BYTES, least)
+        assert len(work.units) >= 2
+        assert differences.BLOCK_MIN <= work.units.shape[3] <= differences.BLOCK
 
 
 def test_central_differences_by_hand():

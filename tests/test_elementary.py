@@ -67,6 +67,18 @@ def test_many_points_against_long_double(name):
     assert ulps.max() <= BOUNDS[name]
 
 
+def test_expm1_of_tiny_numbers():
+    """Three roundings more than one: 2 ULP. Up to TINY; beyond it the polynomial is cut too early."""
+    rng = np.random.default_rng(1)
+    x = np.concatenate([10.0 ** rng.uniform(-300, np.log10(elementary.TINY), 2000), [elementary.TINY, 0.0]])
+    x = np.concatenate([x, -x])
+    got = compiled("expm1_of_tiny")(x)
+    want = [mpmath.expm1(mpmath.mpf(number)) for number in x]
+    with mpmath.workdps(50):
+        ulps = [abs(g - w) / np.spacing(abs(g)) for g, w in zip(got, want, strict=True)]
+    assert max(ulps) <= 2.0
+
+
 @pytest.mark.parametrize("name", BOUNDS)
 def test_many_points_of_float32(name):
     z = points(name, POINTS).astype(np.float32)

@@ -5,7 +5,7 @@ is made outside the loops over numbers, and one compiled engine serves all.
 """
 
 from .arguments import IDENTITY, RELU, SIGMOID, SOFTMAX, TANH
-from .elementary import exp, expm1, like, sigmoid, tanh
+from .elementary import exp, expm1, expm1_of_tiny, like, sigmoid, tanh
 from .jit import EXACT, apart, inner
 
 
@@ -81,7 +81,10 @@ def activation(z, code):
 
 @inner(EXACT)
 def before_move(z, chosen, code, p, q):
-    """p and q of the formulas above, as far as they need them, for the chosen examples of one unit."""
+    """p of the formulas above, and q = p q, for the chosen examples of one unit, as far as they need them.
+
+    Of tanh q is twice that.
+    """
     if code == RELU:
         for i in range(len(chosen)):
             p[i] = z[chosen[i]]
@@ -90,22 +93,37 @@ def before_move(z, chosen, code, p, q):
         for i in range(len(chosen)):
             p[i] = scale * z[chosen[i]]
         for i in range(len(chosen)):
-            q[i] = sigmoid(-p[i])
+            q[i] = scale * (sigmoid(-p[i]) * sigmoid(p[i]))
             p[i] = sigmoid(p[i])
 
 
 @inner(EXACT)
-def move(d, p, q, code):
-    """d, how far the pre-activations of a unit move, become how far it moves; returns how many pass a kink."""
+def move(factors, z, p, q, code, tiny, d, count):
+    """d = how far units move, a row each, when their pre-activations move by factor * z; how many pass a kink.
+
+    Of each row the first `count` numbers; z has a row for each too, or one for all. `tiny`: no |factor * z| is more
+    than half of TINY. No |d| is larger than that. (A call for each unit took 1.07 times as long, in all.)
+    """
     kinks = 0
-    if code == RELU:
-        for i in range(len(d)):
-            before, after = max(p[i], 0.0), max(p[i] + d[i], 0.0)
-            kinks += (before > 0.0) != (after > 0.0)
-            d[i] = d[i] if before > 0.0 and after > 0.0 else after - before
-    elif code != IDENTITY:
-        scale = 2.0 if code == TANH else 1.0
-        for i in range(len(d)):
-            E = expm1(scale * d[i])
-            d[i] = scale * p[i] * q[i] * E / (1.0 + p[i] * E)
+    scale, own = 2.0 if code == TANH else 1.0, 1 if len(z) == len(d) else 0
+    for r in range(len(d)):
+        factor, zr, pr, qr, dr = scale * factors[r], z[r * own], p[r], q[r], d[r]
+        if code == RELU:
+            for i in range(count):
+                distance = factor * zr[i]
+                before, after = max(pr[i], 0.0), max(pr[i] + distance, 0.0)
+                kinks += (before > 0.0) != (after > 0.0)
+                dr[i] = distance if before > 0.0 and after > 0.0 else after - before
+        elif code == IDENTITY:
+            for i in range(count):
+                dr[i] = factor * zr[i]
+        elif tiny:
+            for i in range(count):
+                E = expm1_of_tiny(factor * zr[i])
+                u = pr[i] * E
+                dr[i] = qr[i] * E * (1.0 - u * (1.0 - u * (1.0 - u)))  # 1 / (1 + u) to u**4, 5e-20
+        else:
+            for i in range(count):
+                E = expm1(factor * zr[i])
+                dr[i] = qr[i] * E / (1.0 + pr[i] * E)
     return kinks

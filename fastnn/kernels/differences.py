@@ -22,24 +22,30 @@ from numba import prange
 
 from .activations import activation, before_move, move
 from .arguments import ACTIVATION, INPUTS, UNITS
-from .elementary import log1p
+from .elementary import TINY, log1p
 from .jit import EXACT, batch, inner
 from .losses import before_loss_move, has_shift, loss_ratios, loss_shifts
+from .tiles import Matrix, add_product
 
 # In here, `layers` has two columns more: where its weights start in theta, and its units in Z.
 START, BEFORE = range(3, 5)
 
-# Examples in a block. Of the seed's network 128, 256, 512 and 1024 take 1.17, 1.05, 1 and 0.97 times as
-# long (2 cores, AVX-512): half of them are left out, and few are left then for a row. But rows of
-# all units and the outputs' should stay in the cache, where inputs are not 0 and layers wide.
-BLOCK = 512
+# Examples in a block of pre-activations or slopes, and the most in one of differences by parameters. Of the seed's
+# network 128, 256, 512 and 1024 take 1.17, 1.05, 1 and 0.97 times as long (2 cores, AVX-512): half of them are
+# left out, and few are left then for a row.
+BLOCK, BLOCK_MIN = 512, 64
+
+# But rows of all units, of which a team has four each, should stay in the cache: a team's and all teams' together
+# take so many bytes at most, or what BLOCK_MIN examples and two teams need. Of 400-64-32-10 a team's 0.4, 0.8 and
+# 1.6 MB took 3.9, 3.3 and 3.0 s (2 cores, AMD Zen 4, 1 MB of L2): a short row costs more than a far one.
+TEAM_BYTES, ALL_BYTES = 1_600_000, 64_000_000
 
 # Rows are filled up to a multiple of this, so that a vector leaves no rest: float64 of AVX-512.
 LANES = 8
 
-# Parts of a batch that threads share, each with its own rows. Columns are dealt to them in turn: of
-# neighbours, as the pixels at an edge are, each gets its share. 16 parts take 1.03 times as long.
-TEAMS = 32
+# Parts of a batch that threads share, each with its own rows. 16 parts take 1.03 times as long. Columns are dealt to
+# them in turn, far ones one after another: of neighbours, as the pixels at an edge are, each thread gets its share.
+TEAMS, SPREAD = 32, 0.618
 
 # What |up| + |down| may be for log1p's polynomial to serve: it needs (up - down)/(1 + down) >= -0.29.
 SMALL = 0.22
@@ -51,6 +57,7 @@ X_LINE, WEIGHT, UP, DOWN, UP_SHIFT, DOWN_SHIFT, LOSS, SIZE = range(8)
 class Network(NamedTuple):
     theta: np.ndarray
     layers: np.ndarray  # (L, 5)
+    reach: np.ndarray  # (L,) how far a layer's pre-activations move at most when all of its inputs move by 1
 
 
 class Data(NamedTuple):
@@ -64,10 +71,11 @@ class Data(NamedTuple):
 class Workspace(NamedTuple):
     """Of one team, or with one axis more of all: what is known of the chosen examples of a block."""
 
-    lines: np.ndarray  # (8, BLOCK)
-    units: np.ndarray  # (3, all units, BLOCK): how far each has moved, and p and q of the formulas
-    chosen: np.ndarray  # (BLOCK,) int64: which examples they are
-    own: np.ndarray  # (BLOCK,) int64: their classes
+    lines: np.ndarray  # (8, block)
+    factors: np.ndarray  # (all units,)
+    units: np.ndarray  # (4, all units, block): how far each has moved, p and q, and how far its pre-activations have
+    chosen: np.ndarray  # (block,) int64: which examples they are
+    own: np.ndarray  # (block,) int64: their classes
 
 
 class Differences(NamedTuple):
@@ -122,30 +130,45 @@ def _gather(net, data, layer, count, work):
 
 
 @inner(EXACT)
-def _propagate(net, layer, row, count, d, p, q):
-    """Unit `row` of that layer has moved by d[its place], a pre-activation: fill d of all that moves above.
+def _propagate(net, layer, row, count, step, distance, work):
+    """The pre-activations of unit `row` of that layer move by step * X_LINE: fill d of all that moves.
 
-    Of the outputs d stays that of their pre-activations; those that moved are first .. last - 1.
-    Returns (first, last), and how many units have passed a kink on the way.
+    `distance` is the largest of these moves. Of the outputs d stays that of their pre-activations; those that moved
+    are first .. last - 1. Returns (first, last), the largest |d| of them at most, and how many units have passed a
+    kink on the way.
     """
-    theta, layers = net.theta, net.layers
-    kinks, first, last = 0, row, row + 1
-    for l in range(layer, len(layers) - 1):
-        below, above = layers[l, BEFORE], layers[l + 1, BEFORE]
-        for j in range(below + first, below + last):
-            kinks += move(d[j, :count], p[j, :count], q[j, :count], layers[l, ACTIVATION])
-        width = layers[l + 1, INPUTS] + 1
-        for r in range(layers[l + 1, UNITS]):
-            w = layers[l + 1, START] + r * width + 1
-            dr, dj, wj = d[above + r], d[below + first], theta[w + first]
-            for i in range(count):
-                dr[i] = wj * dj[i]
-            for j in range(first + 1, last):
-                dj, wj = d[below + j], theta[w + j]
+    theta, layers, factors = net.theta, net.layers, work.factors
+    d, p, q, z = work.units[0], work.units[1], work.units[2], work.units[3]
+    moves, arrived, stride = d.reshape(d.size), z.reshape(z.size), d.shape[1]
+    kinks, first, last, outputs = 0, row, row + 1, len(layers) - 1
+    for l in range(layer, len(layers)):
+        width = layers[l, INPUTS] + 1
+        if l > layer:
+            first, last = 0, layers[l, UNITS]
+            distance *= net.reach[l]
+        start, end = layers[l, BEFORE] + first, layers[l, BEFORE] + last
+        source = z[start:end]
+        for r in range(last - first):
+            factors[r] = 1.0
+        if l == layer:
+            source, factors[0] = work.lines[X_LINE : X_LINE + 1], step
+        elif l == layer + 1:
+            source = d[layers[layer, BEFORE] + row : layers[layer, BEFORE] + row + 1]
+            for r in range(last):
+                factors[r] = theta[layers[l, START] + r * width + 1 + row]
+        else:
+            w, below = Matrix(theta, layers[l, START] + 1, width, 1), layers[l - 1, BEFORE] * stride
+            to = Matrix(moves if l == outputs else arrived, start * stride, stride, 1)
+            add_product(last, count, width - 1, w, Matrix(moves, below, stride, 1), 0, to, 0)
+        if l < outputs:
+            code, tiny = layers[l, ACTIVATION], distance <= 0.5 * TINY
+            kinks += move(factors, source, p[start:end], q[start:end], code, tiny, d[start:end], count)
+        elif l <= layer + 1:
+            for r in range(last - first):
+                dr, factor = d[start + r], factors[r]
                 for i in range(count):
-                    dr[i] += wj * dj[i]
-        first, last = 0, layers[l + 1, UNITS]
-    return (first, last), kinks
+                    dr[i] = factor * source[0, i]
+    return (first, last), distance, kinks
 
 
 @inner(EXACT)
@@ -191,16 +214,16 @@ def _column_block(net, data, examples, step, parameters, work, found):
     _gather(net, data, layer, count, work)
     d, p, q, lines, own = work.units[0], work.units[1], work.units[2], work.lines, work.own[:count]
     outputs, code = net.layers[len(net.layers) - 1, BEFORE], net.layers[len(net.layers) - 1, ACTIVATION]
-    x, shifts = lines[X_LINE], has_shift(data, code)
+    x, shifts, largest = lines[X_LINE], has_shift(data, code), 0.0
+    for i in range(count):
+        largest = max(largest, abs(x[i]))
     for number in range(len(parameters)):
         row = parameters[number, 1]
-        unit = d[net.layers[layer, BEFORE] + row]
         for side in range(2):
             distance = step if side == 0 else -step
-            for i in range(count):
-                unit[i] = distance * x[i]
-            moved, kinks = _propagate(net, layer, row, count, d, p, q)
-            loss_ratios(d[outputs:], p[outputs:], own, moved, code, lines[UP + side, :count])
+            moved, reached, kinks = _propagate(net, layer, row, count, distance, step * largest, work)
+            tiny = reached <= 0.5 * TINY
+            loss_ratios(d[outputs:], p[outputs:], own, moved, code, tiny, lines[UP + side, :count])
             if shifts:
                 shift = lines[UP_SHIFT + side, :count]
                 loss_shifts(d[outputs:], p[outputs:], q[outputs:], own, moved, code, shift)
@@ -215,8 +238,9 @@ def _column(net, data, decay, step, parameters, work, found):
     """found = the differences by parameters that are all in one column: sums over the blocks, in order."""
     for i in range(len(parameters)):
         found.values[i], found.sizes[i], found.kinks[i] = 0.0, 0.0, 0
-    for start in range(0, len(data.X), BLOCK):
-        _column_block(net, data, (start, min(start + BLOCK, len(data.X))), step, parameters, work, found)
+    block = len(work.own)
+    for start in range(0, len(data.X), block):
+        _column_block(net, data, (start, min(start + block, len(data.X))), step, parameters, work, found)
     for i in range(len(parameters)):
         layer, row, column = parameters[i]
         p = net.layers[layer, START] + row * (net.layers[layer, INPUTS] + 1) + column
@@ -224,19 +248,25 @@ def _column(net, data, decay, step, parameters, work, found):
         found.sizes[i] = found.sizes[i] / (2.0 * step) + abs(decay[p] * net.theta[p])
 
 
-def _workspace(teams, units):
-    """Of that many teams, for a network of that many units."""
-    lines, rows = np.empty((teams, 8, BLOCK)), np.empty((teams, 3, units, BLOCK))
-    return Workspace(lines, rows, np.empty((teams, BLOCK), np.int64), np.empty((teams, BLOCK), np.int64))
+def _workspace(parts, units, block):
+    """Of the teams that share so many parts, for a network of that many units."""
+    teams = min(TEAMS, parts, max(2, ALL_BYTES // (32 * units * block)))
+    lines, factors, rows = np.empty((teams, 8, block)), np.empty((teams, units)), np.empty((teams, 4, units, block))
+    return Workspace(lines, factors, rows, np.empty((teams, block), np.int64), np.empty((teams, block), np.int64))
+
+
+def _column_workspace(columns, units):
+    block = TEAM_BYTES // (32 * units) // LANES * LANES
+    return _workspace(columns, units, min(max(block, BLOCK_MIN), BLOCK))
 
 
 @partial(batch, fastmath=EXACT)
-def _numerical_gradient(net, data, decay, step, parameters, bounds, work, found):
+def _numerical_gradient(net, data, decay, step, parameters, columns, work, found):
     """Every column is one team's: the bits are the same for any number of threads."""
     for team in prange(len(work.lines)):
-        own_work = Workspace(work.lines[team], work.units[team], work.chosen[team], work.own[team])
-        for number in range(team, len(bounds) - 1, len(work.lines)):
-            first, last = bounds[number], bounds[number + 1]
+        own_work = Workspace(work.lines[team], work.factors[team], work.units[team], work.chosen[team], work.own[team])
+        for number in range(team, len(columns), len(work.lines)):
+            first, last = columns[number]
             own = Differences(found.values[first:last], found.sizes[first:last], found.kinks[first:last])
             _column(net, data, decay, step, parameters[first:last], own_work, own)
 
@@ -251,15 +281,24 @@ def numerical_gradient(theta, problem, Z, step, parameters, found):
     net, data = _bundles(theta, problem, Z)
     new = np.any(parameters[1:, ::2] != parameters[:-1, ::2], axis=1)
     bounds = np.concatenate([[0], np.flatnonzero(new) + 1, [len(parameters)]])
-    work = _workspace(min(TEAMS, len(bounds) - 1), len(Z))
-    _numerical_gradient(net, data, problem.decay, step, parameters, bounds, work, found)
+    columns = np.column_stack([bounds[:-1], bounds[1:]])[np.argsort(np.arange(len(bounds) - 1) * SPREAD % 1.0)]
+    work = _column_workspace(len(columns), len(Z))
+    _numerical_gradient(net, data, problem.decay, step, parameters, columns, work, found)
     found.values[:] /= problem.total
     found.sizes[:] /= problem.total
 
 
 def _bundles(theta, problem, Z):
     """The arguments of kernels."""
-    return Network(theta, _placed(problem.layers)), Data(problem.X, *problem.targets, problem.weight, Z)
+    return _network(theta, problem.layers), Data(problem.X, *problem.targets, problem.weight, Z)
+
+
+def _network(theta, layers):
+    layers, reach = _placed(layers), np.empty(len(layers))
+    for l, (inputs, units, _, start, _) in enumerate(layers):
+        rows = theta[start : start + units * (1 + inputs)].reshape(units, 1 + inputs)
+        reach[l] = np.abs(rows[:, 1:]).sum(axis=1).max()
+    return Network(theta, layers, reach)
 
 
 @partial(batch, fastmath=EXACT)
@@ -297,7 +336,7 @@ def _forward_block(net, X, start, a, Z):
 
 def pre_activations(theta, layers, X):
     """Z (all units, m): the pre-activations, layer behind layer."""
-    net = Network(theta, _placed(layers))
+    net = _network(theta, layers)
     Z = np.empty((layers[:, UNITS].sum(), len(X)))
     teams = min(TEAMS, -(-len(X) // BLOCK))
     _pre_activations(net, X, np.empty((teams, layers[0, INPUTS] + len(Z), BLOCK)), Z)
@@ -305,17 +344,18 @@ def pre_activations(theta, layers, X):
 
 
 @inner(EXACT)
-def _move_all(net, step, direction, count, a, d, p, q):
+def _move_all(net, step, direction, count, a, work):
     """All parameters have moved by step * direction: fill d of every unit; returns how many have passed a kink.
 
     a (n + units, examples) are the inputs and activations before the move. Of the outputs d stays
     that of their pre-activations.
     """
     theta, layers = net.theta, net.layers
+    d, p, q, z = work.units[0], work.units[1], work.units[2], work.units[3]
     n, kinks, below, parameter = layers[0, INPUTS], 0, 0, 0
     for l in range(len(layers)):
         for j in range(layers[l, BEFORE], layers[l, BEFORE] + layers[l, UNITS]):
-            dj = d[j]
+            dj = z[j] if l < len(layers) - 1 else d[j]
             for i in range(count):
                 dj[i] = step * direction[parameter]
             for k in range(below, below + layers[l, INPUTS]):
@@ -330,8 +370,10 @@ def _move_all(net, step, direction, count, a, d, p, q):
                         dj[i] += distance * (ak[i] + dk[i]) + w * dk[i]
             parameter += 1
         if l < len(layers) - 1:
-            for j in range(layers[l, BEFORE], layers[l, BEFORE] + layers[l, UNITS]):
-                kinks += move(d[j, :count], p[j, :count], q[j, :count], layers[l, ACTIVATION])
+            start, end, code = layers[l, BEFORE], layers[l, BEFORE] + layers[l, UNITS], layers[l, ACTIVATION]
+            for r in range(end - start):
+                work.factors[r] = 1.0
+            kinks += move(work.factors, z[start:end], p[start:end], q[start:end], code, False, d[start:end], count)
         below += layers[l, INPUTS]
     return kinks
 
@@ -356,8 +398,8 @@ def _direction_block(net, data, examples, step, directions, work, a, found):
         found.kinks[v] = 0
         for side in range(2):
             distance = step if side == 0 else -step
-            found.kinks[v] += _move_all(net, distance, directions[v], count, a, d, p, q)
-            loss_ratios(d[outputs:], p[outputs:], own, every, code, lines[UP + side, :count])
+            found.kinks[v] += _move_all(net, distance, directions[v], count, a, work)
+            loss_ratios(d[outputs:], p[outputs:], own, every, code, False, lines[UP + side, :count])
             if shifts:
                 shift = lines[UP_SHIFT + side, :count]
                 loss_shifts(d[outputs:], p[outputs:], q[outputs:], own, every, code, shift)
@@ -369,7 +411,7 @@ def _slopes(net, data, step, directions, work, a, found):
     """`found` (blocks, directions): every block is one team's."""
     m, blocks = len(data.X), len(found.values)
     for team in prange(len(work.lines)):
-        own_work = Workspace(work.lines[team], work.units[team], work.chosen[team], work.own[team])
+        own_work = Workspace(work.lines[team], work.factors[team], work.units[team], work.chosen[team], work.own[team])
         for block in range(team, blocks, len(work.lines)):
             examples = block * BLOCK, min((block + 1) * BLOCK, m)
             own = Differences(found.values[block], found.sizes[block], found.kinks[block])
@@ -380,7 +422,7 @@ def slopes(theta, problem, Z, step, directions, found):
     """found.values (V,) = central differences of the cost along directions (V, P); as in `numerical_gradient`."""
     net, data = _bundles(theta, problem, Z)
     shape = -(-len(problem.X) // BLOCK), len(directions)
-    work = _workspace(min(TEAMS, shape[0]), len(Z))
+    work = _workspace(shape[0], len(Z), BLOCK)
     a = np.empty((len(work.lines), problem.X.shape[1] + len(Z), BLOCK))
     parts = Differences(np.empty(shape), np.empty(shape), np.empty(shape, np.int64))
     _slopes(net, data, step, directions, work, a, parts)

@@ -9,7 +9,7 @@ import math
 
 from .activations import exponentials
 from .arguments import IDENTITY, SOFTMAX
-from .elementary import exp, expm1, like, log1p, sigmoid, softplus
+from .elementary import exp, expm1, expm1_of_tiny, like, log1p, sigmoid, softplus
 from .jit import EXACT, apart, inner
 
 
@@ -212,8 +212,11 @@ def _scale_distributions(own, q, weight):
 
 
 @inner(EXACT)
-def loss_ratios(d, p, own, moved, output, r):
-    """r of the formulas above, when outputs moved[0] .. moved[1] - 1 move by d; d and p are (K, examples)."""
+def loss_ratios(d, p, own, moved, output, tiny, r):
+    """r of the formulas above, when outputs moved[0] .. moved[1] - 1 move by d; d and p are (K, examples).
+
+    `tiny`: no |d| is more than half of TINY.
+    """
     first, last = moved
     for i in range(len(r)):
         r[i] = 0.0
@@ -223,6 +226,12 @@ def loss_ratios(d, p, own, moved, output, r):
                 own_move = d[own[i], i] if first <= own[i] < last else 0.0
                 move = d[k, i] if first <= k < last else 0.0
                 r[i] += p[k, i] * expm1(move - own_move)  # 0 for the own class
+    elif output != IDENTITY and tiny:
+        for k in range(first, last):
+            dk, pk = d[k], p[k]
+            for i in range(len(r)):
+                more = abs(pk[i]) * expm1_of_tiny(-dk[i] if pk[i] < 0.0 else dk[i])
+                r[i] += more + more * r[i]
     elif output != IDENTITY:
         for k in range(first, last):
             dk, pk = d[k], p[k]
