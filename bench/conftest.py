@@ -10,7 +10,7 @@ import pytest
 from fastnn.benchmark import comparison, ladder, timing
 
 from . import results
-from .workloads import TITLED
+from .workloads import PACKAGES, TITLED
 
 
 class Session:
@@ -87,7 +87,7 @@ def run(request, benchmark):
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(config, machine_info):
     machine_info.update(timing.machine())
-    for package in ("scikit-learn", "torch", "jax"):
+    for package in PACKAGES:
         try:
             machine_info[package] = version(package)
         except PackageNotFoundError:

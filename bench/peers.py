@@ -5,6 +5,7 @@ Each function takes a task and returns what is to be timed and checked, as the w
 """
 
 import itertools
+import sys
 import warnings
 
 import numpy as np
@@ -146,7 +147,7 @@ def torch_forward(task):
 
 def torch_gradient(task, compiled=False):
     net = _Torch(task)
-    function = net.torch.compile(net.cost) if compiled else net.cost
+    function = net.torch.compile(net.cost, mode="max-autotune") if compiled else net.cost
 
     def call():
         cost = function(*net.layers)
@@ -299,13 +300,69 @@ def jax_training(task):
     return _training(task, train)
 
 
+# ---- ONNX: a graph of Gemm and Sigmoid, which runtimes read
+
+
+def _graph(task):
+    """The network as bytes of an ONNX file."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    dtype, name, nodes, constants = task.problem.X.dtype, "X", [], []
+    for l, W in enumerate(task.weights, start=1):
+        matrix, bias = W[:, 1:].astype(dtype, order="C"), W[:, 0].astype(dtype)
+        constants += [numpy_helper.from_array(matrix, f"W{l}"), numpy_helper.from_array(bias, f"b{l}")]
+        nodes.append(helper.make_node("Gemm", [name, f"W{l}", f"b{l}"], [f"Z{l}"], transB=1))
+        nodes.append(helper.make_node("Sigmoid", [f"Z{l}"], [f"A{l}"]))
+        name = f"A{l}"
+    kind = TensorProto.DOUBLE if dtype == np.float64 else TensorProto.FLOAT
+    ends = [
+        helper.make_tensor_value_info(end, kind, ["m", count])
+        for end, count in (("X", task.problem.sizes[0]), (name, task.problem.sizes[-1]))
+    ]
+    graph = helper.make_graph(nodes, "network", ends[:1], ends[1:], constants)
+    # Not the newest versions, which runtimes may not know yet.
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return model.SerializeToString()
+
+
+def _forward(task, call):
+    return ladder.Timed(
+        call,
+        want=lambda: ladder.right_outputs(task),
+        tolerance=ladder.rounding(task),
+        numbers=lambda A: np.asarray(A).ravel(),
+        operations=ladder.forward_operations(task),
+    )
+
+
+def onnx_forward(task):
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(_graph(task), providers=["CPUExecutionProvider"])
+    return _forward(task, lambda: session.run(None, {"X": task.problem.X})[0])
+
+
+def openvino_forward(task):
+    sys.modules.setdefault("openvino_telemetry", None)  # or it forks a process that tells its makers of its use
+    from openvino import Core
+
+    core = Core()
+    options = {"INFERENCE_PRECISION_HINT": "f32"}  # or it may compute in bfloat16
+    network = core.compile_model(core.read_model(_graph(task)), "CPU", options)
+    return _forward(task, lambda: network(task.problem.X)[0])
+
+
 # By workload and implementation: the module that it needs, and the function.
+FORWARD = {
+    "scikit-learn": ("sklearn", sklearn_forward),
+    "PyTorch": ("torch", torch_forward),
+    "JAX": ("jax", jax_forward),
+    "ONNX Runtime": ("onnxruntime", onnx_forward),
+    "OpenVINO": ("openvino", openvino_forward),
+}
 PEERS = {
-    "forward": {
-        "scikit-learn": ("sklearn", sklearn_forward),
-        "PyTorch": ("torch", torch_forward),
-        "JAX": ("jax", jax_forward),
-    },
+    "forward": FORWARD,
+    "predict": FORWARD,
     "cost and gradient": {
         "PyTorch": ("torch", torch_gradient),
         "torch.compile": ("torch", torch_compiled_gradient),

@@ -23,13 +23,13 @@ from fastnn import plot
 from fastnn.benchmark import comparison, timing
 
 from . import results
-from .workloads import CASES, ROOT
+from .workloads import CASES, PACKAGES, ROOT
 
 RESULTS, FIGURE = ROOT / "bench" / "results.json", ROOT / "bench" / "ladder.png"
 README, BENCH_README = ROOT / "README.md", ROOT / "bench" / "README.md"
 BEGIN = "<!-- results: begin (written by python -m bench.report; a test notices edits) -->"
 END = "<!-- results: end -->"
-MACHINE = (*timing.MACHINE, "scikit-learn", "torch", "jax")
+MACHINE = (*timing.MACHINE, *PACKAGES)
 
 
 def main(arguments=None):
@@ -123,8 +123,9 @@ def sections(kept):
     tables = [(f"**{kind}**", *map(whole, groups[kind])) for kind in ("ladder", "threads", "start")]
     parts = [
         explained(kept),
-        losses(groups["ladder"][:1] + groups["ladder"][2:] + growing),
+        losses(groups["ladder"][:1] + groups["ladder"][2:] + growing + groups["predict"]),
         f"**shapes**, cost and gradient by `fused`\n\n{growth(growing)}",
+        f"**predict**, outputs by `Model.predict_proba`\n\n{growth(groups['predict'])}",
         *itertools.chain(*tables),
     ]
     return {
@@ -194,7 +195,7 @@ def growth(groups):
         peer = comparison.best_peer(group)
         rows.append(
             [
-                group.title.removeprefix("cost and gradient, "),
+                group.title.partition(", ")[2],
                 time_of(group, comparison.FUSED),
                 comparison.three_digits(comparison.gflops(group, comparison.FUSED)),
                 comparison.percent(comparison.share(group, comparison.FUSED, group.gemm)),

@@ -21,6 +21,8 @@ from threadpoolctl import ThreadpoolController
 
 import fastnn
 from fastnn.benchmark import comparison, ladder
+from fastnn.engines import numpy as reference
+from fastnn.model import Model
 
 from .peers import PEERS
 
@@ -44,13 +46,51 @@ SHAPES = [
 ]
 DTYPES = ("float64", "float32")
 
+# Of a network that is trained: from one row, as a service gets them, to all of a data set.
+PREDICTED = [
+    *((m, (400, 25, 10)) for m in (1, 100, 5_000, 100_000)),
+    *((m, (784, 128, 10)) for m in (1, 1_000, 20_000)),
+    (5_000, (400, 512, 10)),
+    (200_000, (28, 64, 2)),
+]
+
+# The packages of the peers.
+PACKAGES = ("scikit-learn", "torch", "jax", "onnxruntime", "openvino")
+
 # For tests: every layer count, and sizes at which each run takes milliseconds.
 SMALL_M, SMALL = 40, {2: (7, 3), 3: (7, 5, 3), 4: (7, 5, 4, 3), 6: (7, 5, 4, 4, 4, 3)}
 
-RUNGS_OF = dict.fromkeys(ladder.WORKLOADS, ("python", "loop", "numpy", "fused")) | {
-    "training, L-BFGS": ("numpy", "fused")
-}
-WORKLOADS = ladder.WORKLOADS | {"training, L-BFGS": functools.partial(ladder.training, solver="L-BFGS-B")}
+
+def predict(task: ladder.Task, engine: str) -> ladder.Timed:
+    """The outputs of a network whose weights are ready, for data that come again and again: `Model.predict_proba`."""
+    X = task.problem.X
+    if engine == "fused":
+        classes = np.arange(task.problem.sizes[-1])
+        call = functools.partial(Model(task.weights, classes, task.problem.lmbda, None, None).predict_proba, X)
+    else:
+        layers = [(W[:, 1:].T.astype(X.dtype, order="C"), W[:, 0].astype(X.dtype)) for W in task.weights]
+
+        def call():
+            A = X
+            for W, b in layers:
+                Z = A @ W
+                Z += b
+                A = reference.sigmoid(Z, out=Z)
+            return A
+
+    return ladder.Timed(
+        call,
+        want=lambda: ladder.right_outputs(task),
+        tolerance=ladder.rounding(task),
+        operations=ladder.forward_operations(task),
+    )
+
+
+LBFGS = "training, L-BFGS"
+RUNGS_OF = dict.fromkeys(ladder.WORKLOADS, ("python", "loop", "numpy", "fused")) | dict.fromkeys(
+    (LBFGS, "predict"), ("numpy", "fused")
+)
+WORKLOADS = ladder.WORKLOADS | {LBFGS: functools.partial(ladder.training, solver="L-BFGS-B"), "predict": predict}
 
 
 def task(m: int, sizes: tuple[int, ...], dtype: str) -> ladder.Task:
@@ -100,14 +140,15 @@ class Case(NamedTuple):
         return f"{self.workload}, {self.m:,} x {'-'.join(map(str, self.sizes))}, {self.dtype}"
 
 
-def everyone(workload: str, rungs: tuple[str, ...] | None = None) -> tuple[Implementation, ...]:
-    """The rungs and peers of a workload."""
+def everyone(workload: str, rungs: tuple[str, ...] | None = None, dtype: str = "float64") -> tuple[Implementation, ...]:
+    """The rungs and peers of a workload; OpenVINO for float32 alone, in which it computes float64 too."""
     make = WORKLOADS[workload]
     own = [
         Implementation(comparison.RUNGS[rung], functools.partial(make, engine=rung))
         for rung in rungs or RUNGS_OF[workload]
     ]
-    return (*own, *(Implementation(name, make, module) for name, (module, make) in PEERS.get(workload, {}).items()))
+    peers = [Implementation(name, make, module) for name, (module, make) in PEERS.get(workload, {}).items()]
+    return (*own, *(peer for peer in peers if dtype == "float32" or peer.name != "OpenVINO"))
 
 
 def with_threads(engine: str, threads: int, task: ladder.Task) -> ladder.Timed:
@@ -193,11 +234,16 @@ def starts() -> tuple[Implementation, ...]:
 COMPILED = ("loop", "numpy", "fused")
 
 CASES = [
-    *(Case("ladder", workload, *DIGITS, "float64", everyone(workload)) for workload in WORKLOADS),
+    *(Case("ladder", workload, *DIGITS, "float64", everyone(workload)) for workload in (*ladder.WORKLOADS, LBFGS)),
     Case("dtypes", "cost and gradient", *DIGITS, "float32", everyone("cost and gradient")),
     *(
         Case("shapes", "cost and gradient", m, sizes, dtype, everyone("cost and gradient", COMPILED), rounds=5)
         for m, sizes in SHAPES
+        for dtype in DTYPES
+    ),
+    *(
+        Case("predict", "predict", m, sizes, dtype, everyone("predict", dtype=dtype), rounds=5)
+        for m, sizes in PREDICTED
         for dtype in DTYPES
     ),
     *(Case("threads", "cost and gradient on threads", *DIGITS, dtype, on_threads()) for dtype in DTYPES),

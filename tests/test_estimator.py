@@ -504,12 +504,9 @@ def test_sparse(kind, standardize, monkeypatch):
     assert all(map(np.array_equal, got.coefs_, want.coefs_))
     assert np.array_equal(got.predict_proba(sparse), want.predict_proba(holes))
     monkeypatch.setattr(estimator, "BLOCK", 4 * 7)
-    blocks = []
-    forward = estimator.engines.module("fused").forward
-    with mock.patch.object(
-        estimator.engines.module("fused"), "forward", lambda *a: blocks.append(len(a[2])) or forward(*a)
-    ):
-        assert np.array_equal(got.predict_proba(sparse), want.predict_proba(holes))
+    blocks, right = [], estimator.Forward.__call__
+    monkeypatch.setattr(estimator.Forward, "__call__", lambda self, X: blocks.append(len(X)) or right(self, X))
+    assert np.array_equal(got.predict_proba(sparse), want.predict_proba(holes))
     assert blocks == [7] * 12 + [6, 90]
 
 

@@ -418,12 +418,12 @@ def test_many_cold_processes(tmp_path):
 
 
 def test_forked_child_finds_its_kernels_in_the_cache(tmp_path):
-    """Those for one thread have files of their own."""
+    """Those for one thread have files of their own; what they call by address is the same for both."""
     code = f"{OTHER}other(np.ones(9)); in_child(lambda: exec({RUN_LOOP!r}))"
     in_process(code, FASTNN_CACHE=str(tmp_path))
     files = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.nb*")}
-    assert files
-    assert all("-alone" in file.name for file in files)
+    assert [file.name for file in files if "_forward_groups" in file.name]
+    assert all("-alone" in file.name for file in files if "_forward_groups" in file.name)
     in_process(code, FASTNN_CACHE=str(tmp_path))
     assert {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.nb*")} == files
 

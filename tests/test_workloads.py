@@ -19,7 +19,7 @@ IMPLEMENTATIONS = {
     (case.workload, implementation.name, case.dtype): implementation
     for case in CASES
     for implementation in case.implementations
-    if case.group in ("ladder", "dtypes")
+    if case.group in ("ladder", "dtypes", "predict")
 }
 each_implementation = pytest.mark.parametrize(
     ("workload", "name", "dtype"), IMPLEMENTATIONS, ids=lambda value: value.replace(", ", "-").replace(" ", "_")
@@ -121,8 +121,8 @@ def test_fault_inside_scikit_learn_is_seen(monkeypatch):
 
 
 def test_every_group_is_there():
-    assert {case.group for case in CASES} == {"ladder", "dtypes", "shapes", "threads", "start"}
-    assert {case.workload for case in CASES if case.group == "ladder"} == set(workloads.WORKLOADS)
+    assert {case.group for case in CASES} == {"ladder", "dtypes", "shapes", "predict", "threads", "start"}
+    assert {case.workload for case in CASES if case.group in ("ladder", "predict")} == set(workloads.WORKLOADS)
     for case in CASES:
         names = [implementation.name for implementation in case.implementations]
         assert comparison.BASELINE in names

@@ -13,6 +13,9 @@ and the code of its activation; `X` (m, n) C-contiguous, float64 or float32; `ta
 numbers for each example (`fastnn.kernels.arguments.Targets`); `weight` (m,) of the examples, or empty
 if all are 1; `decay` (P,) lmbda for a weight, 0 for a bias. All but X and the integers are float64.
 
+`fused` has two functions more, for a network that is asked again and again: what `prepared` makes of its parameters
+`outputs` takes, any number of times; it says, too, whether NaN or infinities may have gone in.
+
 `sums` divides by nothing and adds nothing of the regularisation, so that the sums of parts of the data,
 wherever they are computed, can be added; the `total` of the mean is the weight of all examples.
 

@@ -5,7 +5,8 @@ large products of the fused engine are made of strips of tiles, of one kind for 
 can lie:
 
     dot_strip    C[r, v]  = bias[v] + sum_k A[r, k] B[v, k]      along the rows of A and B: `affine`
-    outer_strip  C[r, :] (+)= sum_p A[p, r] B[p, :]              down the columns of A and B: `add_product`
+    outer_strip  C[r, :] (+)= sum_p A[p, r] B[p, :]              down the columns of A and B: `affine_by_panels`,
+                                                                 `add_product`
 
 They are emitted as LLVM vector code: from a loop, LLVM keeps such a block of sums in registers
 only by luck. A matrix is a flat array with an offset and a row stride, so that parameters, rows
@@ -33,7 +34,10 @@ class Shape(NamedTuple):
     # only if it is not full. As fast (AVX2, AVX-512), and 1.4 of 10.6 s of compiling less.
 
 
-# By CPU feature, widest first. The sums leave registers for one row of B and one value of A.
+# By CPU feature, widest first. The sums leave registers for one row of B and one value of A. dot_columns are lanes
+# of float64 at most, so that a row's sums fit in a vector. In cache and on one core of an AMD Zen 4, tiles of the
+# seed's network reach 0.96 (float64) and 0.91 (float32) of its peak; with 5 x 5 sums, stored one by one, 0.95 and 0.88.
+# Of AVX2, 3 x 3 reach 0.85, 2 x 4 reach 0.80, and 3 x 4, which leave no register, 0.55.
 SHAPES = {
     "avx512f": Shape(bytes=64, dot_rows=6, dot_columns=4, outer_rows=8, outer_vectors=3, masks=True),  # 32 registers
     "avx2": Shape(bytes=32, dot_rows=3, dot_columns=3, outer_rows=4, outer_vectors=3, masks=True),  # 16 registers
@@ -212,7 +216,9 @@ def affine_by_panels(examples, units, inputs, A, W, panels, bias, Z):
         )  # fmt: skip
 
 
-# What a dot_strip's sum costs at its end, to be taken from lanes and stored, in steps of its loop.
+# What a dot_strip's sum costs at its end, to be taken from lanes and stored, in steps of its loop. Of 400 inputs and
+# 25 units `affine` reaches 0.96 of the peak and panels 0.75, of 28 and 64 units 0.68 and 0.93 (float32 0.34 and 0.82),
+# of 400 and 512 0.97 and 0.99 (0.85 and 0.96). Panels were not cut in their depth: a whole one comes from L2 in time.
 REDUCTION = 2
 
 
@@ -230,7 +236,11 @@ def panel_count(units, size):
 
 @inner()
 def panel(units, chunk, chunks, size):
-    """The first column of that panel, and its width, in whole vectors; it stands at v * inputs, row behind row."""
+    """The first column of that panel, and its width, in whole vectors.
+
+    It stands at column * inputs, row behind row: as a part of W.T with rows as far apart as 512 units are, it would
+    meet itself in the few places of the cache that such a distance leaves.
+    """
     lanes = SHAPE.bytes // size
     vectors = -(-units // lanes)
     v = _chunk(vectors, chunk, chunks) * lanes
