@@ -158,10 +158,7 @@ def _pad(theta, first, layers, backwards, W):
         if panels < 0 or (backwards and l > 0):
             for j in range(units):
                 w, t = layers[l, WEIGHTS] + j * layers[l, ROW], p + j * (1 + inputs) + 1
-                row, own = (
-                    W[w : w + inputs],
-                    theta[t : t + inputs],
-                )  # slices: an index would be asked whether it is negative
+                row, own = W[w : w + inputs], theta[t : t + inputs]  # an index would be asked whether it is negative
                 for k in range(inputs):
                     row[k] = own[k]
         if panels >= 0:
@@ -246,7 +243,7 @@ def sums(theta, layers, X, targets, weight, work, dtheta):
         for g in range(len(losses)):
             losses[g] = _sum_group(work, g, x, n, targets, weight)
     else:
-        for g in prange(len(losses)):
+        for g in prange(len(losses)):  # in uint64, for which all would be compiled once more
             losses[g] = _sum_group(work, np.int64(g), x, n, targets, weight)
     _sum_groups(work.dWs, work.layers, dtheta)
     return ordered_sum(losses)
