@@ -62,11 +62,16 @@ def decay(sizes: tuple[int, ...], lmbda: float) -> Array:
     return factors
 
 
-@lru_cache
 def layer_table(sizes: tuple[int, ...], activation: str, output: str) -> Array:
     """What kernels know of a network: int64 (L, 3), for each layer its inputs, its units, its activation's code."""
     activation = validation.choice(activation, HIDDEN, "activation")
     output = validation.choice(output, OUTPUTS, "output")
+    return _layer_table(sizes, activation, output)
+
+
+@lru_cache
+def _layer_table(sizes: tuple[int, ...], activation: str, output: str) -> Array:
+    """Made once for each network: it takes longer than an example does."""
     codes = [ACTIVATIONS.index(name) for name in [activation] * (len(sizes) - 2) + [output]]
     return np.array([sizes[:-1], sizes[1:], codes], dtype=np.int64).T.copy()
 

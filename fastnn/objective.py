@@ -171,7 +171,7 @@ def forward(
     -----
     About 2 m P floating-point operations. Ng, Machine Learning, exercise 4 (2011), section 1.3.
     """
-    if engine == "fused":
+    if validation.choice(engine, engines.ENGINES, "engine") == "fused":
         return Forward(validation.weights(weights, look=False), activation, output)(X)
     module = engines.module(engine)
     weights = validation.weights(weights)

@@ -74,7 +74,11 @@ BAD_WEIGHTS = [
     ((W[0] * np.nan, W[1]), ValueError, r"weights\[0\] holds nan"),
     ((W[0][:, :1], W[1]), ValueError, r"weights\[0\] has shape \(4, 1\)"),
 ]
-BAD_ENGINE = [("cuda", ValueError, "engine is 'cuda'; one of 'fused'"), (None, TypeError, "engine is None")]
+BAD_ENGINE = [
+    ("cuda", ValueError, "engine is 'cuda'; one of 'fused'"),
+    (None, TypeError, "engine is None"),
+    (np.array(["fused", "loop"]), TypeError, "engine is a"),
+]
 BAD_SIZES = [
     (400, TypeError, "sizes is 400"),
     ("400", TypeError, "sizes is '400'"),
@@ -127,10 +131,12 @@ BAD_FAMILY = {
     "activation": [
         ("softmax", ValueError, "activation is 'softmax'; one of 'sigmoid', 'tanh', 'relu', 'identity' is wanted"),
         (None, TypeError, "activation is None; one of"),
+        (["tanh"], TypeError, r"activation is \['tanh'\]; one of"),
     ],
     "output": [
         ("relu", ValueError, "output is 'relu'; one of 'sigmoid', 'softmax'"),
         (1, TypeError, "output is 1; one of"),
+        (np.array(["sigmoid", "softmax"]), TypeError, "output is a"),
     ],
 }
 BAD_SAMPLE_WEIGHT = {
