@@ -23,7 +23,7 @@ from numba import prange
 from .activations import activation, before_move, move
 from .arguments import ACTIVATION, INPUTS, UNITS
 from .elementary import TINY, log1p
-from .jit import EXACT, batch, inner
+from .jit import EXACT, apart, batch, inner
 from .losses import before_loss_move, has_shift, loss_ratios, loss_shifts
 from .tiles import Matrix, add_product
 
@@ -233,7 +233,7 @@ def _column_block(net, data, examples, step, parameters, work, found):
         found.sizes[number] += size
 
 
-@inner(EXACT)
+@partial(apart, fastmath=EXACT)
 def _column(net, data, decay, step, parameters, work, found):
     """found = the differences by parameters that are all in one column: sums over the blocks, in order."""
     for i in range(len(parameters)):
@@ -308,7 +308,7 @@ def _pre_activations(net, X, buffers, Z):
             _forward_block(net, X, block * BLOCK, buffers[team], Z)
 
 
-@inner(EXACT)
+@partial(apart, fastmath=EXACT)
 def _forward_block(net, X, start, a, Z):
     """Z of the examples from `start` on; a (n + units, BLOCK) are their inputs and activations."""
     theta, layers = net.theta, net.layers
@@ -378,7 +378,7 @@ def _move_all(net, step, direction, count, a, work):
     return kinks
 
 
-@inner(EXACT)
+@partial(apart, fastmath=EXACT)
 def _direction_block(net, data, examples, step, directions, work, a, found):
     """`found` = the differences of a range of examples along each direction; a as in `_move_all`."""
     layers, chosen, n = net.layers, work.chosen, net.layers[0, INPUTS]
