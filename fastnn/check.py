@@ -176,7 +176,7 @@ def numerical_gradient(
 
     Notes
     -----
-    A weight of layer l costs, for every example whose input to it is not 0, about 15 operations for
+    A weight of layer l costs, for every example whose input to it is not 0, about 10 operations for
     each unit that it moves (50 if it moves far), and 4 for each weight between moved layers; all in
     float64. The memory is 8 bytes for each unit and example, and 64 MB at most, or 4 KB for each unit.
     Nothing of backpropagation is used, and what is computed is J(theta + step) - J(theta - step) for a

@@ -1,5 +1,6 @@
 """The gradient check: right gradients pass, wrong ones do not."""
 
+import mpmath
 import numba
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from fastnn.engines import numpy as reference
 from fastnn.kernels import arguments, differences
 from fastnn.kernels.activations import move
 from fastnn.kernels.elementary import TINY
+from fastnn.kernels.losses import loss_ratios
 from fastnn.objective import Objective
 
 from .conftest import ENGINES, Case, debug_case, random_case
@@ -144,15 +146,58 @@ def moved(factors, z, p, q, code, tiny):
 @pytest.mark.parametrize("activation", arguments.HIDDEN)
 @pytest.mark.parametrize("rows", [1, 7])
 def test_tiny_moves_are_moves(activation, rows):
-    """Up to the bound the short formula gives the numbers of the long one, each to some roundings."""
+    """Up to the bound the short formula gives the numbers of the long one; both are right to some roundings."""
     rng, code = np.random.default_rng(rows), arguments.ACTIVATIONS.index(activation)
     z, factors = 0.5 * TINY * rng.uniform(-1, 1, (rows, 50)), rng.uniform(-1, 1, 7)
     p, q = rng.uniform(0, 1, (2, 7, 50))
     z[:, :4] = 0.5 * TINY, -0.5 * TINY, 1e-300, 0.0
-    (got, kinks), (want, same) = (moved(factors, z, p, q, code, tiny) for tiny in (True, False))
+    factors[:2] = 1.0, -1.0
+    (got, kinks), (long, same) = (moved(factors, z, p, q, code, tiny) for tiny in (True, False))
     assert kinks == same
-    np.testing.assert_allclose(got[:, :-1], want[:, :-1], rtol=8 * np.finfo(float).eps, atol=0)
+    np.testing.assert_allclose(got[:, :-1], long[:, :-1], rtol=8 * np.finfo(float).eps, atol=0)
     assert np.isnan(got[:, -1]).all()
+    if activation in ("sigmoid", "tanh"):
+        scale, rows_of_z = 2 if activation == "tanh" else 1, np.broadcast_to(z, (7, 50))
+        with mpmath.workdps(50):
+            for r, i in np.ndindex(7, 49):
+                E = mpmath.expm1(scale * mpmath.mpf(factors[r]) * mpmath.mpf(rows_of_z[r, i]))
+                want = mpmath.mpf(q[r, i]) * E / (1 + mpmath.mpf(p[r, i]) * E)
+                # half an ulp, at most 1.1e-16, for each of five roundings
+                assert abs(got[r, i] - want) <= 5.5e-16 * abs(want)
+
+
+@numba.njit
+def ratios(d, p, own, moved, output, tiny):
+    own_move, r = np.full(len(own), np.nan), np.full(len(own), np.nan)
+    loss_ratios(d, p, own, moved, output, tiny, own_move, r)
+    return r
+
+
+@pytest.mark.parametrize("output", arguments.OUTPUTS)
+@pytest.mark.parametrize("moved", [(0, 4), (1, 2)])
+def test_tiny_moves_of_outputs(output, moved):
+    """Of outputs that do not move nothing is read, NaN included. With 50 digits, short and long formula agree."""
+    rng, code = np.random.default_rng(1), arguments.ACTIVATIONS.index(output)
+    d, p, own = np.full((4, 30), np.nan), rng.uniform(0, 1, (4, 30)), rng.integers(0, 4, 30)
+    d[slice(*moved)] = 0.5 * TINY * rng.choice([-1.0, 1.0, 0.3, 0.0], (moved[1] - moved[0], 30))
+    if output == "sigmoid":
+        p[own, np.arange(30)] *= -1.0
+    for tiny in (True, False):
+        got = ratios(d.copy(), p, own, moved, code, tiny)
+        for i in range(30):
+            with mpmath.workdps(50):
+                move = [mpmath.mpf(one) for one in np.nan_to_num(d[:, i])]
+                share = [mpmath.mpf(one) for one in p[:, i]]
+                if output == "sigmoid":
+                    signs = [-1 if one < 0 else 1 for one in share]
+                    terms = [abs(s) * mpmath.expm1(sign * m) for s, sign, m in zip(share, signs, move, strict=True)]
+                    want = mpmath.fprod(1 + term for term in terms) - 1
+                else:
+                    terms = [s * mpmath.expm1(m - move[own[i]]) for s, m in zip(share, move, strict=True)]
+                    want = mpmath.fsum(terms)
+                want = 0 if output == "identity" else want
+                # four roundings in a term, and one of each sum: relative to the terms, not to what they leave
+                assert abs(got[i] - want) <= 9e-16 * mpmath.fsum(map(abs, terms))
 
 
 @pytest.mark.parametrize("output", arguments.OUTPUTS)

@@ -5,7 +5,7 @@ is made outside the loops over numbers, and one compiled engine serves all.
 """
 
 from .arguments import IDENTITY, RELU, SIGMOID, SOFTMAX, TANH
-from .elementary import exp, expm1, expm1_of_tiny, like, sigmoid, tanh
+from .elementary import exp, expm1, like, sigmoid, tanh
 from .jit import EXACT, apart, inner
 
 
@@ -64,7 +64,8 @@ def exponentials(z, e):
 #     relu      d, or 0, or what is left of d beyond the kink    p = z
 #     identity  d
 #
-# which is so for a d of any size; and no two numbers that are nearly equal are subtracted.
+# which is so for a d of any size; and no two numbers that are nearly equal are subtracted. For |d| <= TINY the same
+# E / (1 + p E) is d + d**2 (h + d (h**2 - 1/12)) with h = 1/2 - p, to |d|**3 / 24 = 2.3e-18 of itself.
 
 
 @inner(EXACT)
@@ -102,7 +103,9 @@ def move(factors, z, p, q, code, tiny, d, count):
     """d = how far units move, a row each, when their pre-activations move by factor * z; how many pass a kink.
 
     Of each row the first `count` numbers; z has a row for each too, or one for all. `tiny`: no |factor * z| is more
-    than half of TINY. No |d| is larger than that. (A call for each unit took 1.07 times as long, in all.)
+    than half of TINY. No |d| is larger than that. (A call for each unit took 1.07 times as long, in all; exp(d) - 1 and
+    the series of 1 / (1 + p E) instead of the polynomial 1.07 times: of 400-64-32-10 the moves are a third of it all,
+    and the product of the moved layers another, at 0.9 of the machine's multiply-adds.)
     """
     kinks = 0
     scale, own = 2.0 if code == TANH else 1.0, 1 if len(z) == len(d) else 0
@@ -119,9 +122,9 @@ def move(factors, z, p, q, code, tiny, d, count):
                 dr[i] = factor * zr[i]
         elif tiny:
             for i in range(count):
-                E = expm1_of_tiny(factor * zr[i])
-                u = pr[i] * E
-                dr[i] = qr[i] * E * (1.0 - u * (1.0 - u * (1.0 - u)))  # 1 / (1 + u) to u**4, 5e-20
+                distance, h = factor * zr[i], 0.5 - pr[i]
+                first = qr[i] * distance
+                dr[i] = first + first * distance * (h + distance * (h * h - 1 / 12))
         else:
             for i in range(count):
                 E = expm1(factor * zr[i])

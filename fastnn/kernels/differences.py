@@ -21,7 +21,7 @@ import numpy as np
 from numba import prange
 
 from .activations import activation, before_move, move
-from .arguments import ACTIVATION, INPUTS, UNITS
+from .arguments import ACTIVATION, INPUTS, SIGMOID, UNITS
 from .elementary import TINY, log1p
 from .jit import EXACT, apart, batch, inner
 from .losses import before_loss_move, has_shift, loss_ratios, loss_shifts
@@ -51,12 +51,13 @@ TEAMS, SPREAD = 32, 0.618
 SMALL = 0.22
 
 # The rows of `Workspace.lines`; a side's is UP or UP_SHIFT, and the one after it.
-X_LINE, WEIGHT, UP, DOWN, UP_SHIFT, DOWN_SHIFT, LOSS, SIZE = range(8)
+X_LINE, WEIGHT, UP, DOWN, UP_SHIFT, DOWN_SHIFT, LOSS, SIZE, OWN_MOVE = range(9)
 
 
 class Network(NamedTuple):
     theta: np.ndarray
     layers: np.ndarray  # (L, 5)
+    slopes: np.ndarray  # (L,) how far an activation moves at most when its pre-activation moves by 1
     reach: np.ndarray  # (L,) how far a layer's pre-activations move at most when all of its inputs move by 1
 
 
@@ -71,7 +72,7 @@ class Data(NamedTuple):
 class Workspace(NamedTuple):
     """Of one team, or with one axis more of all: what is known of the chosen examples of a block."""
 
-    lines: np.ndarray  # (8, block)
+    lines: np.ndarray  # (9, block)
     factors: np.ndarray  # (all units,)
     units: np.ndarray  # (4, all units, block): how far each has moved, p and q, and how far its pre-activations have
     chosen: np.ndarray  # (block,) int64: which examples they are
@@ -145,7 +146,7 @@ def _propagate(net, layer, row, count, step, distance, work):
         width = layers[l, INPUTS] + 1
         if l > layer:
             first, last = 0, layers[l, UNITS]
-            distance *= net.reach[l]
+            distance *= net.slopes[l - 1]
         start, end = layers[l, BEFORE] + first, layers[l, BEFORE] + last
         source = z[start:end]
         for r in range(last - first):
@@ -154,9 +155,13 @@ def _propagate(net, layer, row, count, step, distance, work):
             source, factors[0] = work.lines[X_LINE : X_LINE + 1], step
         elif l == layer + 1:
             source = d[layers[layer, BEFORE] + row : layers[layer, BEFORE] + row + 1]
+            largest = 0.0
             for r in range(last):
                 factors[r] = theta[layers[l, START] + r * width + 1 + row]
+                largest = max(largest, abs(factors[r]))
+            distance *= largest
         else:
+            distance *= net.reach[l]
             w, below = Matrix(theta, layers[l, START] + 1, width, 1), layers[l - 1, BEFORE] * stride
             to = Matrix(moves if l == outputs else arrived, start * stride, stride, 1)
             add_product(last, count, width - 1, w, Matrix(moves, below, stride, 1), 0, to, 0)
@@ -214,7 +219,7 @@ def _column_block(net, data, examples, step, parameters, work, found):
     _gather(net, data, layer, count, work)
     d, p, q, lines, own = work.units[0], work.units[1], work.units[2], work.lines, work.own[:count]
     outputs, code = net.layers[len(net.layers) - 1, BEFORE], net.layers[len(net.layers) - 1, ACTIVATION]
-    x, shifts, largest = lines[X_LINE], has_shift(data, code), 0.0
+    x, own_move, shifts, largest = lines[X_LINE], lines[OWN_MOVE, :count], has_shift(data, code), 0.0
     for i in range(count):
         largest = max(largest, abs(x[i]))
     for number in range(len(parameters)):
@@ -223,10 +228,10 @@ def _column_block(net, data, examples, step, parameters, work, found):
             distance = step if side == 0 else -step
             moved, reached, kinks = _propagate(net, layer, row, count, distance, step * largest, work)
             tiny = reached <= 0.5 * TINY
-            loss_ratios(d[outputs:], p[outputs:], own, moved, code, tiny, lines[UP + side, :count])
+            loss_ratios(d[outputs:], p[outputs:], own, moved, code, tiny, own_move, lines[UP + side, :count])
             if shifts:
                 shift = lines[UP_SHIFT + side, :count]
-                loss_shifts(d[outputs:], p[outputs:], q[outputs:], own, moved, code, shift)
+                loss_shifts(d[outputs:], p[outputs:], q[outputs:], moved, code, own_move, shift)
             found.kinks[number] += kinks
         total, size = _sum(lines, count, shifts)
         found.values[number] += total
@@ -251,7 +256,7 @@ def _column(net, data, decay, step, parameters, work, found):
 def _workspace(parts, units, block):
     """Of the teams that share so many parts, for a network of that many units."""
     teams = min(TEAMS, parts, max(2, ALL_BYTES // (32 * units * block)))
-    lines, factors, rows = np.empty((teams, 8, block)), np.empty((teams, units)), np.empty((teams, 4, units, block))
+    lines, factors, rows = np.empty((teams, 9, block)), np.empty((teams, units)), np.empty((teams, 4, units, block))
     return Workspace(lines, factors, rows, np.empty((teams, block), np.int64), np.empty((teams, block), np.int64))
 
 
@@ -294,11 +299,12 @@ def _bundles(theta, problem, Z):
 
 
 def _network(theta, layers):
-    layers, reach = _placed(layers), np.empty(len(layers))
+    layers, slopes, reach = _placed(layers), np.ones(len(layers)), np.empty(len(layers))
+    slopes[layers[:, ACTIVATION] == SIGMOID] = 0.25
     for l, (inputs, units, _, start, _) in enumerate(layers):
         rows = theta[start : start + units * (1 + inputs)].reshape(units, 1 + inputs)
         reach[l] = np.abs(rows[:, 1:]).sum(axis=1).max()
-    return Network(theta, layers, reach)
+    return Network(theta, layers, slopes, reach)
 
 
 @partial(batch, fastmath=EXACT)
@@ -393,16 +399,16 @@ def _direction_block(net, data, examples, step, directions, work, a, found):
                 a[n + j, i] = activation(data.Z[j, chosen[i]], layers[l, ACTIVATION])
     d, p, q, lines, own = work.units[0], work.units[1], work.units[2], work.lines, work.own[:count]
     outputs, code = layers[len(layers) - 1, BEFORE], layers[len(layers) - 1, ACTIVATION]
-    every, shifts = (0, layers[len(layers) - 1, UNITS]), has_shift(data, code)
+    every, own_move, shifts = (0, layers[len(layers) - 1, UNITS]), lines[OWN_MOVE, :count], has_shift(data, code)
     for v in range(len(directions)):
         found.kinks[v] = 0
         for side in range(2):
             distance = step if side == 0 else -step
             found.kinks[v] += _move_all(net, distance, directions[v], count, a, work)
-            loss_ratios(d[outputs:], p[outputs:], own, every, code, False, lines[UP + side, :count])
+            loss_ratios(d[outputs:], p[outputs:], own, every, code, False, own_move, lines[UP + side, :count])
             if shifts:
                 shift = lines[UP_SHIFT + side, :count]
-                loss_shifts(d[outputs:], p[outputs:], q[outputs:], own, every, code, shift)
+                loss_shifts(d[outputs:], p[outputs:], q[outputs:], every, code, own_move, shift)
         found.values[v], found.sizes[v] = _sum(lines, count, shifts)
 
 
