@@ -1,12 +1,14 @@
 """Is the gradient right? Backpropagation, or yours, against differences of the cost."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from . import network, validation
+from .inputs import Stored, each, runs_of
 from .network import Weights
 from .objective import Objective
 from .problem import Problem, documented, validated
@@ -154,6 +156,7 @@ def numerical_gradient(
     activation: str = "sigmoid",
     output: str = "sigmoid",
     sample_weight: ArrayLike | None = None,
+    scale: float = 1.0,
 ) -> Weights:
     """The gradient by central differences of the cost, one parameter at a time.
 
@@ -166,7 +169,7 @@ def numerical_gradient(
         relus 9e-13, so that few pass their kink within it.
     progress : bool, optional
         A bar over the parameters on standard error; None: if that is a terminal.
-    {activation, output, sample_weight}
+    {activation, output, sample_weight, scale}
 
     Returns
     -------
@@ -186,7 +189,7 @@ def numerical_gradient(
     """
     weights = validation.weights(weights)
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
-    problem = validated(X, y, network.sizes_of(weights), lmbda, **family)
+    problem = validated(X, y, network.sizes_of(weights), lmbda, **family, scale=scale)
     found = _differences(problem, weights, np.arange(problem.P), _step(step, activation), progress)
     return network.matrices(found.values, problem.sizes)
 
@@ -209,6 +212,7 @@ def check_gradient(
     activation: str = "sigmoid",
     output: str = "sigmoid",
     sample_weight: ArrayLike | None = None,
+    scale: float = 1.0,
 ) -> GradientReport:
     """Compare a gradient with central differences of the cost: every entry, some, or a few directions.
 
@@ -232,7 +236,7 @@ def check_gradient(
         1e-4 if the gradient is of float32: X, or one of the matrices passed, is; but at least the
         square of the step, which differences may be off by, and at least what rounding may leave
         where a gradient's terms cancel, as they do at an optimum.
-    {activation, output, sample_weight}
+    {activation, output, sample_weight, scale}
 
     Returns
     -------
@@ -248,13 +252,13 @@ def check_gradient(
     """
     weights = validation.weights(weights)
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
-    problem = validated(X, y, network.sizes_of(weights), lmbda, **family)
+    problem = validated(X, y, network.sizes_of(weights), lmbda, **family, scale=scale)
     if parameters is not None and directions is not None:
         raise ValueError("parameters and directions are both given; one of them is wanted")
     step = _step(step, activation)
     if gradient is None:
         kinds = {problem.X.dtype}
-        a = Objective.of([problem], engine).evaluate(network.theta_of(weights))[1]
+        a = Objective.of(problem, engine).evaluate(network.theta_of(weights))[1]
     else:
         a = network.theta_of(validation.like_weights(gradient, weights, "gradient"))
         kinds = {np.asarray(matrix).dtype for matrix in gradient}
@@ -296,39 +300,61 @@ def _differences(problem: Problem, weights: Weights, parameters: Array, step: fl
 
     from .kernels import differences
 
-    problem, theta = problem.in_float64(), network.theta_of(weights)
-    Z = differences.pre_activations(theta, problem.layers, problem.X)
+    theta = network.theta_of(weights)
     table = network.parameter_table(problem.sizes)[parameters]
     layer, row, column = table.T
     order = np.lexsort((row, column, layer))  # the kernel shares work along a column
-    found = _empty(differences.Differences, len(table))
-    count = max(1, _WORK_PER_CALL // len(problem.X))
+    found = _nothing(differences.Differences, len(table))
     disable = None if progress is None else not progress
-    with tqdm(total=len(table), desc="checking", unit=" parameters", leave=False, disable=disable) as bar:
-        for first in range(0, len(table), count):
-            part = order[first : first + count]
-            some = _empty(differences.Differences, len(part))
-            differences.numerical_gradient(theta, problem, Z, step, table[part], some)
-            for whole, numbers in zip(found, some, strict=True):
-                whole[part] = numbers
-            bar.update(len(part))
-    return found
+    total = len(table) * len(problem.X)
+    with tqdm(total=total, desc="checking", unit=" differences", unit_scale=True, leave=False, disable=disable) as bar:
+        for part in _parts(problem):
+            Z = differences.pre_activations(theta, part.layers, part.X)
+            count = max(1, _WORK_PER_CALL // len(part.X))
+            for first in range(0, len(table), count):
+                own = order[first : first + count]
+                some = _nothing(differences.Differences, len(own))
+                differences.numerical_gradient(theta, part, Z, step, table[own], some)
+                for whole, numbers in zip(found, some, strict=True):
+                    whole[own] += numbers
+                bar.update(len(own) * len(part.X))
+    return _mean(found, problem)
 
 
 def _slopes(problem: Problem, weights: Weights, directions: Array, step: float) -> Any:
     """The same along those directions (V, P)."""
     from .kernels import differences
 
-    problem, theta = problem.in_float64(), network.theta_of(weights)
-    Z = differences.pre_activations(theta, problem.layers, problem.X)
-    found = _empty(differences.Differences, len(directions))
-    differences.slopes(theta, problem, Z, step, directions, found)
-    return found
+    theta, found = network.theta_of(weights), _nothing(differences.Differences, len(directions))
+    for part in _parts(problem):
+        Z = differences.pre_activations(theta, part.layers, part.X)
+        some = _nothing(differences.Differences, len(directions))
+        differences.slopes(theta, part, Z, step, directions, some)
+        for whole, numbers in zip(found, some, strict=True):
+            whole += numbers
+    return _mean(found, problem)
 
 
-def _empty(kind: Any, count: int) -> Any:
-    """Differences to be filled."""
-    return kind(np.empty(count), np.empty(count), np.empty(count, np.int64))
+def _parts(problem: Problem) -> Iterator[Problem]:
+    """The problem in the arithmetic of float64, in parts that fit into memory; the first has all the regularisation."""
+    if not isinstance(problem.X, Stored):
+        yield problem.in_float64()
+        return
+    for run, X in each(problem.X, runs_of(problem.X)):
+        part = problem.part(run, X).in_float64()
+        yield part if run.start == 0 else replace(part, lmbda=0.0)
+
+
+def _nothing(kind: Any, count: int) -> Any:
+    """Differences of no examples."""
+    return kind(np.zeros(count), np.zeros(count), np.zeros(count, np.int64))
+
+
+def _mean(found: Any, problem: Problem) -> Any:
+    """Of sums over the examples; ValueError if they are NaN because X is."""
+    if isinstance(problem.X, Stored) and not np.isfinite(found.values).all():
+        validation.look_through(problem.X)
+    return found._replace(values=found.values / problem.total, sizes=found.sizes / problem.total)
 
 
 def _step(step: float | None, activation: str) -> float:

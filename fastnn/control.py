@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from . import engines, network
+from . import network, objective
 from .network import Weights
 from .objective import Objective
-from .problem import Problem, read_only
+from .problem import Problem
 from .scores import score
 from .validation import Array
 
@@ -85,12 +85,13 @@ class HeldOut:
         """`problem` has no regularisation; its weights count in the cost, `score_weight` (m,) or empty in the score."""
         self._problem = problem
         self._weight = score_weight
-        self._objective = Objective.of([problem], engine)
-        self._forward = engines.module(engine).forward
+        self._objective = Objective.of(problem, engine)
+        self._engine = engine
         self._outputs = np.empty((len(problem.X), problem.sizes[-1]))
 
     def measure(self, theta: Array) -> tuple[float, float]:
         """Cost and score."""
         cost, _ = self._objective.evaluate(theta)
-        self._forward(read_only(theta), self._problem.layers, self._problem.X, self._outputs)
+        some = self._problem
+        objective.outputs(theta, some.layers, some.X, some.scale, self._outputs, self._engine)
         return cost, score(self._outputs, self._problem.targets, self._weight, self._problem.output)

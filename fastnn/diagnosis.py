@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from . import blas
+from .inputs import Stored
 from .network import matrices
 from .problem import Problem
 from .validation import Array
@@ -12,6 +13,9 @@ from .validation import Array
 # That many evenly spaced examples are looked at, which takes 1.0 ms for the digits; all of them only where these
 # raise a suspicion that no sample can prove.
 EXAMPLES = 500
+
+# Of what is not in memory so many stand for all.
+MANY = 5_000
 
 # A first layer of h units starts with weights and biases of variance 2/(n + h) (`init_weights`), so over these the
 # pre-activation of an example x has the root mean square r = sqrt(2 (|x|^2 + 1)/(n + h)). A sigmoid has a usable slope
@@ -48,6 +52,7 @@ ACTIVATE: dict[str, Callable[[Array], Array]] = {
 }
 
 REMEDY = "train again with standardize=True (on the command line --standardize)"
+PIXELS = ", or with scale=1/255 (--scale 1/255) if these bytes are pixels"
 
 
 def advice(problem: Problem, theta: Array) -> str:
@@ -55,9 +60,9 @@ def advice(problem: Problem, theta: Array) -> str:
 
     It begins with the finding, which a colon ends.
     """
-    X, weight = problem.X, problem.weight
-    examples = np.flatnonzero(weight) if len(weight) else np.arange(len(X))
-    sample = X[examples[:: -(-len(examples) // EXAMPLES)]].astype(np.float64, copy=False)
+    weight = problem.weight
+    examples = np.flatnonzero(weight) if len(weight) else np.arange(len(problem.X))
+    sample = problem.inputs(_spread(examples, EXAMPLES)).astype(np.float64, copy=False)
     # BLAS threads would go on spinning for a while, on the cores that the next training needs:
     # the digits, 20 iterations of L-BFGS, 65 -> 120 ms. Keeping from them takes 2 ms.
     with blas.one_thread(), np.errstate(over="ignore", invalid="ignore"):
@@ -65,16 +70,17 @@ def advice(problem: Problem, theta: Array) -> str:
         suspect = len(columns) or _nearly_constant(sample) or _constant_layer(problem, theta, sample)
         if not suspect:
             return ""
-        X = X[weight > 0.0] if len(weight) else X
+        X = problem.inputs(_spread(examples, MANY) if isinstance(problem.X, Stored) else examples)
         if not len(columns) and _nearly_constant(X):
             columns, verdict = _by_size(sample), "too nearly constant"
         if not np.ptp(X, axis=0).any():
             named = _named(X, _by_size(sample))
             return f"all examples in X are the same: {named} constant; no scaling helps, columns that differ are wanted"
+        remedy = REMEDY + PIXELS * (problem.X.dtype == np.uint8 and problem.scale == 1.0)
         if len(columns):
             stuck, units = _stuck(problem, theta, sample)
             seen = f"{stuck} of {units} hidden units are {_word(problem)}, " if stuck else ""
-            return f"{seen}X wants scaling: {_named(X, columns)} {verdict} for weights to learn from; {REMEDY}"
+            return f"{seen}X wants scaling: {_named(X, columns)} {verdict} for weights to learn from; {remedy}"
         layer = _constant_layer(problem, theta, X)
         if not layer:
             return ""
@@ -83,6 +89,11 @@ def advice(problem: Problem, theta: Array) -> str:
             "the same output, so that nothing is learned through them; train again, from smaller weights if you "
             "passed some, else with another seed or a larger lmbda"
         )
+
+
+def _spread(examples: Array, count: int) -> Array:
+    """About `count` of them, evenly spaced."""
+    return examples[:: -(-len(examples) // count)]
 
 
 def _too_large(X: Array, h: int) -> Array:

@@ -5,7 +5,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 
 from . import files, network, solvers, validation
 from .containers import few
-from .kernels.arguments import HIDDEN, OUTPUTS, Targets
+from .inputs import Standardised, Stored, widened
+from .kernels.arguments import HIDDEN, OUTPUTS
 from .network import Weights
 from .objective import Forward
 from .scaling import Scaling
@@ -52,6 +53,8 @@ class Model:
         Several labels at once.
     scaling : Scaling, or None
         What standardises X before the weights see it: `mean` and `deviation`, float64 arrays (n,).
+    scale : float
+        Multiplies X, before all else.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Model:
         feature_names: Sequence[str] | None = None,
         multilabel: bool = False,
         scaling: Scaling | None = None,
+        scale: float = 1.0,
     ):
         self.weights = weights
         self.classes = classes
@@ -78,6 +82,7 @@ class Model:
         self.feature_names = feature_names
         self.multilabel = multilabel
         self.scaling = scaling
+        self.scale = scale
 
     @property
     def weights(self) -> Weights:
@@ -88,7 +93,7 @@ class Model:
         self._weights = tuple(matrix.copy() for matrix in weights)
         for matrix in self._weights:  # `Forward` has a copy in a form of its own, which would not change with them
             matrix.flags.writeable = False
-        self._forward: tuple[tuple[str, str], Forward] | None = None
+        self._forward: tuple[tuple[str, str, float], Forward] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_forward": None}
@@ -124,7 +129,10 @@ class Model:
         The label of the largest output (m,), the first of equal ones; of several labels at once 0 and 1, int64
         (m, K), 1 for outputs above 0.5; numbers, float64 (m, K), or (m,) if there is one output.
         """
-        A = self._outputs(X)
+        return self._outputs(X, self._said)
+
+    def _said(self, A: Array) -> Array:
+        """What outputs (m, K) say."""
         if self.multilabel:
             return (A > YES).astype(np.int64)
         if self.classes is None:
@@ -138,13 +146,13 @@ class Model:
         has never seen counts as wrong; a UserWarning names it. Of numbers R2, the share of their variance that is
         predicted, the mean over the outputs.
         """
-        A = self._outputs(X)
-        none = np.empty(0)
         if self.multilabel or self.classes is None:
+            A = self._outputs(X)
             targets = validation.known_answers(y, len(A), self.classes, A.shape[1], self.multilabel)
-            return score(A, targets, none, self.output)
-        indices = validation.class_indices(y, len(A), self.classes)
-        unknown = validation.labels(y, len(A))[indices < 0]
+            return score(A, targets, np.empty(0), self.output)
+        said = self._outputs(X, lambda A: A.argmax(axis=1))
+        indices = validation.class_indices(y, len(said), self.classes)
+        unknown = validation.labels(y, len(said))[indices < 0]
         if len(unknown):
             names = np.unique(unknown).tolist()
             warnings.warn(
@@ -152,18 +160,24 @@ class Model:
                 f"{len(unknown)} of {len(indices)} examples, which count as wrong",
                 stacklevel=2,
             )
-        return score(A, Targets(indices, np.empty((0, A.shape[1]))), none, self.output)
+        return float((said == indices).mean())
 
-    def _outputs(self, X: ArrayLike) -> Array:
-        """The K outputs (m, K)."""
+    def _outputs(self, X: Any, answer: Callable[[Array], Array] = lambda A: A) -> Array:
+        """The K outputs (m, K), or what `answer` makes of those of some examples."""
         if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
             validation.same_names(names, self.feature_names, "X")
         if self.scaling:
-            X = self.scaling.apply(validation.inputs(X, self.sizes[0]))
-        family = self.activation, self.output
+            array = validation.inputs(X, self.sizes[0])
+            stored = isinstance(array, Stored)
+            X = (
+                Standardised(array, self.scale, self.scaling)
+                if stored
+                else self.scaling.apply(widened(array, self.scale))
+            )
+        family = self.activation, self.output, 1.0 if self.scaling else self.scale
         if self._forward is None or self._forward[0] != family:
             self._forward = family, Forward(self.weights, *family)
-        return self._forward[1](X)
+        return self._forward[1](X, answer)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file, all of it or nothing.
@@ -193,6 +207,7 @@ class Model:
             "activation": np.array(self.activation),
             "output": np.array(self.output),
             "multilabel": np.array(self.multilabel),
+            "scale": np.array(self.scale),
             "outcome": np.array(json.dumps(dataclasses.asdict(self.outcome))),
             "feature_names": np.array(json.dumps(names)),
         }
@@ -231,6 +246,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         names = json.loads(str(arrays["feature_names"].item())) if "feature_names" in arrays else None
         names = validation.saved_names(names, n)
         multilabel = bool(arrays["multilabel"].item()) if "multilabel" in arrays else False
+        scale = validation.real(float(arrays["scale"].item()) if "scale" in arrays else 1.0, "scale", above=0.0)
         scaling = (
             Scaling(*validation.saved_scaling(arrays["mean"], arrays["deviation"], n)) if "mean" in arrays else None
         )
@@ -238,7 +254,7 @@ def load(path: str | os.PathLike[str]) -> Model:
         raise ValueError(f"path is {str(path)!r}, which is not a saved model: {error!r}") from None
     return Model(
         weights, classes, lmbda, history, outcome, activation, output,
-        feature_names=names, multilabel=multilabel, scaling=scaling,
+        feature_names=names, multilabel=multilabel, scaling=scaling, scale=scale,
     )  # fmt: skip
 
 

@@ -1,30 +1,43 @@
-"""theta -> cost and gradient: adds an engine's sums over parts, makes the mean; keeps the last point."""
+"""theta -> cost and gradient: an engine's sums over the examples, and their mean; keeps the last point."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from . import engines, network, validation
+from .inputs import Stored, each, most, runs_of
+from .kernels.arguments import Run, Targets, arithmetic
 from .network import Weights
 from .problem import Problem, documented, read_only, validated
 from .validation import Array
 
 
-class _Part:
+class Part:
     """Some examples, and an engine's sums over them."""
 
-    def __init__(self, problem: Problem, engine: Any):
-        self._problem = problem
-        self._engine = engine
-        self._workspace = self._engine.workspace(problem.layers, problem.X)
+    def __init__(self, problem: Problem, engine: str):
+        self.problem = problem
+        self._engine = engines.module(engine)
+        self._work, self.runs = self._engine.workspace(
+            problem.layers, len(problem.X), problem.X.dtype, problem.scale, most(problem.X)
+        )
+        some = problem.targets, problem.weight
+        self._answers = [_answers(*some, slice(run.start, run.stop)) for run in self.runs]
 
-    def sums(self, theta: Array, dtheta: Array) -> float:
-        """dtheta[:] = the sum of the examples' gradients, returns that of their losses."""
-        some = self._problem
-        loss: float = self._engine.sums(theta, some.layers, some.X, some.targets, some.weight, self._workspace, dtheta)
-        return loss
+    def accumulate(self, theta: Array, sums: Array, done: Callable[[int], Any] = lambda examples: None) -> None:
+        """sums[:P] += the examples' gradients, sums[P] += their losses; `done` is told how many, now and then."""
+        layers = self.problem.layers
+        for (run, X), answers in zip(each(self.problem.X, self.runs), self._answers, strict=True):
+            self._engine.accumulate(theta, layers, X, *answers, self._work, run, sums)
+            done(run.stop - run.start)
+
+
+def _answers(targets: Targets, weight: Array, run: slice) -> tuple[Targets, Array]:
+    """Those of a run of examples; where they are empty they stay so."""
+    return Targets(targets.classes[run], targets.values[run]), weight[run]
 
 
 @documented
@@ -36,7 +49,7 @@ class Objective:
 
     Parameters
     ----------
-    {X, y, sizes, lmbda, engine, activation, output, sample_weight}
+    {X, y, sizes, lmbda, engine, activation, output, sample_weight, scale}
 
     Attributes
     ----------
@@ -61,32 +74,33 @@ class Objective:
         activation: str = "sigmoid",
         output: str = "sigmoid",
         sample_weight: ArrayLike | None = None,
+        scale: float = 1.0,
     ):
         sizes = validation.sizes(sizes)
         family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
-        self._prepare([validated(X, y, sizes, lmbda, **family)], engine)
+        self._prepare(validated(X, y, sizes, lmbda, **family, scale=scale), engine)
 
     @classmethod
-    def of(cls, parts: Sequence[Problem], engine: str = "fused") -> "Objective":
-        """The objective of all their examples; the parts have the same network and regularisation."""
+    def of(cls, problem: Problem, engine: str = "fused", progress: bool | None = False) -> "Objective":
+        """The objective of a problem; `progress` as of `train`, of the bar inside an evaluation."""
         objective = cls.__new__(cls)
-        objective._prepare(parts, engine)
+        objective._prepare(problem, engine, progress)
         return objective
 
-    def _prepare(self, parts: Sequence[Problem], engine: str) -> None:
-        self.sizes = parts[0].sizes
-        self.lmbda = parts[0].lmbda
-        self.P = parts[0].P
+    def _prepare(self, problem: Problem, engine: str, progress: bool | None = False) -> None:
+        self.sizes = problem.sizes
+        self.lmbda = problem.lmbda
+        self.P = problem.P
         self.evaluations = 0
         self._engine = engines.module(engine)
-        self._parts = [_Part(part, self._engine) for part in parts]
-        self._decay = parts[0].decay
-        self._total = sum(part.total for part in parts)
+        self._part = Part(problem, engine)
+        self._progress = progress if len(self._part.runs) > 1 else False
         self._theta = np.full(self.P, np.nan)  # equal to no point
         self._point = read_only(self._theta)  # the type that kernels are compiled for
         self._cost = np.nan
-        self._gradient = np.empty(self.P)
-        self._more = np.empty(self.P if len(parts) > 1 else 0)  # the sums of the second part, the third, ...
+        self._sums = np.empty(self.P + 1)
+        self._gradient = self._sums[:-1]
+        self._looked = False  # whether X, which is not in memory, has been looked through
 
     def cost(self, theta: ArrayLike) -> float:
         """The cost at theta (P,)."""
@@ -115,14 +129,28 @@ class Objective:
         return self._cost, self._gradient
 
     def _evaluate(self, theta: Array, gradient: Array) -> float:
-        """The parts' sums, added in their order, and the mean of that."""
-        first, *others = self._parts
-        loss = first.sums(theta, gradient)
-        for part in others:
-            loss += part.sums(theta, self._more)
-            gradient += self._more
-        cost: float = self._engine.regularised_mean(theta, self._decay, self._total, loss, gradient)
+        """The sums over the examples, and the mean of that."""
+        problem, sums = self._part.problem, self._sums
+        sums.fill(0.0)
+        with examples_bar(len(problem.X), self._progress) as done:
+            self._part.accumulate(theta, sums, done)
+        if isinstance(problem.X, Stored) and not self._looked and not np.isfinite(sums).all():
+            validation.look_through(problem.X)
+            self._looked = True
+        cost: float = self._engine.regularised_mean(theta, problem.decay, problem.total, sums[-1], gradient)
         return cost
+
+
+@contextmanager
+def examples_bar(m: int, progress: bool | None) -> Iterator[Callable[[int], Any]]:
+    """A function that is told how many examples more are done, and shows a bar where they take more than a second."""
+    if progress is False:
+        yield lambda examples: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=m, unit=" examples", unit_scale=True, leave=False, delay=1.0, disable=not progress or None) as bar:
+        yield bar.update
 
 
 class Forward:
@@ -132,34 +160,50 @@ class Forward:
     infinities.
     """
 
-    def __init__(self, weights: Weights, activation: str, output: str):
+    def __init__(self, weights: Weights, activation: str, output: str, scale: float = 1.0):
         self._weights = weights
         self._layers = network.layer_table(network.sizes_of(weights), activation, output)
+        self._scale = scale
         self._engine = engines.module("fused")
         self._prepared: dict[Any, Any] = {}  # by the type of X
 
-    def __call__(self, X: ArrayLike) -> Array:
-        """The outputs (m, K); X as a user brings it."""
+    def __call__(self, X: Any, answer: Callable[[Array], Array] = lambda A: A) -> Array:
+        """The outputs (m, K), or what `answer` makes of those of some examples; X as a user brings it."""
         array = validation.inputs(X, self._weights[0].shape[1] - 1, look=False)
-        if array.dtype not in self._prepared:
+        dtype = arithmetic(array.dtype)
+        if dtype not in self._prepared:
             parts = [read_only(matrix.reshape(-1)) for matrix in self._weights]
-            self._prepared[array.dtype] = self._engine.prepared(parts, self._layers, array.dtype)
-        A = np.empty((len(array), len(self._weights[-1])))
-        if not self._engine.outputs(self._prepared[array.dtype], read_only(array), A):
-            validation.finite(array, X, "X")
+            self._prepared[dtype] = self._engine.prepared(parts, self._layers, dtype)
+        if isinstance(array, Stored):
+            return np.concatenate(
+                [answer(self._outputs(some, dtype, array)) for _, some in each(array, runs_of(array))]
+            )
+        return answer(self._outputs(array, dtype, X))
+
+    def _outputs(self, some: Array, dtype: Any, X: Any) -> Array:
+        """The outputs of some examples of X."""
+        A = np.empty((len(some), len(self._weights[-1])))
+        if not self._engine.outputs(self._prepared[dtype], read_only(some), self._scale, A):
+            validation.look_through(X) if isinstance(X, Stored) else validation.finite(some, X, "X")
             validation.weights(self._weights)
         return A
 
 
 @documented
 def forward(
-    weights: Any, X: ArrayLike, *, engine: str = "fused", activation: str = "sigmoid", output: str = "sigmoid"
+    weights: Any,
+    X: ArrayLike,
+    *,
+    engine: str = "fused",
+    activation: str = "sigmoid",
+    output: str = "sigmoid",
+    scale: float = 1.0,
 ) -> Array:
     """The network's outputs: K activations for every example.
 
     Parameters
     ----------
-    {weights, X, engine, activation, output}
+    {weights, X, engine, activation, output, scale}
 
     Returns
     -------
@@ -171,15 +215,25 @@ def forward(
     -----
     About 2 m P floating-point operations. Ng, Machine Learning, exercise 4 (2011), section 1.3.
     """
+    scale = validation.real(scale, "scale", above=0.0)
     if validation.choice(engine, engines.ENGINES, "engine") == "fused":
-        return Forward(validation.weights(weights, look=False), activation, output)(X)
-    module = engines.module(engine)
+        return Forward(validation.weights(weights, look=False), activation, output, scale)(X)
     weights = validation.weights(weights)
     sizes = network.sizes_of(weights)
     X = validation.inputs(X, sizes[0])
     A = np.empty((len(X), sizes[-1]))
-    module.forward(network.theta_of(weights), network.layer_table(sizes, activation, output), read_only(X), A)
+    outputs(network.theta_of(weights), network.layer_table(sizes, activation, output), X, scale, A, engine)
+    if isinstance(X, Stored) and not np.isfinite(A).all():
+        validation.look_through(X)
     return A
+
+
+def outputs(theta: Array, layers: Array, X: Array | Stored, scale: float, A: Array, engine: str) -> None:
+    """A[:] = output activations (m, K), of X wherever it is."""
+    module = engines.module(engine)
+    runs = runs_of(X) if isinstance(X, Stored) else [Run(0, len(X))]
+    for run, some in each(X, runs):
+        module.forward(read_only(theta), layers, read_only(some), scale, A[run.start : run.stop])
 
 
 @documented
@@ -193,12 +247,13 @@ def cost_and_gradient(
     activation: str = "sigmoid",
     output: str = "sigmoid",
     sample_weight: ArrayLike | None = None,
+    scale: float = 1.0,
 ) -> tuple[float, Weights]:
     """The cost and its gradient by backpropagation, from one evaluation.
 
     Parameters
     ----------
-    {weights, X, y, lmbda, engine, activation, output, sample_weight}
+    {weights, X, y, lmbda, engine, activation, output, sample_weight, scale}
 
     Returns
     -------
@@ -214,9 +269,8 @@ def cost_and_gradient(
     """
     weights = validation.weights(weights)
     sizes = network.sizes_of(weights)
-    objective = Objective(
-        X, y, sizes, lmbda, engine=engine, activation=activation, output=output, sample_weight=sample_weight
-    )
+    family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
+    objective = Objective(X, y, sizes, lmbda, engine=engine, **family, scale=scale)
     cost, gradient = objective.evaluate(network.theta_of(weights))
     return cost, network.matrices(gradient, sizes)
 
@@ -231,6 +285,7 @@ def cost_and_gradient_sums(
     activation: str = "sigmoid",
     output: str = "sigmoid",
     sample_weight: ArrayLike | None = None,
+    scale: float = 1.0,
 ) -> tuple[float, Weights, float]:
     """Sums over the examples, not their mean, and without regularisation: what several machines add up.
 
@@ -239,7 +294,7 @@ def cost_and_gradient_sums(
 
     Parameters
     ----------
-    {weights, X, y, engine, activation, output, sample_weight}
+    {weights, X, y, engine, activation, output, sample_weight, scale}
 
     Returns
     -------
@@ -264,8 +319,9 @@ def cost_and_gradient_sums(
     """
     weights = validation.weights(weights)
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
-    some = validated(X, y, network.sizes_of(weights), **family, part=True)
-    gradient = np.empty(some.P)
-    theta = read_only(network.theta_of(weights))
-    loss = _Part(some, engines.module(engine)).sums(theta, gradient)
-    return loss, network.matrices(gradient, some.sizes), some.total
+    some = validated(X, y, network.sizes_of(weights), **family, scale=scale, part=True)
+    sums = np.zeros(some.P + 1)
+    Part(some, engine).accumulate(read_only(network.theta_of(weights)), sums)
+    if isinstance(some.X, Stored) and not np.isfinite(sums).all():
+        validation.look_through(some.X)
+    return float(sums[-1]), network.matrices(sums[:-1], some.sizes), some.total

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import network, validation
-from .kernels.arguments import OUTPUTS, Targets
+from .inputs import Chosen, Stored, read, widened
+from .kernels.arguments import OUTPUTS, Run, Targets
 from .validation import Array
 
 # What docstrings say of the arguments that many functions share: `documented` puts it in place of {name, name}.
@@ -28,7 +29,13 @@ sizes : sequence of int
 X : array or frame (m, n)
     Inputs, one example a row; an array is used in place if it is C-contiguous, and must then not be
     changed while it is in use. Products with float32 are computed in float32; parameters and results
-    are float64 all the same.""",
+    are float64 all the same. Bytes (uint8) and float16 stay what they are, and become float64 block by block.
+    A memory map (`np.memmap`, `np.load(..., mmap_mode="r")`), and whatever has a shape, a dtype and gives an array for
+    X[start:stop], as datasets of h5py and zarr do, is read one run of examples at a time, and need not fit into
+    memory.""",
+    "scale": """
+scale : float
+    Multiplies X, greater than 0: 1 / 255 for bytes that are pixels.""",
     "y": """
 y : int array (m,) or array (m, K)
     What the outputs should be: a class index 0..K-1 for each example, an integer or a whole float,
@@ -70,8 +77,13 @@ def documented(function: Documented, arguments: dict[str, str] = ARGUMENTS) -> D
     return function
 
 
-def read_only(array: Array) -> Array:
-    """A view that cannot be written to: of one type for numba, whatever a user brings, so that kernels compile once."""
+def read_only(array: Any) -> Any:
+    """A view that cannot be written to: of one type for numba, whatever a user brings, so that kernels compile once.
+
+    What is not in memory comes back as it is.
+    """
+    if isinstance(array, Stored):
+        return array
     view = array.view()
     view.flags.writeable = False
     return view
@@ -83,7 +95,7 @@ class Problem:
 
     Attributes
     ----------
-    X : float64 or float32 array (m, n), C-contiguous
+    X : array (m, n), C-contiguous, of a type in KEPT; or Stored
         Like all arrays that the user brings, a view that cannot be written to.
     targets : Targets
         A class for each example, or K numbers.
@@ -93,6 +105,8 @@ class Problem:
         Layer sizes (n, hidden..., K).
     lmbda : float
     activation, output : str
+    scale : float
+        X times this goes into the network.
     layers : int64 array (L, 3)
         What kernels know of the network (`network.layer_table`).
     decay : float64 array (P,)
@@ -101,13 +115,14 @@ class Problem:
         The examples' weights added up; m if there are none.
     """
 
-    X: Array
+    X: Any  # an array, or Stored, which has a shape, a type and a length too
     targets: Targets
     weight: Array
     sizes: tuple[int, ...]
     lmbda: float = 0.0
     activation: str = "sigmoid"
     output: str = "sigmoid"
+    scale: float = 1.0
     layers: Array = field(init=False)
     decay: Array = field(init=False)
     total: float = field(init=False)
@@ -132,9 +147,10 @@ class Problem:
     def subset(self, examples: Array) -> "Problem":
         """The same network on the examples of those numbers."""
         classes, values = self.targets
+        examples = np.flatnonzero(examples) if examples.dtype == bool else examples
         return replace(
             self,
-            X=self.X[examples],
+            X=Chosen(self.X, examples) if isinstance(self.X, Stored) else self.X[examples],
             targets=Targets(
                 classes[examples] if len(classes) else classes, values[examples] if len(values) else values
             ),
@@ -142,8 +158,22 @@ class Problem:
         )
 
     def in_float64(self) -> "Problem":
-        """The same in the arithmetic of float64."""
-        return replace(self, X=self.X.astype(np.float64, copy=False))
+        """The same in the arithmetic of float64, in memory."""
+        return replace(self, X=self.inputs().astype(np.float64, copy=False), scale=1.0)
+
+    def inputs(self, examples: Array | None = None) -> Array:
+        """What goes into the network, float64 or float32: of all examples, or of those numbers."""
+        if examples is None:
+            X = read(self.X, 0, len(self.X))
+        else:
+            X = self.X.rows(examples) if isinstance(self.X, Stored) else self.X[examples]
+        return widened(X, self.scale)
+
+    def part(self, run: Run, X: Array) -> "Problem":
+        """Of the examples of a run, whose X this is."""
+        classes, values = (some[run.start : run.stop] if len(some) else some for some in self.targets)
+        weight = self.weight[run.start : run.stop]
+        return replace(self, X=X, targets=Targets(classes, values), weight=weight)
 
     def __str__(self) -> str:
         return f"{len(self.X):,} x {'-'.join(map(str, self.sizes))}, {self.X.dtype}"
@@ -158,6 +188,7 @@ def validated(
     activation: str = "sigmoid",
     output: str = "sigmoid",
     sample_weight: ArrayLike | None = None,
+    scale: float = 1.0,
     part: bool = False,
 ) -> Problem:
     """The door: what a user passed, but for the network's sizes, which are valid; every value is looked at once.
@@ -169,4 +200,5 @@ def validated(
     targets = validation.targets(y, len(X), sizes[-1], output)
     weight = validation.sample_weight(sample_weight, len(X), part=part)
     lmbda = validation.real(lmbda, "lmbda", minimum=0.0)
-    return Problem(X, targets, weight, sizes, lmbda, activation, output)
+    scale = validation.real(scale, "scale", above=0.0)
+    return Problem(X, targets, weight, sizes, lmbda, activation, output, scale)

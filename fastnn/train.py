@@ -12,13 +12,18 @@ from numpy.typing import ArrayLike
 from . import diagnosis, network, solvers
 from . import validation as valid
 from .control import GRADIENT_TOLERANCE, HeldOut, Limits, State
-from .kernels.arguments import OUTPUTS
+from .inputs import Standardised, Stored
+from .kernels.arguments import OUTPUTS, arithmetic
 from .kernels.notice import silence
 from .model import Model
 from .objective import Objective
 from .problem import Problem, documented
 from .scaling import Scaling
 from .validation import Array
+
+# Up to so many numbers, 256 MB of float64, bytes and float16 become a standardised copy. With more of them they are
+# standardised anew in every evaluation, which takes a tenth of the memory and some times as long.
+COPIED = 1 << 25
 
 
 @documented
@@ -39,6 +44,7 @@ def train(
     sample_weight: ArrayLike | None = None,
     class_weight: Any = None,
     standardize: bool = False,
+    scale: float = 1.0,
     validation: Any = None,
     patience: int | None = None,
     callback: Callable[[State], Any] | None = None,
@@ -85,6 +91,9 @@ def train(
     standardize : bool
         Train on columns of mean 0 and deviation 1. The model keeps what made them so, and does the same with whatever
         it predicts. A constant column becomes 0.
+    scale : float
+        Multiplies X, greater than 0, before all else: 1 / 255 for bytes that are pixels. The model keeps it, and
+        multiplies whatever it predicts.
     validation : float, (X, y) or (X, y, sample_weight), optional
         Examples that are watched and not trained on: a fraction of those given, of each class alike, or others. Cost
         (without regularisation) and score are then in the history.
@@ -149,8 +158,9 @@ def train(
         weights = valid.weights(weights, X.shape[1], K)
     weight = valid.sample_weight(sample_weight, len(X))
     lmbda = valid.real(lmbda, "lmbda", minimum=0.0)
+    scale = valid.real(scale, "scale", above=0.0)
 
-    problem = Problem(X, targets, weight, network.sizes_of(weights), lmbda, activation, output)
+    problem = Problem(X, targets, weight, network.sizes_of(weights), lmbda, activation, output, scale)
     held_out = None
     if isinstance(others, float):
         chosen = _chosen(others, problem, generator)
@@ -165,9 +175,9 @@ def train(
         held_out = _reweighted(held_out, factors) if held_out else None
     scaling = None
     if valid.flag(standardize, "standardize"):
-        scaling = Scaling.of(problem.X, problem.weight)
-        problem = replace(problem, X=scaling.apply(problem.X))
-        held_out = replace(held_out, X=scaling.apply(held_out.X)) if held_out else None
+        scaling = Scaling.of(problem.X, problem.weight, scale)
+        problem = _standardised(problem, scaling)
+        held_out = _standardised(held_out, scaling) if held_out else None
 
     verbose = valid.flag(verbose, "verbose")
     disable = verbose or None if progress is None else not progress
@@ -181,7 +191,7 @@ def train(
             bar.update()
 
         theta, outcome, history = solvers.minimize(
-            Objective.of([problem], engine),
+            Objective.of(problem, engine, progress=False if verbose else progress),
             network.theta_of(weights),
             solver,
             limits,
@@ -192,8 +202,16 @@ def train(
     trained = network.weights_of(theta, problem.sizes)
     return Model(
         trained, classes, lmbda, history, outcome, activation, output,
-        feature_names=names, multilabel=multilabel, scaling=scaling,
+        feature_names=names, multilabel=multilabel, scaling=scaling, scale=scale,
     )  # fmt: skip
+
+
+def _standardised(problem: Problem, scaling: Scaling) -> Problem:
+    """The same of standardised inputs: a new array, or block by block of what would become too large in memory."""
+    X = problem.X
+    if isinstance(X, Stored) or (arithmetic(X.dtype) != X.dtype and X.size > COPIED):
+        return replace(problem, X=Standardised(X, problem.scale, scaling), scale=1.0)
+    return replace(problem, X=scaling.apply(problem.inputs()), scale=1.0)
 
 
 def _chosen(fraction: float, problem: Problem, generator: np.random.Generator) -> Array:
@@ -223,7 +241,9 @@ def _others(
     with valid.about("validation"):
         if names is not None and (theirs := valid.feature_names(X)) is not None:
             valid.same_names(theirs, names, "X")
-        X = valid.inputs(X, problem.sizes[0]).astype(problem.X.dtype, copy=False)
+        X = valid.inputs(X, problem.sizes[0])
+        if isinstance(X, np.ndarray) and arithmetic(X.dtype) != arithmetic(problem.X.dtype):
+            X = X.astype(arithmetic(problem.X.dtype))
         targets = valid.known_answers(y, len(X), classes, problem.sizes[-1], multilabel)
         return replace(problem, X=X, targets=targets, weight=valid.sample_weight(weight, len(X)))
 

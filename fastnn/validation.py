@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike
 
 from . import containers
 from .containers import Array, described, few
-from .kernels.arguments import Targets
+from .inputs import Stored, each, runs_of, stored
+from .kernels.arguments import KEPT, Targets
 
 # How far from 1 rounding may leave the sum of a distribution, for each entry: they may have been float32.
 DISTRIBUTION_TOLERANCE = float(np.finfo(np.float32).eps)
@@ -27,13 +28,13 @@ DISTRIBUTION_TOLERANCE = float(np.finfo(np.float32).eps)
 _CHUNK = 1 << 20
 
 
-def _numbers(value: Any, name: str, keep: type | None = None, look: bool = True) -> Array:
-    """`value` as a float64 array in C order, or as it is if its type is `keep`; finite, if that is looked for."""
-    if type(value) is np.ndarray and value.dtype in (np.float64, keep) and value.flags.c_contiguous and value.ndim:
+def _numbers(value: Any, name: str, keep: Sequence[Any] = (np.dtype(np.float64),), look: bool = True) -> Array:
+    """`value` as a float64 array in C order, or as it is if its type is in `keep`; finite, if that is looked for."""
+    if type(value) is np.ndarray and value.dtype in keep and value.flags.c_contiguous and value.ndim:
         array: Array = value
     else:
         array = containers.numbers(value, name)
-        dtype = array.dtype if array.dtype == keep and array.dtype.isnative else np.dtype(np.float64)
+        dtype = array.dtype if array.dtype in keep and array.dtype.isnative else np.dtype(np.float64)
         array = np.ascontiguousarray(array, dtype=dtype) if array.ndim else array.astype(dtype)
     if look:
         finite(array, value, name)
@@ -42,6 +43,8 @@ def _numbers(value: Any, name: str, keep: type | None = None, look: bool = True)
 
 def finite(array: Array, value: Any, name: str) -> None:
     """Raise ValueError if the array that was made of `value` holds NaN or infinities."""
+    if array.dtype.kind != "f":
+        return
     flat = array.reshape(-1)
     for start in range(0, flat.size, _CHUNK):
         chunk = np.isfinite(flat[start : start + _CHUNK])
@@ -54,14 +57,27 @@ def finite(array: Array, value: Any, name: str) -> None:
             raise ValueError(f"{name} holds {flat[place]} at index {where}; finite numbers are wanted")
 
 
-def inputs(X: ArrayLike, n: int | None = None, name: str = "X", look: bool = True) -> Array:
-    """X (m, n), float64 or float32, m and n at least 1; without `look` it may hold NaN or infinities."""
-    array = _numbers(X, name, np.float32, look)
-    if array.ndim != 2 or 0 in array.shape:
+def inputs(X: Any, n: int | None = None, name: str = "X", look: bool = True) -> Array:
+    """X (m, n), m and n at least 1: an array of a type in KEPT, or what is not in memory, as it is.
+
+    Without `look`, and where it is not in memory, it may hold NaN or infinities (`look_through`).
+    """
+    array: Any = stored(X, name) or _numbers(X, name, KEPT, look)
+    if len(array.shape) != 2 or 0 in array.shape:
         raise ValueError(f"{name} has shape {array.shape}; (m, n), one example a row, is wanted, m and n at least 1")
     if n is not None and array.shape[1] != n:
         raise ValueError(f"{name} has {array.shape[1]} columns; the network has {n} inputs")
     return array
+
+
+def look_through(X: Stored, name: str = "X") -> None:
+    """Raise ValueError if X, read from the first example to the last, holds NaN or infinities."""
+    for run, examples in each(X, runs_of(X)):
+        if not np.isfinite(examples).all():
+            i, j = np.argwhere(~np.isfinite(examples))[0].tolist()
+            raise ValueError(
+                f"{name} holds {examples[i, j]} at index ({run.start + i}, {j}); finite numbers are wanted"
+            )
 
 
 def feature_names(X: Any, name: str = "X") -> tuple[str, ...] | None:

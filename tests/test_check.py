@@ -39,6 +39,8 @@ def differences_of(problem, theta, step, parameters=None):
     found = differences.Differences(*(array[1:-1] for array in guarded))
     Z = differences.pre_activations(theta, problem.layers, problem.X)
     differences.numerical_gradient(theta, problem, Z, step, table, found)
+    found.values[:] /= problem.total
+    found.sizes[:] /= problem.total
     assert np.isnan([array[[0, -1]] for array in guarded[:2]]).all()
     assert (guarded[2][[0, -1]] == -7).all()
     assert (found.sizes >= np.abs(found.values) * (1 - 1e-14)).all()
@@ -100,6 +102,8 @@ def test_slopes_are_differences(number):
     for step in (2.0**-6, 2.0**-9):
         got, sizes, kinks = np.full(3, np.nan), np.full(3, np.nan), np.empty(3, np.int64)
         differences.slopes(theta, problem, Z, step, V, differences.Differences(got, sizes, kinks))
+        got /= problem.total
+        sizes /= problem.total
         assert (sizes >= np.abs(got) * (1 - 1e-14)).all()
         costs = np.array([[reference.cost(theta + sign * step * v, problem) for v in V] for sign in (1, -1)])
         want = (costs[0] - costs[1]) / (2 * step)

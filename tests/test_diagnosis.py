@@ -107,7 +107,9 @@ def test_the_remedy_helps(name):
     y = y if "alone" not in name else np.where(Z[:, 0] > 0, "in", "out")
     before = fastnn.train(X, y, maxiter=50)
     assert told(before.outcome)
-    assert before.outcome.message.endswith("train again with standardize=True (on the command line --standardize)")
+    remedy = "train again with standardize=True (on the command line --standardize)"
+    remedy += ", or with scale=1/255 (--scale 1/255) if these bytes are pixels" if name == "uint8" else ""
+    assert before.outcome.message.endswith(remedy)
     after = fastnn.train(X, y, maxiter=50, standardize=True)
     assert not told(after.outcome)
     assert after.score(X, y) > 0.9

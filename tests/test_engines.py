@@ -38,17 +38,24 @@ CATALOGUE = [
 ]
 
 
-def evaluate(module, case, lmbda, **family):
-    """Cost and flat gradient by an engine's functions, with guards around what they may write."""
+def evaluate(module, case, lmbda, most=None, **family):
+    """Cost and flat gradient by an engine's functions, with guards around what they may write.
+
+    In runs of `most` examples.
+    """
     problem, theta = case.problem(lmbda, **family), case.theta
-    guarded = np.full(len(theta) + 16, np.nan)
-    dtheta = guarded[8:-8]
-    work = module.workspace(problem.layers, problem.X)
-    loss = module.sums(theta, problem.layers, problem.X, problem.targets, problem.weight, work, dtheta)
-    cost = module.regularised_mean(theta, problem.decay, problem.total, loss, dtheta)
+    guarded = np.full(len(theta) + 17, np.nan)
+    sums = guarded[8:-8]
+    sums[:] = 0.0
+    work, runs = module.workspace(problem.layers, len(problem.X), problem.X.dtype, problem.scale, most)
+    assert [run.start for run in runs] + [len(problem.X)] == [0] + [run.stop for run in runs]
+    for run in runs:
+        part = problem.part(run, problem.X[run.start : run.stop])
+        module.accumulate(theta, problem.layers, part.X, part.targets, part.weight, work, run, sums)
+    cost = module.regularised_mean(theta, problem.decay, problem.total, sums[-1], sums[:-1])
     assert np.isnan(guarded[:8]).all()
     assert np.isnan(guarded[-8:]).all()
-    return cost, dtheta
+    return cost, sums[:-1]
 
 
 def assert_same(got, want):
@@ -70,9 +77,9 @@ def test_catalogue_forward(engine, sizes, m):
     case = random_case(sizes, m)
     theta, problem = case.theta, case.problem(0.0)
     guarded = np.full((m + 2, sizes[-1]), np.nan)
-    OTHERS[engine].forward(theta, problem.layers, problem.X, guarded[1:-1])
+    OTHERS[engine].forward(theta, problem.layers, problem.X, 1.0, guarded[1:-1])
     want = np.empty((m, sizes[-1]))
-    reference.forward(theta, problem.layers, problem.X, want)
+    reference.forward(theta, problem.layers, problem.X, 1.0, want)
     assert np.isnan(guarded[[0, -1]]).all()
     assert np.abs(guarded[1:-1] - want).max() <= 1e-14
 
@@ -173,7 +180,7 @@ def test_nan_reaches_the_caller(engine):
     theta = case.theta
     theta[8] = np.nan
     with np.errstate(invalid="ignore"):
-        cost, dtheta = Objective.of([case.problem(0.0)], engine).evaluate(theta)
+        cost, dtheta = Objective.of(case.problem(0.0), engine).evaluate(theta)
     assert np.isnan(cost)
     assert np.isnan(dtheta).any()
 
@@ -213,8 +220,8 @@ def test_inputs_are_left_alone():
     arguments = [theta, problem.layers, problem.X, *problem.targets, problem.weight, problem.decay]
     before = [np.copy(argument) for argument in arguments]
     for engine in ENGINES:
-        Objective.of([problem], engine).evaluate(theta)
-        engines.module(engine).forward(theta, problem.layers, problem.X, np.empty((150, 3)))
+        Objective.of(problem, engine).evaluate(theta)
+        engines.module(engine).forward(theta, problem.layers, problem.X, 1.0, np.empty((150, 3)))
     for got, want in zip(arguments, before, strict=True):
         assert np.array_equal(got, want)
 

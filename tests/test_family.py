@@ -145,7 +145,7 @@ def test_nan_passes_every_activation(engine, activation, output):
     case = random_case((6, 5, 3), 150)
     theta = case.theta
     theta[8] = np.nan
-    cost, dtheta = Objective.of([case.problem(0.0, activation=activation, output=output)], engine).evaluate(theta)
+    cost, dtheta = Objective.of(case.problem(0.0, activation=activation, output=output), engine).evaluate(theta)
     assert np.isnan(cost)
     assert np.isnan(dtheta).any()
 

@@ -21,6 +21,7 @@ PACKAGE = Path(fastnn.__file__).parent
 ROOMS = [
     "kernels",
     "containers",
+    "inputs",
     "validation",
     "network",
     "engines",
@@ -120,7 +121,7 @@ def parallel_functions():
 def test_no_store_through_a_tuple_in_a_parallel_function():
     """`work.losses[g] = loss` there is lost without a word (numba 0.68): dead code, it seems to its parallel passes."""
     functions = list(parallel_functions())
-    assert {"sums", "_outputs", "_slopes"} <= {function.name for function in functions}
+    assert {"_accumulate", "_outputs", "_slopes"} <= {function.name for function in functions}
     for function in functions:
         for node in ast.walk(function):
             if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):

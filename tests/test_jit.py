@@ -21,7 +21,7 @@ from .conftest import random_case
 
 
 def gradient(engine, case):
-    return Objective.of([case.problem(0.5)], engine).evaluate(case.theta)[1]
+    return Objective.of(case.problem(0.5), engine).evaluate(case.theta)[1]
 
 
 def test_many_python_threads_at_once():

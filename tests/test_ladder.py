@@ -43,7 +43,7 @@ def test_the_python_loop_has_a_share(monkeypatch):
 
 
 def test_differences_of_the_largest_entries():
-    _, gradient = Objective.of([SMALL.problem]).cost_and_gradient(SMALL.theta)
+    _, gradient = Objective.of(SMALL.problem).cost_and_gradient(SMALL.theta)
     timed = ladder.differences(SMALL, "numpy")
     assert timed.share == 10 / len(gradient)
     want = gradient[np.argsort(-np.abs(gradient))[:10]]
@@ -51,7 +51,7 @@ def test_differences_of_the_largest_entries():
 
 
 def test_textbook_cost():
-    want = Objective.of([SMALL.problem]).cost(SMALL.theta)
+    want = Objective.of(SMALL.problem).cost(SMALL.theta)
     A = fastnn.forward(SMALL.weights, SMALL.problem.X)
     assert ladder.cross_entropy(A, SMALL) + ladder.penalty(SMALL.theta, SMALL) == pytest.approx(want, rel=1e-14)
 

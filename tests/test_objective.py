@@ -7,7 +7,6 @@ import pytest
 
 import fastnn
 from fastnn.engines import ENGINES as TABLE
-from fastnn.objective import Objective
 
 from .conftest import ENGINES, random_case
 
@@ -118,24 +117,6 @@ def test_a_part_may_weigh_nothing():
     for wrong in ([-1, 1], [np.nan, 1], [1e308, 1e308], [1]):
         with pytest.raises(ValueError, match="sample_weight"):
             fastnn.cost_and_gradient_sums(*data, sample_weight=wrong)
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_an_objective_of_parts(engine):
-    """Its parts' sums are added in their order: the same bits each time, and the whole's numbers to rounding."""
-    case = random_case((6, 4, 3), 300)
-    weight = np.random.default_rng(0).uniform(0.0, 2.0, 300)
-    whole = case.problem(0.5, sample_weight=weight)
-    parts = [whole.subset(np.arange(first, last)) for first, last in ((0, 1), (1, 200), (200, 300))]
-    want, want_gradient = Objective.of([whole], engine).cost_and_gradient(case.theta)
-    objective = Objective.of(parts, engine)
-    got, gradient = objective.cost_and_gradient(case.theta)
-    assert got == pytest.approx(want, rel=1e-14)
-    assert np.linalg.norm(gradient - want_gradient) <= 1e-14 * np.linalg.norm(gradient)
-    objective.cost(case.theta + 1.0)
-    again, gradient_again = objective.cost_and_gradient(case.theta)
-    assert again == got
-    assert np.array_equal(gradient_again, gradient)
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

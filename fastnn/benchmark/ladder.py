@@ -116,7 +116,7 @@ def forward(task: Task, engine: str) -> Timed:
 def gradient(task: Task, engine: str) -> Timed:
     """Cost and gradient, at another point in every call as in a training."""
     part, share = _shortened(task, engine)
-    function = objective.Objective.of([part.problem], engine)
+    function = objective.Objective.of(part.problem, engine)
     points = itertools.cycle([part.theta, part.theta + 1e-9])
     return Timed(
         call=lambda: function.evaluate(next(points)),
@@ -135,7 +135,7 @@ def differences(task: Task, engine: str) -> Timed:
         A = np.empty((len(task.problem.X), task.problem.sizes[-1]))
 
         def cost(theta: Array) -> float:
-            module.forward(theta, layers, task.problem.X, A)
+            module.forward(theta, layers, task.problem.X, task.problem.scale, A)
             return cross_entropy(A, task) + penalty(theta, task)
 
         return whole_differences(task, cost, SAMPLE[engine])
@@ -169,7 +169,7 @@ def training(task: Task, engine: str, solver: str = "cg") -> Timed:
 
 def trained(task: Task, solver: str, maxiter: int, engine: str = "fused") -> tuple[Array, int]:
     """Weights (P,) after so many iterations, and how many evaluations that took: what `fastnn.train` does."""
-    function = objective.Objective.of([task.problem], engine)
+    function = objective.Objective.of(task.problem, engine)
     theta, outcome, _ = solvers.minimize(function, task.theta, solver, Limits(maxiter))
     return theta, outcome.evaluations
 
@@ -206,7 +206,7 @@ def right_outputs(task: Task) -> Array:
 
 def right_gradient(task: Task) -> Array:
     """What `gradient` should give, (P + 1,), the cost last: by the reference, in float64."""
-    cost, gradient = objective.Objective.of([task.problem.in_float64()], "numpy").evaluate(task.theta)
+    cost, gradient = objective.Objective.of(task.problem.in_float64(), "numpy").evaluate(task.theta)
     return np.append(gradient, cost)
 
 

@@ -2,21 +2,26 @@
 
 An engine is a module with four functions of the same names and arguments:
 
-    forward(theta, layers, X, A)                                       A[:] = output activations (m, K)
-    workspace(layers, X) -> work                                       what the next one writes to
-    sums(theta, layers, X, targets, weight, work, dtheta) -> loss      sums over the examples: dtheta[:] = the
-                                                                       gradients', returned are the losses'
+    forward(theta, layers, X, scale, A)                                A[:] = output activations (m, K)
+    workspace(layers, m, kept, scale, most) -> work, runs              what the next one works with
+    accumulate(theta, layers, X, targets, weight, work, run, sums)     adds sums over the examples of a run:
+                                                                       sums[:P] += gradients, sums[P] += losses
     regularised_mean(theta, decay, total, loss, dtheta) -> cost        makes of such sums the mean, in dtheta too
 
 with `theta` (P,) the flat parameters; `layers` (L, 3) int64, for each layer its inputs, its units
-and the code of its activation; `X` (m, n) C-contiguous, float64 or float32; `targets`, a class or K
+and the code of its activation; `X` (m, n) C-contiguous, of a type in `fastnn.kernels.arguments.KEPT`, which times
+`scale` is what goes into the network; `targets`, a class or K
 numbers for each example (`fastnn.kernels.arguments.Targets`); `weight` (m,) of the examples, or empty
 if all are 1; `decay` (P,) lmbda for a weight, 0 for a bias. All but X and the integers are float64.
+
+The m examples, of type `kept`, are added up run by run (`fastnn.kernels.arguments.Run`), from the first on, with X,
+targets and weight those of the run: so X need not be in memory as a whole. A run has about `most` examples at most;
+None leaves that to the engine. However they are cut, the compiled engines' sums have the same bits.
 
 `fused` has two functions more, for a network that is asked again and again: what `prepared` makes of its parameters
 `outputs` takes, any number of times; it says, too, whether NaN or infinities may have gone in.
 
-`sums` divides by nothing and adds nothing of the regularisation, so that the sums of parts of the data,
+`accumulate` divides by nothing and adds nothing of the regularisation, so that the sums of parts of the data,
 wherever they are computed, can be added; the `total` of the mean is the weight of all examples.
 
 The last function is one formula, and stands twice only: compiled, for the compiled engines, and in NumPy

@@ -18,16 +18,17 @@ from math import prod
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
+from numba import get_num_threads, prange
 
 from ..kernels.activations import activate, scale_by_slope
-from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets
-from ..kernels.batches import group_count, group_start, ordered_sum, regularised_mean
+from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets, arithmetic
+from ..kernels.batches import add_in_order, group_count, group_start, regularised_mean, runs
 from ..kernels.jit import apart, batch, inner, serial
 from ..kernels.losses import losses_and_deltas
 from ..kernels.tiles import Matrix, add_product, affine, affine_by_panels, panel, panel_count, panels_pay
+from ..kernels.widening import bits, widened
 
-__all__ = ["forward", "outputs", "prepared", "regularised_mean", "sums", "workspace"]
+__all__ = ["accumulate", "forward", "outputs", "prepared", "regularised_mean", "workspace"]
 
 # In here `layers` has these columns more: where the layer's weights start, how far apart their rows are, where
 # its biases start, how many units all layers before it have, and where its panels start, or -1 if it has none.
@@ -54,10 +55,14 @@ def _longest_block(n, dtype):
 FEW = 500_000
 
 
-def _cut(X, numbers):
+# Rows of examples that a forward pass deals to each thread: they are its longest, and the shortest by a block.
+LANES = 4
+
+
+def _cut(m, n, dtype, numbers):
     """How many examples are in a block, all of them as long, and whether there are few, for so many parameters."""
-    m, few = len(X), len(X) * numbers <= FEW
-    blocks = max(-(-m // _longest_block(X.shape[1], X.dtype)), 1 if few else 2)
+    few = m * numbers <= FEW
+    blocks = max(-(-m // _longest_block(n, dtype)), 1 if few else 2)
     return -(-m // blocks), few
 
 
@@ -118,9 +123,12 @@ def _forward_block(W, layers, X, x, examples, A):
 
 
 @apart
-def _accumulate_block(work, g, X, x, targets, weight):
-    """One pass over the block that starts at X[x]: work.dWs[g] += its gradients; returns the sum of its losses."""
-    W, layers, dW, A, D = work.W, work.layers, work.dWs[g], work.buffers[g, 0], work.buffers[g, 1]
+def _accumulate_block(work, lane, g, more, X, x, targets, weight):
+    """One pass over the block that starts at X[x]: its gradients into work.dWs[g]; returns the sum of its losses.
+
+    They are added there if `more` is 1, and overwrite what is there if it is 0.
+    """
+    W, layers, dW, A, D = work.W, work.layers, work.dWs[g], work.buffers[lane, 0], work.buffers[lane, 1]
     ones = Matrix(work.one, 0, 0, 0)
     examples = max(len(targets.classes), len(targets.values))
     _forward_block(W, layers, X, x, examples, A)
@@ -135,8 +143,8 @@ def _accumulate_block(work, g, X, x, targets, weight):
         source, start, ahead = (A, below, 0) if l > 0 else (X, x, examples * inputs)
         a, d, d_transposed = Matrix(source, start, inputs, 1), Matrix(D, above, units, 1), Matrix(D, above, 1, units)
         dw, db = Matrix(dW, layers[l, WEIGHTS], layers[l, ROW], 1), Matrix(dW, biases, units, 1)
-        add_product(units, inputs, examples, d_transposed, a, 1, dw, ahead)
-        add_product(1, units, examples, ones, d, 1, db, 0)
+        add_product(units, inputs, examples, d_transposed, a, more, dw, ahead)
+        add_product(1, units, examples, ones, d, more, db, 0)
         if l > 0:
             w = Matrix(W, layers[l, WEIGHTS], layers[l, ROW], 1)
             add_product(examples, inputs, units, d, w, 0, Matrix(D, below, inputs, 1), 0)
@@ -177,76 +185,120 @@ def _pad(theta, first, layers, backwards, W):
 
 
 @inner()
-def _sum_groups(dWs, layers, dtheta):
-    """dtheta = the sum of the rows of dWs, which are padded; overwrites the first."""
-    dW = dWs[0]
-    for g in range(1, len(dWs)):
-        for p in range(len(dW)):
-            dW[p] += dWs[g, p]
-    p = 0
-    for l in range(len(layers)):
-        inputs, biases = layers[l, INPUTS], layers[l, BIASES]
-        for j in range(layers[l, UNITS]):
-            w = layers[l, WEIGHTS] + j * layers[l, ROW]
-            dtheta[p] = dW[biases + j]
-            row, own = dtheta[p + 1 : p + 1 + inputs], dW[w : w + inputs]
-            for k in range(inputs):
-                row[k] = own[k]
-            p += 1 + inputs
+def _add_unit(dWs, count, layers, u, sums):
+    """sums += what the first `count` rows of dWs, which are padded, hold of a unit's parameters, row by row."""
+    l, p, j = 0, 0, u
+    while j >= layers[l, UNITS]:
+        p += layers[l, UNITS] * (1 + layers[l, INPUTS])
+        j -= layers[l, UNITS]
+        l += 1
+    inputs = layers[l, INPUTS]
+    p += j * (1 + inputs)
+    bias, w = layers[l, BIASES] + j, layers[l, WEIGHTS] + j * layers[l, ROW]
+    add_in_order(dWs[:, bias], count, sums, p)
+    row = sums[p + 1 : p + 1 + inputs]
+    for g in range(count):
+        own = dWs[g, w : w + inputs]
+        for k in range(inputs):
+            row[k] += own[k]
+
+
+# From how many numbers on all threads add the groups' sums together.
+TOGETHER = 1 << 17
 
 
 class Workspace(NamedTuple):
-    """Everything that an evaluation writes to, made once, for G groups of blocks."""
+    """Everything that an evaluation writes to, made once, and how its examples are cut.
+
+    Groups of a run are dealt to lanes: what a lane does is done by one thread, one group after another.
+    """
 
     layers: np.ndarray  # (L, 8)
+    m: int  # examples, of all runs
+    groups: int  # of all runs
     block: int  # examples in a block
     few: bool  # so few that one thread is enough
+    scale: float  # of X
     W: np.ndarray  # padded parameters, with panels
-    buffers: np.ndarray  # (G, 2, block * units) of a block, activations and deltas
+    rows: np.ndarray  # (lanes, block * n) of X as they are computed with, where that is not as they are kept
+    inputs: np.ndarray  # the same, read-only as X is
+    buffers: np.ndarray  # (lanes, 2, block * units) of a block, activations and deltas
     one: np.ndarray  # [1.0], of X's type: the input of the biases
-    losses: np.ndarray  # (G,)
-    dWs: np.ndarray  # (G, padded parameters) float64
+    losses: np.ndarray  # (groups of a run,)
+    dWs: np.ndarray  # (groups of a run, padded parameters) float64
 
 
-def workspace(layers, X):
-    """What `sums` writes to."""
-    layers, units, padded, numbers = _placed(layers, X.dtype)
-    block, few = _cut(X, padded)
-    groups = group_count(len(X), block, padded)
-    W = _aligned((numbers,), X.dtype)
-    buffers = _aligned((groups, 2, block * units), X.dtype)
-    one = np.ones(1, X.dtype)
-    return Workspace(layers, block, few, W, buffers, one, np.empty(groups), _aligned((groups, padded), np.float64))
+def workspace(layers, m, kept, scale, most=None):
+    """What `accumulate` works with, and the runs of examples that it takes."""
+    dtype, n = arithmetic(kept), int(layers[0, INPUTS])
+    layers, units, padded, numbers = _placed(layers, dtype)
+    block, few = _cut(m, n, dtype, padded)
+    groups = group_count(m, -(-m // block), padded)
+    threads = 1 if few else get_num_threads()
+    cut = runs(m, block, groups, padded, threads, most)
+    together = cut[0].groups
+    lanes = 1 if few else min(together, LANES * threads)
+    rows, inputs = _rows(lanes, block * n, kept, scale)
+    work = Workspace(
+        layers, m, groups, block, few, scale, _aligned((numbers,), dtype), rows, inputs,
+        _aligned((lanes, 2, block * units), dtype), np.ones(1, dtype),
+        np.empty(together), _aligned((together, padded), np.float64),
+    )  # fmt: skip
+    return work, cut
+
+
+def _rows(lanes, numbers, kept, scale):
+    """Where blocks of X become what they are computed with, and a view of it; nothing if they are that already."""
+    dtype = arithmetic(kept)
+    rows = _aligned((lanes, 0 if kept == dtype and scale == 1.0 else numbers), dtype)
+    view = rows.view()
+    view.flags.writeable = False
+    return rows, view
 
 
 @inner()
-def _sum_group(work, g, X, n, targets, weight):
-    """work.dWs[g] = the sum of the gradients of that group of examples; returns that of their losses."""
-    block, dW = work.block, work.dWs[g]
-    m, groups = len(X) // n, len(work.losses)
-    for p in range(len(dW)):
-        dW[p] = 0.0
-    loss, end = 0.0, group_start(g + 1, groups, m, block)
-    for i in range(group_start(g, groups, m, block), end, block):
+def _sum_group(work, lane, g, run, X, targets, weight):
+    """work.dWs[g] = the sum of the gradients of that group of the run; returns that of their losses."""
+    n, block, loss = work.layers[0, INPUTS], work.block, 0.0
+    start = group_start(run.first + g, work.groups, work.m, block) - run.start
+    end = group_start(run.first + g + 1, work.groups, work.m, block) - run.start
+    for i in range(start, end, block):
         stop = min(i + block, end)
         own = Targets(targets.classes[i:stop], targets.values[i:stop])
-        loss += _accumulate_block(work, g, X, i * n, own, weight[i:stop])
+        source, x = widened(X, i * n, (stop - i) * n, work.scale, work.rows[lane], work.inputs[lane])
+        loss += _accumulate_block(work, lane, g, 1 if i > start else 0, source, x, own, weight[i:stop])
     return loss
 
 
+@inner()
+def _sum_lane(work, lane, run, X, targets, weight, losses):
+    """The groups of a run that are this lane's."""
+    lanes = len(work.buffers)
+    for g in range(run.groups * lane // lanes, run.groups * (lane + 1) // lanes):
+        losses[g] = _sum_group(work, lane, g, run, X, targets, weight)
+
+
 @batch
-def sums(theta, layers, X, targets, weight, work, dtheta):
-    """dtheta[:] = the sum of the examples' gradients, returns that of their losses: all in one compiled call."""
-    n, x, losses = X.shape[1], X.ravel(), work.losses
+def _accumulate(theta, X, targets, weight, work, run, sums):
+    x, dWs, losses, lanes, units = X.ravel(), work.dWs, work.losses, len(work.buffers), work.layers[:, UNITS].sum()
     _pad(theta, 0, work.layers, True, work.W)
     if work.few:
-        for g in range(len(losses)):
-            losses[g] = _sum_group(work, g, x, n, targets, weight)
+        _sum_lane(work, 0, run, x, targets, weight, losses)
     else:
-        for g in prange(len(losses)):  # in uint64, for which all would be compiled once more
-            losses[g] = _sum_group(work, np.int64(g), x, n, targets, weight)
-    _sum_groups(work.dWs, work.layers, dtheta)
-    return ordered_sum(losses)
+        for lane in prange(lanes):  # in uint64, for which all would be compiled once more
+            _sum_lane(work, np.int64(lane), run, x, targets, weight, losses)
+    if run.groups * dWs.shape[1] < TOGETHER:
+        for u in range(units):
+            _add_unit(dWs, run.groups, work.layers, u, sums)
+    else:
+        for u in prange(units):
+            _add_unit(dWs, run.groups, work.layers, np.int64(u), sums)
+    add_in_order(losses, run.groups, sums, len(sums) - 1)
+
+
+def accumulate(theta, layers, X, targets, weight, work, run, sums):
+    """sums[:P] += the gradients of a run's examples, group after group, and sums[P] += their losses."""
+    _accumulate(theta, bits(X), targets, weight, work, run, sums)
 
 
 class Network(NamedTuple):
@@ -273,16 +325,17 @@ def prepared(parts, layers, dtype):
 
 
 @inner()
-def _forward_group(network, g, X, block, buffers, A):
+def _forward_group(network, g, X, block, scale, room, A):
     """The outputs of that group of examples; returns what `_forward_block` tells."""
-    layers, buffer = network.layers, buffers[g]
+    layers, buffer = network.layers, room.buffers[g]
     last = len(layers) - 1
     n, K, code = layers[0, INPUTS], layers[last, UNITS], layers[last, ACTIVATION]
-    m, groups, told = len(X) // n, len(buffers), 0.0
+    m, groups, told = len(X) // n, len(room.buffers), 0.0
     end = group_start(g + 1, groups, m, block)
     for i in range(group_start(g, groups, m, block), end, block):
         examples = min(block, end - i)
-        told += _forward_block(network.W, layers, X, i * n, examples, buffer)
+        source, x = widened(X, i * n, examples * n, scale, room.rows[g], room.inputs[g])
+        told += _forward_block(network.W, layers, source, x, examples, buffer)
         first = examples * layers[last, BEFORE]
         a = buffer[first : first + examples * K]
         activate(a, K, code)
@@ -291,26 +344,38 @@ def _forward_group(network, g, X, block, buffers, A):
     return told
 
 
+class Room(NamedTuple):
+    """What a forward pass writes to, besides its outputs: a row for each group."""
+
+    rows: np.ndarray  # as in `Workspace`
+    inputs: np.ndarray
+    buffers: np.ndarray  # (G, block * units) activations
+    told: np.ndarray  # (G,)
+
+
 @batch
-def _outputs(network, X, block, few, buffers, told, A):
+def _outputs(network, X, block, few, scale, room, A):
+    told = room.told
     if few:
         for g in range(len(told)):
-            told[g] = _forward_group(network, g, X, block, buffers, A)
+            told[g] = _forward_group(network, g, X, block, scale, room, A)
     else:
         for g in prange(len(told)):
-            told[g] = _forward_group(network, np.int64(g), X, block, buffers, A)
-    return ordered_sum(told) == 0.0
+            told[g] = _forward_group(network, np.int64(g), X, block, scale, room, A)
+    return told.sum() == 0.0
 
 
-def outputs(network, X, A):
+def outputs(network, X, scale, A):
     """A[:] = output activations (m, K); returns False if something that is not finite may have gone into them."""
-    numbers = len(network.W)
-    block, few = _cut(X, numbers)
-    groups = group_count(len(X), block, numbers)
-    buffers = np.empty((groups, block * network.units), X.dtype)
-    return _outputs(network, X.reshape(-1), block, few, buffers, np.empty(groups), A.reshape(-1))
+    (m, n), dtype = X.shape, arithmetic(X.dtype)
+    block, few = _cut(m, n, dtype, len(network.W))
+    groups = 1 if few else min(-(-m // block), LANES * get_num_threads())
+    room = Room(
+        *_rows(groups, block * n, X.dtype, scale), np.empty((groups, block * network.units), dtype), np.empty(groups)
+    )
+    return _outputs(network, bits(X).reshape(-1), block, few, scale, room, A.reshape(-1))
 
 
-def forward(theta, layers, X, A):
+def forward(theta, layers, X, scale, A):
     """A[:] = output activations (m, K)."""
-    outputs(prepared([theta], layers, X.dtype), X, A)
+    outputs(prepared([theta], layers, arithmetic(X.dtype)), X, scale, A)

@@ -8,15 +8,16 @@ one behind the other in one vector.
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
+from numba import get_num_threads, prange
 
 from ..kernels.activations import activate, scale_by_slope
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets
-from ..kernels.batches import group_count, group_start, ordered_sum, regularised_mean
-from ..kernels.jit import batch, inner
+from ..kernels.batches import add_in_order, group_count, group_start, regularised_mean, runs
+from ..kernels.jit import EXACT, batch, inner
 from ..kernels.losses import losses_and_deltas
+from ..kernels.widening import bits, number
 
-__all__ = ["forward", "regularised_mean", "sums", "workspace"]
+__all__ = ["accumulate", "forward", "regularised_mean", "workspace"]
 
 
 @inner()
@@ -75,41 +76,54 @@ def _accumulate_example(theta, layers, a, targets, weight, delta, dtheta):
     return loss
 
 
-@batch
-def sums(theta, layers, X, targets, weight, work, dtheta):
-    """dtheta[:] = the sum of the examples' gradients, returns that of their losses: group by group, then added up."""
-    buffers, losses, dthetas, groups = work.buffers, work.losses, work.dthetas, len(work.losses)
-    for g in prange(groups):
-        a, delta, dtheta_g = buffers[g, 0], buffers[g, 1], dthetas[g]
-        for p in range(len(dtheta_g)):
-            dtheta_g[p] = 0.0
-        loss = 0.0
-        for i in range(group_start(g, groups, len(X), 1), group_start(g + 1, groups, len(X), 1)):
-            for k in range(layers[0, INPUTS]):
-                a[k] = X[i, k]
-            own = Targets(targets.classes[i : i + 1], targets.values[i : i + 1])
-            loss += _accumulate_example(theta, layers, a, own, weight[i : i + 1], delta, dtheta_g)
-        losses[g] = loss
-    _sum_groups(dthetas, dtheta)
-    return ordered_sum(losses)
-
-
-@inner()
-def _sum_groups(dthetas, dtheta):
-    """dtheta = the sum of the rows of dthetas."""
-    for p in range(len(dtheta)):
-        dtheta[p] = 0.0
-    for g in range(len(dthetas)):
-        for p in range(len(dtheta)):
-            dtheta[p] += dthetas[g, p]
-
-
 class Workspace(NamedTuple):
-    """Of G groups of examples."""
+    """Of G groups of examples, those of a run."""
 
+    m: int  # examples, of all runs
+    groups: int  # of all runs
+    scale: float  # of X
     buffers: np.ndarray  # (G, 2, n + units) the layers of an example, and their deltas
     losses: np.ndarray  # (G,)
     dthetas: np.ndarray  # (G, P)
+
+
+@batch
+def _accumulate(theta, layers, X, targets, weight, work, run, sums):
+    buffers, losses, dthetas = work.buffers, work.losses, work.dthetas
+    for g in prange(run.groups):
+        a, delta, dtheta = buffers[g, 0], buffers[g, 1], dthetas[g]
+        for p in range(len(dtheta)):
+            dtheta[p] = 0.0
+        loss = 0.0
+        first = group_start(run.first + np.int64(g), work.groups, work.m, 1) - run.start
+        end = group_start(run.first + np.int64(g) + 1, work.groups, work.m, 1) - run.start
+        for i in range(first, end):
+            _read(X, i, work.scale, layers, a)
+            own = Targets(targets.classes[i : i + 1], targets.values[i : i + 1])
+            loss += _accumulate_example(theta, layers, a, own, weight[i : i + 1], delta, dtheta)
+        losses[g] = loss
+    _add_groups(dthetas, losses, run.groups, sums)
+
+
+@inner()
+def _read(X, i, scale, layers, a):
+    """The inputs of example i, at the start of a."""
+    for k in range(layers[0, INPUTS]):
+        a[k] = scale * number(X[i, k])
+
+
+@inner(EXACT)  # groups are added in their order
+def _add_groups(dthetas, losses, count, sums):
+    """sums += the groups' gradients and their losses."""
+    for g in range(count):
+        for p in range(dthetas.shape[1]):
+            sums[p] += dthetas[g, p]
+    add_in_order(losses, count, sums, len(sums) - 1)
+
+
+def accumulate(theta, layers, X, targets, weight, work, run, sums):
+    """sums[:P] += the gradients of a run's examples, group after group, and sums[P] += their losses."""
+    _accumulate(theta, layers, bits(X), targets, weight, work, run, sums)
 
 
 def _numbers(layers):
@@ -117,29 +131,30 @@ def _numbers(layers):
     return layers[0, INPUTS] + layers[:, UNITS].sum()
 
 
-def workspace(layers, X):
-    """What `sums` writes to."""
+def workspace(layers, m, kept, scale, most=None):
+    """What `accumulate` works with, and the runs of examples that it takes."""
     P = int((layers[:, UNITS] * (layers[:, INPUTS] + 1)).sum())
-    groups = group_count(len(X), 1, P)
-    return Workspace(np.empty((groups, 2, _numbers(layers))), np.empty(groups), np.empty((groups, P)))
+    groups = group_count(m, m, P)
+    cut = runs(m, 1, groups, P, get_num_threads(), most)
+    G = cut[0].groups
+    return Workspace(m, groups, scale, np.empty((G, 2, _numbers(layers))), np.empty(G), np.empty((G, P))), cut
 
 
 @batch
-def _forward_groups(theta, layers, X, buffers, A):
+def _forward_groups(theta, layers, X, scale, buffers, A):
     groups = len(buffers)
     for g in prange(groups):
         a = buffers[g]
         outputs = a[len(a) - A.shape[1] :]
         for i in range(group_start(g, groups, len(X), 1), group_start(g + 1, groups, len(X), 1)):
-            for k in range(layers[0, INPUTS]):
-                a[k] = X[i, k]
+            _read(X, i, scale, layers, a)
             forward_example(theta, layers, a)
             activate(outputs, len(outputs), layers[len(layers) - 1, ACTIVATION])
             for k in range(len(outputs)):
                 A[i, k] = outputs[k]
 
 
-def forward(theta, layers, X, A):
+def forward(theta, layers, X, scale, A):
     """A[:] = output activations (m, K)."""
-    buffers = np.empty((group_count(len(X), 1, 1), _numbers(layers)))
-    _forward_groups(theta, layers, X, buffers, A)
+    buffers = np.empty((group_count(len(X), len(X), 1), _numbers(layers)))
+    _forward_groups(theta, layers, bits(X), scale, buffers, A)

@@ -7,11 +7,26 @@ The fast path never imports it.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..kernels.arguments import ACTIVATION, ACTIVATIONS, IDENTITY, INPUTS, RELU, SIGMOID, SOFTMAX, TANH, UNITS, Targets
+from ..inputs import widened
+from ..kernels.arguments import (
+    ACTIVATION,
+    ACTIVATIONS,
+    IDENTITY,
+    INPUTS,
+    RELU,
+    SIGMOID,
+    SOFTMAX,
+    TANH,
+    UNITS,
+    Run,
+    Targets,
+    arithmetic,
+    equal_runs,
+)
 from ..network import matrices
 from ..validation import Array
 
@@ -158,40 +173,48 @@ def _squared_error(Z: Array, y: Array, T: Array | None) -> tuple[Array, Array]:
     return (Z * Z).sum(axis=1) / 2.0, Z
 
 
-def forward(theta: Array, layers: Array, X: Array, A: Array) -> None:
+def forward(theta: Array, layers: Array, X: Array, scale: float, A: Array) -> None:
     """A[:] = output activations (m, K)."""
-    A[:] = FUNCTIONS[layers[-1, ACTIVATION]](_activations(theta, layers, X, [None] * len(layers))[-1])
+    A[:] = FUNCTIONS[layers[-1, ACTIVATION]](_activations(theta, layers, widened(X, scale), [None] * len(layers))[-1])
 
 
-Workspace = tuple[list[Array], list[Array]]
+class Workspace(NamedTuple):
+    """Of the longest run."""
+
+    scale: float  # of X
+    activations: list[Array]  # of layers 1..L, (m, s[l]) each
+    deltas: list[Array]  # of the hidden ones
 
 
-def workspace(layers: Array, X: Array) -> Workspace:
-    """The activations of layers 1..L and the deltas of the hidden ones, (m, s[l]) each."""
-    activations = [np.empty((len(X), units), X.dtype) for units in layers[:, UNITS]]
-    return activations, [np.empty_like(a) for a in activations[:-1]]
+def workspace(layers: Array, m: int, kept: Any, scale: float, most: int | None = None) -> tuple[Workspace, list[Run]]:
+    """What `accumulate` works with, and the runs of examples that it takes."""
+    cut = equal_runs(m, most)
+    dtype = arithmetic(kept)
+    longest = max(run.stop - run.start for run in cut)
+    activations = [np.empty((longest, units), dtype) for units in layers[:, UNITS]]
+    return Workspace(scale, activations, [np.empty_like(a) for a in activations[:-1]]), cut
 
 
-def sums(
-    theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: Workspace, dtheta: Array
-) -> float:
-    """dtheta[:] = the sum of the examples' gradients, returns that of their losses; weighted if weight is not empty."""
-    activations, deltas = work
-    values = _activations(theta, layers, X, activations)
+def accumulate(
+    theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: Workspace, run: Run, sums: Array
+) -> None:
+    """sums[:P] += the examples' gradients, sums[P] += their losses; weighted if weight is not empty."""
+    X = widened(X, work.scale)
+    values = _activations(theta, layers, X, [a[: len(X)] for a in work.activations])
     losses, D = _losses_and_deltas(values[-1], targets, layers[-1, ACTIVATION])
     if len(weight):
         losses = losses * weight
         D *= weight[:, np.newaxis].astype(D.dtype)
 
     weights = matrices(theta.astype(X.dtype, copy=False), _sizes(layers))
-    dweights = matrices(dtheta, _sizes(layers))
+    dweights = matrices(sums[:-1], _sizes(layers))
     for l in range(len(weights) - 1, -1, -1):
-        dweights[l][:, 0] = D.sum(axis=0)
-        dweights[l][:, 1:] = D.T @ values[l]
+        dweights[l][:, 0] += D.sum(axis=0)
+        dweights[l][:, 1:] += D.T @ values[l]
         if l > 0:
-            D = np.matmul(D, weights[l][:, 1:], out=deltas[l - 1])
+            D = np.matmul(D, weights[l][:, 1:], out=work.deltas[l - 1][: len(X)])
             scale_by_slope(values[l], D, layers[l - 1, ACTIVATION])
-    return float(losses.sum(dtype=np.float64))
+    sums[-1] += float(losses.sum(dtype=np.float64))
 
 
 def regularised_mean(theta: Array, decay: Array, total: float, loss: float, dtheta: Array) -> float:

@@ -4,15 +4,30 @@ A typical solution of the exercise works like this, example by example. It is so
 than the same loop in tiles (5,000 x 400-25-10). Nothing is compiled.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.special import expit
 
-from ..kernels.arguments import ACTIVATION, IDENTITY, INPUTS, RELU, SIGMOID, SOFTMAX, TANH, UNITS, Targets
+from ..inputs import widened
+from ..kernels.arguments import (
+    ACTIVATION,
+    IDENTITY,
+    INPUTS,
+    RELU,
+    SIGMOID,
+    SOFTMAX,
+    TANH,
+    UNITS,
+    Run,
+    Targets,
+    equal_runs,
+)
 from ..network import Weights, matrices
 from ..validation import Array
 from .numpy import regularised_mean
 
-__all__ = ["forward", "regularised_mean", "sums", "workspace"]
+__all__ = ["accumulate", "forward", "regularised_mean", "workspace"]
 
 # By code: the activation of one layer of an example, and its slope as a function of its value.
 _ACTIVATIONS = {
@@ -75,24 +90,26 @@ def _weights(theta: Array, layers: Array, X: Array) -> Weights:
     return matrices(theta.astype(X.dtype, copy=False), sizes)
 
 
-def forward(theta: Array, layers: Array, X: Array, A: Array) -> None:
+def forward(theta: Array, layers: Array, X: Array, scale: float, A: Array) -> None:
     """A[:] = output activations (m, K)."""
+    X = widened(X, scale)
     weights = _weights(theta, layers, X)
     for i, x in enumerate(X):
         A[i] = _ACTIVATIONS[layers[-1, ACTIVATION]](_forward_example(weights, layers, x)[-1])
 
 
-def workspace(layers: Array, X: Array) -> None:
-    """None: NumPy makes new arrays for each example."""
+def workspace(layers: Array, m: int, kept: Any, scale: float, most: int | None = None) -> tuple[float, list[Run]]:
+    """The scale, as NumPy makes new arrays for each example; and the runs of examples that `accumulate` takes."""
+    return scale, equal_runs(m, most)
 
 
-def sums(theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: None, dtheta: Array) -> float:
-    """dtheta[:] = the sum of the examples' gradients, returns that of their losses."""
-    weights, dweights = _weights(theta, layers, X), _weights(dtheta, layers, dtheta)
-    dtheta[:] = 0.0
+def accumulate(
+    theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, scale: float, run: Run, sums: Array
+) -> None:
+    """sums[:P] += the examples' gradients, sums[P] += their losses."""
+    X = widened(X, scale)
+    weights, dweights = _weights(theta, layers, X), _weights(sums[:-1], layers, sums)
     one_hot = np.eye(layers[-1, UNITS], dtype=X.dtype)
-    loss = 0.0
     for i, x in enumerate(X):
         t = one_hot[targets.classes[i]] if len(targets.classes) else targets.values[i].astype(X.dtype)
-        loss += _accumulate_example(weights, layers, x, t, weight[i] if len(weight) else 1.0, dweights)
-    return loss
+        sums[-1] += _accumulate_example(weights, layers, x, t, weight[i] if len(weight) else 1.0, dweights)

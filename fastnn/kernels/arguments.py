@@ -3,7 +3,7 @@
 Imported without numba, as `forks` and `notice` are, and nothing else among the kernels.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,31 @@ SIGMOID, TANH, RELU, SOFTMAX, IDENTITY = range(len(ACTIVATIONS))
 # Which of them hidden layers may have, and the output.
 HIDDEN = ("sigmoid", "tanh", "relu", "identity")
 OUTPUTS = ("sigmoid", "softmax", "identity")
+
+
+# Types of X that kernels read as they are; others become float64 before. With float32 the arithmetic is float32.
+KEPT = tuple(map(np.dtype, (np.float64, np.float32, np.float16, np.uint8)))
+
+
+def arithmetic(kept: Any) -> Any:
+    """The type in which products are computed with X of that type."""
+    return kept if kept == np.float32 else np.dtype(np.float64)
+
+
+class Run(NamedTuple):
+    """Consecutive examples that one call of an engine adds up: which they are, the first of their groups
+    (`batches`), and how many they are."""
+
+    start: int
+    stop: int
+    first: int = 0
+    groups: int = 0
+
+
+def equal_runs(m: int, most: int | None) -> list[Run]:
+    """m examples in as few runs of `most` at most as there can be, all about as long."""
+    count = -(-m // (most or m))
+    return [Run(m * i // count, m * (i + 1) // count) for i in range(count)]
 
 
 class Targets(NamedTuple):

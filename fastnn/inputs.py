@@ -1,0 +1,204 @@
+"""X where it is: in memory, in a file that is mapped into it, or behind slices that something reads from a file.
+
+What is not in memory is `Stored`: it is read one run of examples at a time, and never as a whole.
+"""
+
+import mmap
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+
+from . import containers
+from .containers import Array
+from .kernels.arguments import KEPT, Run, arithmetic, equal_runs
+
+# Bytes of X that are read together, about. While the kernels work on them the next ones are read.
+RUN_BYTES = 32_000_000
+
+
+class Stored:
+    """m examples that are read a run at a time.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (m, n).
+    dtype : numpy dtype
+        Of what is read: one that kernels take (`fastnn.kernels.arguments.KEPT`).
+    """
+
+    # Whether reading takes so long that a thread of its own should read ahead.
+    slow = True
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any):
+        self.shape = shape
+        self.dtype = np.dtype(dtype) if dtype in KEPT else np.dtype(np.float64)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def read(self, start: int, stop: int) -> Array:
+        """Those examples, an array (stop - start, n) in C order of that type."""
+        raise NotImplementedError
+
+    def free(self, start: int, stop: int) -> None:
+        """Nobody needs what was read of them any more."""
+
+    def rows(self, examples: Array) -> Array:
+        """The examples of those numbers, one by one."""
+        return np.concatenate([self.read(i, i + 1) for i in examples.tolist()])
+
+
+class Sliced(Stored):
+    """What has a shape and a type, and gives an array for X[start:stop]: a dataset of h5py, zarr, a user's class."""
+
+    def __init__(self, X: Any, name: str):
+        super().__init__(tuple(map(int, X.shape)), np.dtype(X.dtype))
+        self._X, self._name, self._found = X, name, np.dtype(X.dtype)
+
+    def read(self, start: int, stop: int) -> Array:
+        block = np.asarray(self._X[start:stop])
+        want = stop - start, self.shape[1]
+        if block.shape != want or block.dtype != self._found:
+            raise ValueError(
+                f"{self._name} gives an array {block.shape} of {block.dtype} for {self._name}[{start}:{stop}]; "
+                f"{want} of {self._found} is wanted, as its shape and dtype say"
+            )
+        return np.ascontiguousarray(block, self.dtype)
+
+
+class Mapped(Stored):
+    """An array in a file that is mapped into memory; what was read leaves memory again, but not the system's cache."""
+
+    slow = False
+
+    def __init__(self, X: Array, mapped: np.memmap):
+        super().__init__(X.shape, X.dtype.newbyteorder("="))
+        self._X = X.view(np.ndarray)
+        self._file: Any = getattr(mapped, "_mmap", None)
+        # Of a private mapping the system would forget what was written to it.
+        if mapped.mode == "c" or not X.flags.c_contiguous or not hasattr(mmap, "MADV_DONTNEED"):
+            self._file = None
+        if self._file is not None:
+            self._start = X.__array_interface__["data"][0] - np.frombuffer(self._file, np.uint8).ctypes.data
+
+    def read(self, start: int, stop: int) -> Array:
+        return np.ascontiguousarray(self._X[start:stop], self.dtype)
+
+    def free(self, start: int, stop: int) -> None:
+        if self._file is None:
+            return
+        row = self._X.shape[1] * self._X.itemsize
+        first, end = (-(-(self._start + i * row) // mmap.PAGESIZE) * mmap.PAGESIZE for i in (start, stop))
+        if end > first:
+            with suppress(OSError, ValueError):  # it is advice only
+                self._file.madvise(mmap.MADV_DONTNEED, first, end - first)
+
+
+class Standardised(Stored):
+    """Another X, times its scale and with columns of mean 0 and deviation 1: float64, or float32 of float32."""
+
+    def __init__(self, X: "Array | Stored", scale: float, scaling: Any):
+        super().__init__(X.shape, arithmetic(X.dtype))
+        self._X, self._scale, self._scaling = X, scale, scaling
+
+    def read(self, start: int, stop: int) -> Array:
+        return self._scaling.apply(widened(read(self._X, start, stop), self._scale))
+
+    def free(self, start: int, stop: int) -> None:
+        free(self._X, start, stop)
+
+
+class Chosen(Stored):
+    """Some examples of another X, by their numbers, which ascend."""
+
+    def __init__(self, X: Stored, examples: Array):
+        super().__init__((len(examples), X.shape[1]), X.dtype)
+        self._X, self._examples, self.slow = X, examples, X.slow
+
+    def read(self, start: int, stop: int) -> Array:
+        """From pieces that are no longer than a run is, however far apart the examples are."""
+        most, found = examples_of_a_run(self._X), np.empty((stop - start, self.shape[1]), self.dtype)
+        some = self._examples[start:stop]
+        done = 0
+        while done < len(some):
+            first = int(some[done])
+            end = int(np.searchsorted(some, first + most))
+            last = int(some[end - 1]) + 1
+            found[done:end] = self._X.read(first, last)[some[done:end] - first]
+            self._X.free(first, last)
+            done = end
+        return found
+
+
+def stored(X: Any, name: str = "X") -> Stored | None:
+    """X if it is not in memory, else None."""
+    if isinstance(X, Stored):
+        return X
+    if isinstance(X, np.ndarray):
+        mapped: Any = X
+        while mapped is not None and not isinstance(mapped, np.memmap):
+            mapped = mapped.base if isinstance(mapped, np.ndarray) else None
+        return Mapped(X, mapped) if mapped is not None and X.dtype.kind in "biuf" and X.ndim == 2 else None
+    shape, kind = getattr(X, "shape", None), type(X)
+    in_memory = any(hasattr(kind, name) for name in ("__dlpack__", "__array_interface__", "toarray", "to_dense"))
+    if in_memory or not isinstance(shape, tuple) or len(shape) != 2 or not hasattr(kind, "__getitem__"):
+        return None
+    try:
+        numbers = containers.column_names(X) is None and np.dtype(X.dtype).kind in "biuf"
+    except (AttributeError, TypeError):
+        return None
+    return Sliced(X, name) if numbers else None
+
+
+def widened(X: Array, scale: float) -> Array:
+    """X as it is computed with: times scale, and float64 unless it is float32."""
+    dtype = arithmetic(X.dtype)
+    return X if X.dtype == dtype and scale == 1.0 else np.multiply(X, scale, dtype=np.float64).astype(dtype, copy=False)
+
+
+def read(X: "Array | Stored", start: int, stop: int) -> Array:
+    """Those examples."""
+    return X[start:stop] if isinstance(X, np.ndarray) else X.read(start, stop)
+
+
+def free(X: "Array | Stored", start: int, stop: int) -> None:
+    """Nobody needs what was read of them any more."""
+    if isinstance(X, Stored):
+        X.free(start, stop)
+
+
+def examples_of_a_run(X: "Array | Stored") -> int:
+    """How many are read together, about."""
+    return max(1, RUN_BYTES // (X.shape[1] * X.dtype.itemsize))
+
+
+def most(X: "Array | Stored") -> int | None:
+    """The same where X is stored; None, however many, where it is in memory."""
+    return examples_of_a_run(X) if isinstance(X, Stored) else None
+
+
+def runs_of(X: "Array | Stored") -> list[Run]:
+    """All examples, in runs."""
+    return equal_runs(len(X), examples_of_a_run(X))
+
+
+def each(X: "Array | Stored", runs: Iterable[Run]) -> Iterator[tuple[Run, Array]]:
+    """The runs, which follow one another, and their examples; the next one is read while this one is in use."""
+    if isinstance(X, np.ndarray) or not X.slow:
+        for run in runs:
+            yield run, read(X, run.start, run.stop)
+            free(X, run.start, run.stop)
+        return
+    runs = list(runs)
+    with ThreadPoolExecutor(1, "fastnn-reader") as reader:
+        coming = reader.submit(X.read, runs[0].start, runs[0].stop)
+        for i, run in enumerate(runs):
+            examples = coming.result()
+            if i + 1 < len(runs):
+                coming = reader.submit(X.read, runs[i + 1].start, runs[i + 1].stop)
+            yield run, examples
+            X.free(run.start, run.stop)
