@@ -32,6 +32,7 @@ _HOME = {
     "cost_and_gradient": "objective",
     "cost_and_gradient_sums": "objective",
     "Objective": "objective",
+    "generate_digits": "digits",
     "load_digits": "digits",
     "read_data": "files",
     "read_weights": "files",
@@ -49,6 +50,7 @@ __all__ = [
     "cost_and_gradient",
     "cost_and_gradient_sums",
     "forward",
+    "generate_digits",
     "init_weights",
     "load",
     "load_digits",
@@ -63,7 +65,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from .check import check_gradient, numerical_gradient
-    from .digits import load_digits
+    from .digits import generate_digits, load_digits
     from .files import read_data, read_weights
     from .model import Model, load
     from .network import init_weights, pack, unpack

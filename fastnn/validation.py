@@ -444,6 +444,24 @@ def positive(value: Any, name: str) -> int:
     return int(value)
 
 
+def natural(value: Any, name: str) -> int:
+    """An integer, at least 0."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
+        raise TypeError(f"{name} is {described(value)}; an integer of at least 0 is wanted")
+    if value < 0:
+        raise ValueError(f"{name} is {value}; an integer of at least 0 is wanted")
+    return int(value)
+
+
+def span(start: Any, stop: Any) -> tuple[int, int]:
+    """The integers from start to stop - 1, at least one, none of them negative; stop at most 2**62."""
+    start, stop = natural(start, "start"), natural(stop, "stop")
+    if not start < stop <= 2**62:
+        want = f"an integer greater than start, {start}," if stop <= start else "an integer of at most 2**62"
+        raise ValueError(f"stop is {stop}; {want} is wanted")
+    return start, stop
+
+
 def real(
     value: Any, name: str, *, above: float = -math.inf, minimum: float = -math.inf, below: float = math.inf
 ) -> float:
