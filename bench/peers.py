@@ -352,29 +352,29 @@ def openvino_forward(task):
     return _forward(task, lambda: network(task.problem.X)[0])
 
 
-# By workload and implementation: the module that it needs, and the function.
+# By workload and implementation: the modules that it needs, and the function.
 FORWARD = {
-    "scikit-learn": ("sklearn", sklearn_forward),
-    "PyTorch": ("torch", torch_forward),
-    "JAX": ("jax", jax_forward),
-    "ONNX Runtime": ("onnxruntime", onnx_forward),
-    "OpenVINO": ("openvino", openvino_forward),
+    "scikit-learn": (("sklearn",), sklearn_forward),
+    "PyTorch": (("torch",), torch_forward),
+    "JAX": (("jax",), jax_forward),
+    "ONNX Runtime": (("onnxruntime", "onnx"), onnx_forward),
+    "OpenVINO": (("openvino", "onnx"), openvino_forward),
 }
 PEERS = {
     "forward": FORWARD,
     "predict": FORWARD,
     "cost and gradient": {
-        "PyTorch": ("torch", torch_gradient),
-        "torch.compile": ("torch", torch_compiled_gradient),
-        "JAX": ("jax", jax_gradient),
+        "PyTorch": (("torch",), torch_gradient),
+        "torch.compile": (("torch",), torch_compiled_gradient),
+        "JAX": (("jax",), jax_gradient),
     },
     "gradient check": {
-        "PyTorch": ("torch", torch_differences),
-        "JAX": ("jax", jax_differences),
+        "PyTorch": (("torch",), torch_differences),
+        "JAX": (("jax",), jax_differences),
     },
     "training, L-BFGS": {
-        "scikit-learn": ("sklearn", sklearn_training),
-        "PyTorch": ("torch", torch_training),
-        "JAX": ("jax", jax_training),
+        "scikit-learn": (("sklearn",), sklearn_training),
+        "PyTorch": (("torch",), torch_training),
+        "JAX": (("jax",), jax_training),
     },
 }

@@ -102,17 +102,18 @@ def task(m: int, sizes: tuple[int, ...], dtype: str) -> ladder.Task:
 
 
 class Implementation(NamedTuple):
-    """A name, a function from a task to a `ladder.Timed`, and the module it needs beyond those of fastnn."""
+    """A name, a function from a task to a `ladder.Timed`, and the modules it needs beyond those of fastnn."""
 
     name: str
     make: Callable[[ladder.Task], ladder.Timed]
-    module: str | None = None
+    modules: tuple[str, ...] = ()
 
     @property
     def missing(self) -> str | None:
         """Why it cannot run, in a sentence."""
-        if self.module and not find_spec(self.module):
-            return f'{self.module} is not installed; python -m pip install "fastnn[test,peers]" brings it'
+        for module in self.modules:
+            if not find_spec(module):
+                return f'{module} is not installed; python -m pip install "fastnn[test,peers]" brings it'
         return None
 
 
@@ -147,7 +148,7 @@ def everyone(workload: str, rungs: tuple[str, ...] | None = None, dtype: str = "
         Implementation(comparison.RUNGS[rung], functools.partial(make, engine=rung))
         for rung in rungs or RUNGS_OF[workload]
     ]
-    peers = [Implementation(name, make, module) for name, (module, make) in PEERS.get(workload, {}).items()]
+    peers = [Implementation(name, make, modules) for name, (modules, make) in PEERS.get(workload, {}).items()]
     return (*own, *(peer for peer in peers if dtype == "float32" or peer.name != "OpenVINO"))
 
 
@@ -224,10 +225,10 @@ def starts() -> tuple[Implementation, ...]:
     """In new processes; those that compile are timed a second time, with empty caches."""
     implementations = []
     for name in ("NumPy", "fused", "PyTorch", "torch.compile", "JAX"):
-        module = implementation_of("cost and gradient", name).module
-        implementations.append(Implementation(name, functools.partial(start, name, False), module))
+        modules = implementation_of("cost and gradient", name).modules
+        implementations.append(Implementation(name, functools.partial(start, name, False), modules))
         if name in ("fused", "torch.compile"):
-            implementations.append(Implementation(f"{name}, cold", functools.partial(start, name, True), module))
+            implementations.append(Implementation(f"{name}, cold", functools.partial(start, name, True), modules))
     return tuple(implementations)
 
 

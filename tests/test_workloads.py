@@ -129,6 +129,24 @@ def test_every_group_is_there():
         assert len(set(names)) == len(names)
 
 
+@pytest.mark.parametrize(
+    ("absent", "want"),
+    [
+        ("sklearn", {"scikit-learn"}),
+        ("torch", {"PyTorch", "torch.compile", "torch.compile, cold"}),
+        ("jax", {"JAX"}),
+        ("onnxruntime", {"ONNX Runtime"}),
+        ("openvino", {"OpenVINO"}),
+        ("onnx", {"ONNX Runtime", "OpenVINO"}),  # it writes the graph that both read
+    ],
+)
+def test_whoever_needs_what_is_not_installed_is_skipped(absent, want, monkeypatch):
+    monkeypatch.setattr(workloads, "find_spec", lambda module: None if module == absent else module)
+    missing = {each.name: each.missing for case in CASES for each in case.implementations if each.missing}
+    assert set(missing) == want
+    assert all(sentence.startswith(f"{absent} is not installed; ") for sentence in missing.values())
+
+
 def test_operations():
     """Of 2 examples and a 3-2-2 network, 14 parameters: by hand."""
     task = workloads.task(2, (3, 2, 2), "float64")
