@@ -122,6 +122,17 @@ class _Torch:
         squares = sum(W.square().sum() for W in layers[::2])
         return loss(self.outputs(*layers), self.targets, reduction="sum") / m + lmbda / (2 * m) * squares
 
+    def compiled_cost(self):
+        """`cost`, compiled for this task and no other.
+
+        PyTorch keeps graphs by code object, so without the reset all tasks share them: sizes that differ become
+        variables, and after 8 graphs (`recompile_limit`) what needs another runs eagerly, which only a line in the
+        log tells. Of 22 cases 7 ran eagerly, and 7 by a graph tuned at other sizes (PyTorch 2.13). `fullgraph`
+        makes the limit an error.
+        """
+        self.torch.compiler.reset()
+        return self.torch.compile(self.cost, mode="max-autotune", fullgraph=True)
+
     def flat(self, layers):
         """In the order of theta, float64."""
         arrays = [layer.detach().numpy() for layer in layers]
@@ -147,7 +158,7 @@ def torch_forward(task):
 
 def torch_gradient(task, compiled=False):
     net = _Torch(task)
-    function = net.torch.compile(net.cost, mode="max-autotune") if compiled else net.cost
+    function = net.compiled_cost() if compiled else net.cost
 
     def call():
         cost = function(*net.layers)

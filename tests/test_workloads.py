@@ -147,6 +147,27 @@ def test_whoever_needs_what_is_not_installed_is_skipped(absent, want, monkeypatc
     assert all(sentence.startswith(f"{absent} is not installed; ") for sentence in missing.values())
 
 
+def test_torch_compile_is_never_eager(monkeypatch):
+    """PyTorch runs a function eagerly once it has 8 graphs of it: ten networks in one process need ten."""
+    implementation = IMPLEMENTATIONS["cost and gradient", "torch.compile", "float64"]
+    torch = pytest.importorskip("torch", reason=implementation.missing)
+    # Graphs are made and kept as always, but not turned into C++, which takes seconds for each.
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend="aot_eager"))
+    tasks = [workloads.task(15, (7, *[5] * depth, 3), dtype) for depth in range(1, 6) for dtype in workloads.DTYPES]
+    for task in tasks:
+        timed = implementation.make(task)
+        returned = timed.call()
+        assert type(returned[0].grad_fn).__name__ == "CompiledFunctionBackward", task.problem.sizes
+        assert timed.error(returned) <= timed.tolerance
+
+    # All made before the first is called, they share the limit: whoever exceeds it says so.
+    together = [implementation.make(task) for task in tasks]
+    for timed in together[:8]:
+        timed.call()
+    with pytest.raises(torch._dynamo.exc.FailOnRecompileLimitHit):
+        together[8].call()
+
+
 def test_operations():
     """Of 2 examples and a 3-2-2 network, 14 parameters: by hand."""
     task = workloads.task(2, (3, 2, 2), "float64")
