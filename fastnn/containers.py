@@ -46,6 +46,16 @@ def plain(value: Any, name: str) -> Array:
     return array
 
 
+def is_dask(value: Any) -> bool:
+    """Whether it is an array, a frame or a column of Dask."""
+    return type(value).__module__.partition(".")[0] in ("dask", "dask_expr") and hasattr(value, "dask")
+
+
+def brought(value: Any) -> Any:
+    """What Dask has, in this process; anything else as it is."""
+    return value.compute() if is_dask(value) else value
+
+
 def _is_list(value: Any) -> bool:
     """Whether it is a list or like one: entries of any type, which NumPy makes one type of."""
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes, memoryview))

@@ -78,6 +78,19 @@ class Stop(Exception):
     """Ends a minimisation, from inside a solver; `args[0]` is the status."""
 
 
+class ClusterLost(RuntimeError):
+    """The machines that compute are gone, for good as far as one can see.
+
+    Attributes
+    ----------
+    model : Model or None
+        The best so far, where a training is lost; None before its first evaluation.
+    """
+
+    model: Any = None
+    found: Any = None  # what `solvers.minimize` would have returned
+
+
 class HeldOut:
     """Examples that a training does not see: its cost and score on them."""
 

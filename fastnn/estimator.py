@@ -559,7 +559,7 @@ class FastNNClassifier(ClassifierMixin, _Network):
             return value
         # A part of the data, as in cross-validation, need not have every class that has a weight.
         value = {label: value[label] for label in labels} if set(labels) <= set(value) else value
-        return dict(enumerate(validation.class_weights(value, self.classes_, np.arange(len(labels)), np.empty(0))))
+        return dict(enumerate(validation.class_weights(value, self.classes_, np.ones(len(labels)))))
 
     def predict(self, X: Any) -> Array:
         """The label of every example, or 0 and 1 for each of several labels.

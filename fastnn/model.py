@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import files, network, solvers, validation
-from .containers import few
+from .containers import brought, few, is_dask
 from .inputs import Standardised, Stored, widened
 from .kernels.arguments import HIDDEN, OUTPUTS
 from .network import Weights
@@ -22,6 +22,15 @@ from .scaling import Scaling
 from .scores import YES, score
 from .solvers import HISTORY, VALIDATION, Outcome
 from .validation import Array
+
+
+def _itself(A: Array) -> Array:
+    return A
+
+
+def _best(A: Array) -> Array:
+    """The number of each example's largest output."""
+    return A.argmax(axis=1)
 
 
 class Model:
@@ -127,7 +136,8 @@ class Model:
         """What the model says of every example.
 
         The label of the largest output (m,), the first of equal ones; of several labels at once 0 and 1, int64
-        (m, K), 1 for outputs above 0.5; numbers, float64 (m, K), or (m,) if there is one output.
+        (m, K), 1 for outputs above 0.5; numbers, float64 (m, K), or (m,) if there is one output. Of X from Dask an
+        array of Dask, of which nothing is computed yet.
         """
         return self._outputs(X, self._said)
 
@@ -146,11 +156,12 @@ class Model:
         has never seen counts as wrong; a UserWarning names it. Of numbers R2, the share of their variance that is
         predicted, the mean over the outputs.
         """
+        y = brought(y)
         if self.multilabel or self.classes is None:
-            A = self._outputs(X)
+            A = brought(self._outputs(X))
             targets = validation.known_answers(y, len(A), self.classes, A.shape[1], self.multilabel)
             return score(A, targets, np.empty(0), self.output)
-        said = self._outputs(X, lambda A: A.argmax(axis=1))
+        said = brought(self._outputs(X, _best))
         indices = validation.class_indices(y, len(said), self.classes)
         unknown = validation.labels(y, len(said))[indices < 0]
         if len(unknown):
@@ -162,8 +173,10 @@ class Model:
             )
         return float((said == indices).mean())
 
-    def _outputs(self, X: Any, answer: Callable[[Array], Array] = lambda A: A) -> Array:
+    def _outputs(self, X: Any, answer: Callable[[Array], Array] = _itself) -> Any:
         """The K outputs (m, K), or what `answer` makes of those of some examples."""
+        if is_dask(X):
+            return self._later(X, answer)
         if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
             validation.same_names(names, self.feature_names, "X")
         if self.scaling:
@@ -178,6 +191,21 @@ class Model:
         if self._forward is None or self._forward[0] != family:
             self._forward = family, Forward(self.weights, *family)
         return self._forward[1](X, answer)
+
+    def _later(self, X: Any, answer: Callable[[Array], Array]) -> Any:
+        """The same for X of Dask: an array of Dask, which is computed chunk by chunk where that is asked for."""
+        if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
+            validation.same_names(names, self.feature_names, "X")
+        rows, n = X if hasattr(X, "map_blocks") else X.to_dask_array(), self.sizes[0]
+        if rows.ndim != 2 or rows.shape[1] != n:
+            raise ValueError(f"X has shape {rows.shape}; (m, {n}) is wanted, for the network's {n} inputs")
+        rows, like = rows.rechunk({1: -1}), answer(np.empty((0, self.sizes[-1])))
+        shape = {"drop_axis": 1} if like.ndim == 1 else {"chunks": (rows.chunks[0], like.shape[1:])}
+        return rows.map_blocks(self._of_chunk, answer, meta=like, dtype=like.dtype, **shape)
+
+    def _of_chunk(self, X: Array, answer: Callable[[Array], Array]) -> Array:
+        """The outputs of some examples, if any."""
+        return self._outputs(X, answer) if len(X) else answer(np.empty((0, self.sizes[-1])))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file, all of it or nothing.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,24 +15,63 @@ from .problem import Problem, documented, read_only, validated
 from .validation import Array
 
 
+class Source(Protocol):
+    """What an objective adds up: the examples of a problem, here or elsewhere.
+
+    Attributes
+    ----------
+    problem : Problem
+        Whose network and regularisation it is.
+    m : int
+    total : float
+        The weight of all examples.
+    long : bool
+        Whether `accumulate` may take a second.
+    """
+
+    problem: Problem
+    m: int
+    total: float
+    long: bool
+
+    def accumulate(self, theta: Array, sums: Array, done: Callable[[int], Any] = ...) -> None:
+        """sums[:P] += the examples' gradients, sums[P] += their losses; `done` is told how many, now and then."""
+
+    def look_through(self) -> None:
+        """Raise ValueError if X holds NaN or infinities, where nobody has looked before."""
+
+
 class Part:
-    """Some examples, and an engine's sums over them."""
+    """Some examples in this process, and an engine's sums over them."""
 
     def __init__(self, problem: Problem, engine: str):
         self.problem = problem
-        self._engine = engines.module(engine)
-        self._work, self.runs = self._engine.workspace(
-            problem.layers, len(problem.X), problem.X.dtype, problem.scale, most(problem.X)
+        self.m, self.total = len(problem.X), problem.total
+        self._module = engines.module(engine)
+        self._work, self._runs = self._module.workspace(
+            problem.layers, self.m, problem.X.dtype, problem.scale, most(problem.X)
         )
+        self.long = len(self._runs) > 1
         some = problem.targets, problem.weight
-        self._answers = [_answers(*some, slice(run.start, run.stop)) for run in self.runs]
+        self._answers = [_answers(*some, slice(run.start, run.stop)) for run in self._runs]
+        self._looked = not isinstance(problem.X, Stored)
+        self._made_of = problem, engine
+
+    def __reduce__(self) -> Any:
+        return Part, self._made_of
 
     def accumulate(self, theta: Array, sums: Array, done: Callable[[int], Any] = lambda examples: None) -> None:
         """sums[:P] += the examples' gradients, sums[P] += their losses; `done` is told how many, now and then."""
         layers = self.problem.layers
-        for (run, X), answers in zip(each(self.problem.X, self.runs), self._answers, strict=True):
-            self._engine.accumulate(theta, layers, X, *answers, self._work, run, sums)
+        for (run, X), answers in zip(each(self.problem.X, self._runs), self._answers, strict=True):
+            self._module.accumulate(theta, layers, X, *answers, self._work, run, sums)
             done(run.stop - run.start)
+
+    def look_through(self) -> None:
+        """Raise ValueError if X holds NaN or infinities, where nobody has looked before."""
+        if not self._looked:
+            validation.look_through(self.problem.X)
+            self._looked = True
 
 
 def _answers(targets: Targets, weight: Array, run: slice) -> tuple[Targets, Array]:
@@ -78,29 +117,33 @@ class Objective:
     ):
         sizes = validation.sizes(sizes)
         family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
-        self._prepare(validated(X, y, sizes, lmbda, **family, scale=scale), engine)
+        self._prepare(Part(validated(X, y, sizes, lmbda, **family, scale=scale), engine), engine)
 
     @classmethod
-    def of(cls, problem: Problem, engine: str = "fused", progress: bool | None = False) -> "Objective":
-        """The objective of a problem; `progress` as of `train`, of the bar inside an evaluation."""
+    def of(cls, problem: Problem, engine: str = "fused") -> "Objective":
+        """The objective of a problem."""
+        return cls.over(Part(problem, engine), engine)
+
+    @classmethod
+    def over(cls, source: Source, engine: str, progress: bool | None = False) -> "Objective":
+        """The objective of a source; `progress` as of `train`, of the bar inside an evaluation."""
         objective = cls.__new__(cls)
-        objective._prepare(problem, engine, progress)
+        objective._prepare(source, engine, progress)
         return objective
 
-    def _prepare(self, problem: Problem, engine: str, progress: bool | None = False) -> None:
-        self.sizes = problem.sizes
-        self.lmbda = problem.lmbda
-        self.P = problem.P
+    def _prepare(self, source: Source, engine: str, progress: bool | None = False) -> None:
+        self.sizes = source.problem.sizes
+        self.lmbda = source.problem.lmbda
+        self.P = source.problem.P
         self.evaluations = 0
-        self._engine = engines.module(engine)
-        self._part = Part(problem, engine)
-        self._progress = progress if len(self._part.runs) > 1 else False
+        self._source = source
+        self._mean = engines.module(engine).regularised_mean
+        self._progress = progress if source.long else False
         self._theta = np.full(self.P, np.nan)  # equal to no point
         self._point = read_only(self._theta)  # the type that kernels are compiled for
         self._cost = np.nan
         self._sums = np.empty(self.P + 1)
         self._gradient = self._sums[:-1]
-        self._looked = False  # whether X, which is not in memory, has been looked through
 
     def cost(self, theta: ArrayLike) -> float:
         """The cost at theta (P,)."""
@@ -130,14 +173,13 @@ class Objective:
 
     def _evaluate(self, theta: Array, gradient: Array) -> float:
         """The sums over the examples, and the mean of that."""
-        problem, sums = self._part.problem, self._sums
+        source, sums = self._source, self._sums
         sums.fill(0.0)
-        with examples_bar(len(problem.X), self._progress) as done:
-            self._part.accumulate(theta, sums, done)
-        if isinstance(problem.X, Stored) and not self._looked and not np.isfinite(sums).all():
-            validation.look_through(problem.X)
-            self._looked = True
-        cost: float = self._engine.regularised_mean(theta, problem.decay, problem.total, sums[-1], gradient)
+        with examples_bar(source.m, self._progress) as done:
+            source.accumulate(theta, sums, done)
+        if not np.isfinite(sums).all():
+            source.look_through()
+        cost: float = self._mean(theta, source.problem.decay, source.total, sums[-1], gradient)
         return cost
 
 
@@ -321,7 +363,8 @@ def cost_and_gradient_sums(
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     some = validated(X, y, network.sizes_of(weights), **family, scale=scale, part=True)
     sums = np.zeros(some.P + 1)
-    Part(some, engine).accumulate(read_only(network.theta_of(weights)), sums)
-    if isinstance(some.X, Stored) and not np.isfinite(sums).all():
-        validation.look_through(some.X)
+    part = Part(some, engine)
+    part.accumulate(read_only(network.theta_of(weights)), sums)
+    if not np.isfinite(sums).all():
+        part.look_through()
     return float(sums[-1]), network.matrices(sums[:-1], some.sizes), some.total

@@ -139,6 +139,14 @@ class Problem:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
+    @classmethod
+    def without_examples(
+        cls, sizes: tuple[int, ...], lmbda: float, activation: str, output: str, scale: float = 1.0
+    ) -> "Problem":
+        """The network and its regularisation alone, for `replace` to add examples to."""
+        none = Targets(np.empty(0, np.int64), np.empty((0, sizes[-1])))
+        return cls(np.empty((0, sizes[0])), none, np.empty(0), sizes, lmbda, activation, output, scale)
+
     @property
     def P(self) -> int:
         """The number of parameters."""

@@ -1,6 +1,6 @@
 """Standardised inputs: every column with mean 0 and deviation 1, by numbers that the model keeps."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,27 +33,22 @@ class Scaling(NamedTuple):
 
         Reads X three times. ValueError if it holds NaN or infinities.
         """
-        m, n = X.shape
-        weight = weight if len(weight) else np.ones(m)
-        share = weight / weight.sum()
-        low, high = np.full(n, np.inf), np.full(n, -np.inf)
-        origin: Any = None
-        for _, some in _blocks(X, scale, share):
-            origin = some[0].astype(np.float64) if origin is None else origin
-            low, high = np.minimum(low, some.min(axis=0)), np.maximum(high, some.max(axis=0))
-        if isinstance(X, Stored) and not np.isfinite(high - low).all():
-            validation.look_through(X)
+        return cls.asked(lambda function, *more: [function(X, weight, scale, *more)])
+
+    @classmethod
+    def asked(cls, ask: Callable[..., list[Any]]) -> "Scaling":
+        """The same of X in parts: `ask(function, *more)` gives function(X, weight, scale, *more) of each of them."""
+        lows, highs, origins, weights, epsilons = zip(*ask(_extremes), strict=True)
+        low, high, total = np.min(lows, axis=0), np.max(highs, axis=0), sum(weights)
         # From the first example on, so that a level far from 0 costs no digits, and in units of the
         # column's span, so that no square overflows. A constant column comes out with exactly 0.
+        origin = next(one for one in origins if one is not None)
         span = np.where(high > low, high - low, 1.0)
-        mean, square = np.zeros(n), np.zeros(n)
-        for own, some in _blocks(X, scale, share):
-            mean += np.einsum("i,ij->j", own, (some - origin) / span)
-        for own, some in _blocks(X, scale, share):
-            square += np.einsum("i,ij->j", own, ((some - origin) / span - mean) ** 2)
+        mean = np.sum(ask(_mean, total, origin, span), axis=0)
+        square = np.sum(ask(_square, total, origin, span, mean), axis=0)
         mean, deviation = origin + mean * span, np.sqrt(square) * span
         # Values that differ by their rounding only are constant too: scaled up, that would be noise.
-        constant = deviation <= np.finfo(arithmetic(X.dtype)).eps * np.maximum(np.abs(low), np.abs(high))
+        constant = deviation <= max(epsilons) * np.maximum(np.abs(low), np.abs(high))
         return cls(np.where(constant, origin, mean), np.where(constant, 1.0, deviation))
 
     def apply(self, X: Array) -> Array:
@@ -64,12 +59,42 @@ class Scaling(NamedTuple):
         return scaled
 
 
-def _blocks(X: Array | Stored, scale: float, share: Array) -> Iterator[tuple[Array, Array]]:
-    """The shares of some examples and their inputs, then of the next ones; without those that do not count."""
+def _extremes(X: Array | Stored, weight: Array, scale: float) -> tuple[Array, Array, Array | None, float, float]:
+    """Of each column the lowest and the highest value, and the first; the examples' weight; the epsilon of X."""
+    low, high, origin = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf), None
+    for _, some in _blocks(X, weight, scale):
+        origin = some[0].astype(np.float64) if origin is None else origin
+        low, high = np.minimum(low, some.min(axis=0)), np.maximum(high, some.max(axis=0))
+    if isinstance(X, Stored) and origin is not None and not np.isfinite(high - low).all():
+        validation.look_through(X)
+    total = float(weight.sum()) if len(weight) else float(len(X))
+    return low, high, origin, total, float(np.finfo(arithmetic(X.dtype)).eps)
+
+
+def _mean(X: Array | Stored, weight: Array, scale: float, total: float, origin: Array, span: Array) -> Array:
+    """What X adds to the mean of all the weight in the columns so shifted and scaled."""
+    mean = np.zeros(X.shape[1])
+    for own, some in _blocks(X, weight, scale):
+        mean += np.einsum("i,ij->j", own / total, (some - origin) / span)
+    return mean
+
+
+def _square(
+    X: Array | Stored, weight: Array, scale: float, total: float, origin: Array, span: Array, mean: Array
+) -> Array:
+    """What it adds to the mean square around that mean."""
+    square = np.zeros(X.shape[1])
+    for own, some in _blocks(X, weight, scale):
+        square += np.einsum("i,ij->j", own / total, ((some - origin) / span - mean) ** 2)
+    return square
+
+
+def _blocks(X: Array | Stored, weight: Array, scale: float) -> Iterator[tuple[Array, Array]]:
+    """The weights of some examples and their inputs, then of the next ones; without those that do not count."""
     for run, examples in each(X, runs_of(X)):
         for start in range(0, len(examples), ROWS):
-            own = share[run.start + start : run.start + min(start + ROWS, len(examples))]
             some = widened(examples[start : start + ROWS], scale)
+            own = weight[run.start + start :][: len(some)] if len(weight) else np.ones(len(some))
             if own.all():
                 yield own, some
             elif own.any():

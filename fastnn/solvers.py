@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import blas
-from .control import Callback, HeldOut, Limits, State, Stop
+from .control import Callback, ClusterLost, HeldOut, Limits, State, Stop
 from .objective import Objective
 from .validation import Array
 
@@ -227,11 +227,12 @@ def minimize(
     `callbacks` are called after every iteration. `diagnose(theta)` says of the point that comes back what keeps it
     from being good; that takes the place of what is usually tried next. Returns the best point seen, on the examples
     held out if the limits speak of patience, how it ended, and the history: a record array with one row for the start
-    and one per iteration. So does Ctrl-C, once there is a point.
+    and one per iteration. So does Ctrl-C, once there is a point; and `ClusterLost`, as the attribute `found` of that
+    exception.
     """
     import scipy.optimize  # noqa: F401  before the guard, which holds libraries that are loaded
 
-    record = _Record(objective, limits, held_out, callbacks)
+    record, lost = _Record(objective, limits, held_out, callbacks), None
     # L-BFGS and the others cannot keep their vectors away from BLAS threads like `_Vector`: 8.2 ms an evaluation with
     # these, 2.9 without (the seed's network).
     with nullcontext() if solver == "cg" else blas.one_thread():
@@ -242,10 +243,11 @@ def minimize(
                 status = "precision loss"  # it has ended by itself
             except Stop as stop:
                 status = stop.args[0]
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, ClusterLost) as error:
             if record.lowest is None:
                 raise
             status = "interrupted"
+            lost = error if isinstance(error, ClusterLost) else None
         if record.lowest is None:
             advice = diagnose(theta) or "smaller weights are wanted"
             raise NonFiniteStart(f"weights give a cost that is not finite; {advice}")
@@ -256,7 +258,11 @@ def minimize(
             advice = diagnose(best.theta)
         except KeyboardInterrupt:
             status, advice = "interrupted", ""
-    return best.theta, _outcome(status, record, seconds, advice), history(record.rows)
+    found = best.theta, _outcome(status, record, seconds, advice), history(record.rows)
+    if lost is not None:
+        lost.found = found
+        raise lost
+    return found
 
 
 def _run(solver: str, record: _Record, theta: Array) -> None:

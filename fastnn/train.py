@@ -9,21 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import diagnosis, network, solvers
+from . import containers, diagnosis, engines, network, solvers
 from . import validation as valid
-from .control import GRADIENT_TOLERANCE, HeldOut, Limits, State
-from .inputs import Standardised, Stored
-from .kernels.arguments import OUTPUTS, arithmetic
+from .control import GRADIENT_TOLERANCE, ClusterLost, HeldOut, Limits, State
+from .kernels.arguments import OUTPUTS
 from .kernels.notice import silence
 from .model import Model
 from .objective import Objective
+from .parts import Here, class_totals, on_inputs, reweighted, standardised
 from .problem import Problem, documented
 from .scaling import Scaling
 from .validation import Array
-
-# Up to so many numbers, 256 MB of float64, bytes and float16 become a standardised copy. With more of them they are
-# standardised anew in every evaluation, which takes a tenth of the memory and some times as long.
-COPIED = 1 << 25
 
 
 @documented
@@ -54,6 +50,7 @@ def train(
     tol: float = GRADIENT_TOLERANCE,
     verbose: bool = False,
     progress: bool | None = None,
+    client: Any = None,
 ) -> Model:
     """Train a network by minimising its cost on all examples.
 
@@ -134,12 +131,10 @@ def train(
     """
     from tqdm import tqdm
 
-    names = valid.feature_names(X)
-    X = valid.inputs(X)
     output = valid.choice(output, OUTPUTS, "output")
     multilabel = valid.flag(multilabel, "multilabel")
-    classes, targets = valid.answers(y, len(X), output, multilabel)
-    K = targets.values.shape[1] if classes is None else len(classes)
+    examples = _examples(X, y, sample_weight, output, multilabel, client)
+    names, classes, n, K = examples.names, examples.classes, examples.n, examples.K
     others = valid.held_out(validation)
     limits = Limits(
         valid.positive(maxiter, "maxiter"),
@@ -153,33 +148,42 @@ def train(
     callback = valid.function(callback, "callback")
     generator = valid.seed(seed)
     if weights is None:
-        weights = network.init_weights((X.shape[1], *valid.hidden(hidden), K), generator)
+        weights = network.init_weights((n, *valid.hidden(hidden), K), generator)
     else:
-        weights = valid.weights(weights, X.shape[1], K)
-    weight = valid.sample_weight(sample_weight, len(X))
+        weights = valid.weights(weights, n, K)
     lmbda = valid.real(lmbda, "lmbda", minimum=0.0)
     scale = valid.real(scale, "scale", above=0.0)
+    standardize, verbose = valid.flag(standardize, "standardize"), valid.flag(verbose, "verbose")
+    engine = valid.choice(engine, engines.ENGINES, "engine")
 
-    problem = Problem(X, targets, weight, network.sizes_of(weights), lmbda, activation, output, scale)
+    like = Problem.without_examples(network.sizes_of(weights), lmbda, activation, output, scale)
+    parts = examples.parts(like)
     held_out = None
     if isinstance(others, float):
-        chosen = _chosen(others, problem, generator)
-        problem, held_out = problem.subset(~chosen), problem.subset(chosen)
+        held_out = parts.split(others, generator)
     elif others is not None:
-        held_out = _others(others, problem, names, classes, multilabel)
+        held_out = _others(others, like, names, classes, multilabel)
     score_weight = held_out.weight if held_out else np.empty(0)
     if class_weight is not None:
         sides = np.arange(2) if multilabel and K == 1 else classes
-        factors = valid.class_weights(class_weight, sides, _classes_of(problem), problem.weight)
-        problem = _reweighted(problem, factors)
-        held_out = _reweighted(held_out, factors) if held_out else None
+        totals = parts.ask(class_totals)
+        factors = valid.class_weights(class_weight, sides, None if totals[0] is None else np.sum(totals, axis=0))
+        parts.each(reweighted, factors)
+        valid.positive_sum(np.array([some @ factors for some in totals]), "class_weight, times sample_weight,")
+        held_out = reweighted(held_out, factors) if held_out else None
     scaling = None
-    if valid.flag(standardize, "standardize"):
-        scaling = Scaling.of(problem.X, problem.weight, scale)
-        problem = _standardised(problem, scaling)
-        held_out = _standardised(held_out, scaling) if held_out else None
+    if standardize:
+        scaling = Scaling.asked(partial(parts.ask, on_inputs))
+        parts.each(standardised, scaling)
+        held_out = standardised(held_out, scaling) if held_out else None
 
-    verbose = valid.flag(verbose, "verbose")
+    def model_of(theta: Array, outcome: Any, history: Any) -> Model:
+        trained = network.weights_of(theta, like.sizes)
+        return Model(
+            trained, classes, lmbda, history, outcome, activation, output,
+            feature_names=names, multilabel=multilabel, scaling=scaling, scale=scale,
+        )  # fmt: skip
+
     disable = verbose or None if progress is None else not progress
     with (
         silence(progress is False),
@@ -190,76 +194,56 @@ def train(
             bar.set_postfix_str(f"cost {state.cost:.6f}", refresh=False)
             bar.update()
 
-        theta, outcome, history = solvers.minimize(
-            Objective.of(problem, engine, progress=False if verbose else progress),
-            network.theta_of(weights),
-            solver,
-            limits,
-            held_out=HeldOut(replace(held_out, lmbda=0.0), score_weight, engine) if held_out else None,
-            callbacks=[show, *[partial(print, flush=True)] * verbose, *([callback] if callback else [])],
-            diagnose=partial(diagnosis.advice, problem),
-        )
-    trained = network.weights_of(theta, problem.sizes)
-    return Model(
-        trained, classes, lmbda, history, outcome, activation, output,
-        feature_names=names, multilabel=multilabel, scaling=scaling, scale=scale,
-    )  # fmt: skip
-
-
-def _standardised(problem: Problem, scaling: Scaling) -> Problem:
-    """The same of standardised inputs: a new array, or block by block of what would become too large in memory."""
-    X = problem.X
-    if isinstance(X, Stored) or (arithmetic(X.dtype) != X.dtype and X.size > COPIED):
-        return replace(problem, X=Standardised(X, problem.scale, scaling), scale=1.0)
-    return replace(problem, X=scaling.apply(problem.inputs()), scale=1.0)
-
-
-def _chosen(fraction: float, problem: Problem, generator: np.random.Generator) -> Array:
-    """Which examples are held out, bool (m,): of each class that fraction, but never the last example."""
-    m, classes = len(problem.X), problem.targets.classes
-    chosen = np.zeros(m, bool)
-    order = generator.permutation(m)
-    ends = np.bincount(classes).cumsum() if len(classes) else np.array([m])
-    if len(classes):
-        order = order[np.argsort(classes[order], kind="stable")]
-    for members in np.split(order, ends[:-1]):
-        chosen[members[: min(round(fraction * len(members)), len(members) - 1)]] = True
-    for weights, what in ((chosen, "hold out"), (~chosen, "train on")):
-        weights = problem.weight[weights] if len(problem.weight) else weights
-        if not weights.any():
-            raise ValueError(
-                f"validation is {fraction:g}, which leaves no example to {what}; another fraction of {m} is wanted"
+        try:
+            found = solvers.minimize(
+                Objective.over(parts.source(engine), engine, progress=False if verbose else progress),
+                network.theta_of(weights),
+                solver,
+                limits,
+                held_out=HeldOut(replace(held_out, lmbda=0.0), score_weight, engine) if held_out else None,
+                callbacks=[show, *[partial(print, flush=True)] * verbose, *([callback] if callback else [])],
+                diagnose=partial(diagnosis.advice, parts.sample()),
             )
-    return chosen
+        except ClusterLost as lost:
+            lost.model = model_of(*lost.found) if lost.found else None
+            raise
+    return model_of(*found)
+
+
+class _Here:
+    """Examples in this process, as they come."""
+
+    def __init__(self, X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool):
+        self.names = valid.feature_names(X)
+        self._X = valid.inputs(X)
+        m, self.n = self._X.shape
+        self.classes, self._targets = valid.answers(y, m, output, multilabel)
+        self.K = self._targets.values.shape[1] if self.classes is None else len(self.classes)
+        self._weight = valid.sample_weight(sample_weight, m)
+
+    def parts(self, like: Problem) -> Here:
+        """As problems with that network."""
+        return Here(replace(like, X=self._X, targets=self._targets, weight=self._weight))
+
+
+def _examples(X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool, client: Any) -> Any:
+    """What is trained on, and what is known of it: names, classes, n, K."""
+    if client is None and not containers.is_dask(X):
+        return _Here(X, y, sample_weight, output, multilabel)
+    from .distributed import There
+
+    return There(X, y, sample_weight, output, multilabel, client)
 
 
 def _others(
-    others: tuple[Any, Any, Any], problem: Problem, names: Any, classes: Array | None, multilabel: bool
+    others: tuple[Any, Any, Any], like: Problem, names: Any, classes: Array | None, multilabel: bool
 ) -> Problem:
     """The examples that the user brings to be held out, (X, y, weights): of the same columns and answers."""
     X, y, weight = others
     with valid.about("validation"):
         if names is not None and (theirs := valid.feature_names(X)) is not None:
             valid.same_names(theirs, names, "X")
-        X = valid.inputs(X, problem.sizes[0])
-        if isinstance(X, np.ndarray) and arithmetic(X.dtype) != arithmetic(problem.X.dtype):
-            X = X.astype(arithmetic(problem.X.dtype))
-        targets = valid.known_answers(y, len(X), classes, problem.sizes[-1], multilabel)
-        return replace(problem, X=X, targets=targets, weight=valid.sample_weight(weight, len(X)))
-
-
-def _classes_of(problem: Problem) -> Array:
-    """The class of each example, 0 or 1 where one output says which of two; empty of several labels and of numbers."""
-    classes, values = problem.targets
-    return (
-        values[:, 0].astype(np.int64)
-        if problem.output == "sigmoid" and values.shape == (len(problem.X), 1)
-        else classes
-    )
-
-
-def _reweighted(problem: Problem, factors: Array) -> Problem:
-    """The same with examples that count by their class as well."""
-    weight = factors[_classes_of(problem)]
-    weight = problem.weight * weight if len(problem.weight) else weight
-    return replace(problem, weight=valid.positive_sum(weight, "class_weight, times sample_weight,"))
+        X, y, weight = map(containers.brought, (X, y, weight))
+        X = valid.inputs(X, like.sizes[0])
+        targets = valid.known_answers(y, len(X), classes, like.sizes[-1], multilabel)
+        return replace(like, X=X, targets=targets, weight=valid.sample_weight(weight, len(X)))

@@ -181,18 +181,23 @@ def classes(y: ArrayLike, m: int) -> tuple[Array, Targets]:
     """Of labels (m,) the classes, sorted, at least two; and which of them each label is."""
     array = labels(y, m)
     found, indices = np.unique(array, return_inverse=True)
+    some_classes(found, m)
+    return found, Targets(indices.astype(np.int64, copy=False), np.empty((0, len(found))))
+
+
+def some_classes(found: Array, m: int) -> None:
+    """Raise ValueError unless the labels found, sorted, are classes: two at least, and no measurements."""
     K = len(found)
     if K < 2:
         raise ValueError(f"y holds one label only, {found[0].item()!r}; at least two classes are wanted")
     fitted = "numbers are fitted with output='identity'"
-    if array.dtype.kind == "f" and max(2, m / 2) < K and (array != np.floor(array)).any():
+    if found.dtype.kind == "f" and max(2, m / 2) < K and (found != np.floor(found)).any():
         raise ValueError(
             f"y holds {K:,} different numbers for {m:,} examples; labels of a few classes are wanted ({fitted})"
         )
     if K == m > 2 and not np.array_equal(found, np.arange(m)):
-        hint = "" if array.dtype.kind == "U" else f"; {fitted}"
-        warnings.warn(f"y holds {K:,} classes for {m:,} examples, each a class of its own{hint}", stacklevel=4)
-    return found, Targets(indices.astype(np.int64, copy=False), np.empty((0, K)))
+        hint = "" if found.dtype.kind == "U" else f"; {fitted}"
+        warnings.warn(f"y holds {K:,} classes for {m:,} examples, each a class of its own{hint}", stacklevel=7)
 
 
 def answers(y: ArrayLike, m: int, output: str, multilabel: bool) -> tuple[Array | None, Targets]:
@@ -253,16 +258,15 @@ def known_answers(y: ArrayLike, m: int, like: Array | None, K: int, multilabel: 
     return Targets(indices, np.empty((0, K)))
 
 
-def class_weights(value: Any, classes: Array | None, indices: Array, weight: Array) -> Array:
+def class_weights(value: Any, classes: Array | None, totals: Array | None) -> Array:
     """What each class counts (K,): of a dict {label: weight}, where 1 need not be said, or "balanced".
 
-    Balanced, all classes count the same together, and all examples as much as before. `indices` are the classes
-    of the examples, empty if they have none or several; `weight` is that of the examples (m,), or empty for all 1.
+    Balanced, all classes count the same together, and all examples as much as before. `totals` (K,) is what the
+    examples of each class weigh together; None if they have no classes, or several.
     """
-    if classes is None or not len(indices):
+    if classes is None or totals is None:
         raise ValueError(f"class_weight is {described(value)}, but y holds no classes; one label an example is wanted")
     if isinstance(value, str) and value == "balanced":
-        totals = np.bincount(indices, weight if len(weight) else None, len(classes)).astype(np.float64)
         there = totals > 0.0
         return np.where(there, totals.sum() / (there.sum() * np.where(there, totals, 1.0)), 1.0)
     if not isinstance(value, Mapping):

@@ -89,6 +89,17 @@ def serial(function: Callable) -> Any:
     return _outer(_jit(**_options(FAST))(function))
 
 
+@contextmanager
+def at_most(threads: int) -> Iterator[None]:
+    """Kernels that this Python thread launches run on no more threads than so many."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(min(before, max(1, threads)))
+    try:
+        yield
+    finally:
+        numba.set_num_threads(before)
+
+
 def _options(fastmath: set[str]) -> dict[str, Any]:
     return {"fastmath": fastmath, "error_model": "numpy", "nogil": True}
 
