@@ -8,7 +8,7 @@ import pytest
 from .conftest import COURSE, ROOT
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"(<!-- needs ex4weights\.mat -->\n)?```python\n(.*?)```", README, re.S)
+BLOCKS = re.findall(r"(?:<!-- needs (\S+) -->\n)?```python\n(.*?)```", README, re.S)  # what it needs, and the code
 
 
 def test_blocks(tmp_path, monkeypatch, capsys):
@@ -17,8 +17,10 @@ def test_blocks(tmp_path, monkeypatch, capsys):
         shutil.copy(weights, tmp_path)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
-    for needs_weights, code in BLOCKS:
-        if needs_weights and not weights.exists():
+    for needs, code in BLOCKS:
+        if needs == "MPI":
+            continue  # a program of its own, which test_mpi.py runs
+        if needs == weights.name and not weights.exists():
             continue  # the course's file has no licence to be shipped
         exec(compile(code, "README.md", "exec"), names)
         shown = capsys.readouterr().out
@@ -28,7 +30,8 @@ def test_blocks(tmp_path, monkeypatch, capsys):
 
 
 def test_there_are_blocks():
-    assert len(BLOCKS) == 15
+    assert len(BLOCKS) == 16
+    assert {needs for needs, _ in BLOCKS} == {"", "ex4weights.mat", "MPI"}
 
 
 @pytest.mark.parametrize("number", ["0.287629", "0.383770", "97.52 %"])
