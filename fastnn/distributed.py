@@ -96,6 +96,21 @@ class _Facts(NamedTuple):
     labels: Array  # those that occur, sorted; empty of numbers
 
 
+def by_chunks(X: Any, n: int, function: Callable[[Array], Array], nothing: Array) -> Any:
+    """The function of every chunk of rows of X, of Dask: an array of Dask; `nothing` is its value for no rows."""
+    rows = X if hasattr(X, "map_blocks") else X.to_dask_array()
+    if rows.ndim != 2 or rows.shape[1] != n:
+        raise ValueError(f"X has shape {rows.shape}; (m, {n}) is wanted, for the network's {n} inputs")
+    rows = rows.rechunk({1: -1})
+    shape = {"drop_axis": 1} if nothing.ndim == 1 else {"chunks": (rows.chunks[0], nothing.shape[1:])}
+    return rows.map_blocks(_of_chunk, function, nothing, meta=nothing, dtype=nothing.dtype, **shape)
+
+
+def _of_chunk(X: Array, function: Callable[[Array], Array], nothing: Array) -> Array:
+    with _own_threads():
+        return function(X) if len(X) else nothing
+
+
 # What workers do. ---------------------------------------------------------------------------------------------------
 
 
@@ -176,8 +191,13 @@ _one_evaluation = threading.Lock()
 
 @contextmanager
 def _own_threads() -> Iterator[None]:
-    """Kernels use as many threads as the worker owns."""
-    with at_most(distributed.get_worker().state.nthreads):
+    """Kernels use as many threads as the worker owns; where there is no worker, as many as ever."""
+    try:
+        threads = distributed.get_worker().state.nthreads
+    except ValueError:
+        yield
+        return
+    with at_most(threads):
         yield
 
 
@@ -295,6 +315,9 @@ def gathered(client: Any, futures: list[Any], bring: bool = True) -> list[Any]:
             lost = [future for future in futures if future.status in ("lost", "cancelled")]
             if lost:
                 raise distributed.client.FutureCancelledError(lost[0].key, "lost")
+            for future in futures:  # of several errors always the same
+                if future.status == "error":
+                    raise future.exception()
             return client.gather(futures) if bring else []
         except TimeoutError:
             if client.status == "running" and client.scheduler_info(n_workers=-1)["workers"]:

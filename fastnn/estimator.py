@@ -7,15 +7,16 @@ made of these wherever something is computed.
 import math
 import warnings
 from collections.abc import Callable, Mapping
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from . import network, validation
+from . import containers, network, validation
+from .containers import brought, is_dask
 from .control import State
 from .model import Model
 from .objective import Forward
@@ -157,6 +158,36 @@ coefficients so far.""",
 _documented = partial(documented, arguments=ARGUMENTS)
 
 
+def _by_chunks(method: Callable[[Any, Any], Array]) -> Any:
+    """The method, which gives of an X of Dask an array of Dask, of which nothing is computed yet."""
+
+    @wraps(method)
+    def predict(self: Any, X: Any) -> Any:
+        check_is_fitted(self)
+        if not is_dask(X):
+            return method(self, X)
+        from .distributed import by_chunks
+
+        names = validation.feature_names(X)
+        if names is not None and hasattr(self, "feature_names_in_"):
+            validation.same_names(names, self.feature_names_in_.tolist(), "X")
+        plain = copy(self)  # chunks are arrays, which have no names
+        vars(plain).pop("feature_names_in_", None)
+        function = getattr(plain, method.__name__)
+        return by_chunks(X, self.n_features_in_, function, function(np.zeros((1, self.n_features_in_)))[:0])
+
+    return predict
+
+
+def _unique(y: Any) -> Any:
+    """The labels that occur in a column of Dask."""
+    if hasattr(y, "unique"):
+        return y.unique()
+    import dask.array
+
+    return dask.array.unique(y)
+
+
 class _Network(BaseEstimator):
     """What both estimators share."""
 
@@ -216,6 +247,9 @@ class _Network(BaseEstimator):
         """
         settings = self._settings()
         going_on = self.warm_start and hasattr(self, "coefs_")
+        if is_dask(X):
+            self._fit_on_a_cluster(X, y, sample_weight, settings, going_on)
+            return self
         X, y = validate_data(
             self, X, y,
             accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), order="C",
@@ -240,9 +274,18 @@ class _Network(BaseEstimator):
             X = scaling.apply(X)
             held_out = (scaling.apply(held_out[0]), *held_out[1:]) if held_out else None
 
+        data = {"sample_weight": weight if len(weight) else None, "validation": held_out}
+        self._train(X, targets, start, out_activation, scaling, X.dtype, **data, **settings)
+        return self
+
+    def _train(
+        self, X: Any, targets: Any, start: tuple[Array, ...], out_activation: str, scaling: Scaling | None, dtype: Any,
+        **settings: Any,
+    ) -> None:  # fmt: skip
+        """Train from these weights, and keep what comes out in that type; `scaling` is what has standardised X."""
         # A regressor's loss is the mean over the outputs; what is minimised is K times that, because the
         # gradient that scikit-learn goes by, and its `tol`, are those of the sum.
-        times = K if out_activation == "identity" else 1
+        times = len(start[-1]) if out_activation == "identity" else 1
         try:
             model = train(
                 X,
@@ -251,19 +294,47 @@ class _Network(BaseEstimator):
                 weights=start,
                 output=ACTIVATIONS[out_activation],
                 multilabel=out_activation == "logistic",
-                sample_weight=weight if len(weight) else None,
                 class_weight=self._class_weight(),
-                validation=held_out,
                 callback=self._watch(times),
                 **settings,
             )
         except NonFiniteStart as error:
             raise ValueError(f"{_NON_FINITE} ({error})") from None
         self.out_activation_ = out_activation
-        self._keep(model, scaling, X.dtype, times)
+        self._keep(model, scaling or model.scaling, dtype, times)
         if self.outcome_.status in UNFINISHED or self.outcome_.advice:
-            warnings.warn(self.outcome_.message, ConvergenceWarning, stacklevel=2)
-        return self
+            warnings.warn(self.outcome_.message, ConvergenceWarning, stacklevel=3)
+
+    def _fit_on_a_cluster(self, X: Any, y: Any, sample_weight: Any, settings: dict[str, Any], going_on: bool) -> None:
+        """The same with X and y of Dask, which stay where they are."""
+        standardize = validation.flag(self.standardize, "standardize")
+        if going_on and standardize:
+            raise ValueError("warm_start is True, with standardize=True and X of Dask; one of the two is wanted")
+        names = validation.feature_names(X)
+        if X.ndim != 2:
+            raise ValueError(f"X has shape {X.shape}; (m, n), one example a row, is wanted")
+        if going_on and (names or ()) != tuple(getattr(self, "feature_names_in_", ())):
+            raise ValueError("X has other columns than in the last fit; with warm_start the same are wanted")
+        targets, K, out_activation = self._targets_on_a_cluster(y, going_on)
+        sizes = (int(X.shape[1]), *validation.hidden(self.hidden_layer_sizes, "hidden_layer_sizes"), K)
+        random_state = check_random_state(self.random_state)
+        dtype = np.dtype(np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64)
+        start = self._last(sizes) if going_on else self._first(sizes, random_state, dtype)
+        self.n_features_in_ = sizes[0]
+        self.__dict__.pop("feature_names_in_", None)
+        if names is not None:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        data = {
+            "sample_weight": sample_weight,
+            "validation": self.validation_fraction if self.early_stopping else None,
+            "seed": int(random_state.randint(2**31 - 1)),
+            "standardize": standardize,
+        }
+        self._train(X, targets, start, out_activation, None, dtype, **data, **settings)
+
+    def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[Any, int, str]:
+        """What `train` takes for y of Dask, the number of outputs, and their activation."""
+        raise NotImplementedError
 
     def _settings(self) -> dict[str, Any]:
         """The parameters, valid, as arguments of `train`."""
@@ -394,7 +465,6 @@ class _Network(BaseEstimator):
 
     def _outputs(self, X: Any) -> Array:
         """The network's K outputs (m, K), of X's type."""
-        check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), order="C", reset=False)
         m, n = X.shape
         weights, scaling = self._weights(), self._scaling()
@@ -538,6 +608,20 @@ class FastNNClassifier(ClassifierMixin, _Network):
         )
         self.class_weight = class_weight
 
+    def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[Any, int, str]:
+        if y.ndim == 2 and y.shape[1] > 1:  # several labels: as many columns of 0 and 1 say what scikit-learn asks
+            labels = np.vstack([np.eye(y.shape[1], dtype=np.int64), np.ones((1, y.shape[1]), np.int64)])
+            _, _, out_activation = self._targets(labels, going_on)
+            return y, y.shape[1], out_activation
+        y = y[:, 0] if y.ndim == 2 else y
+        labels = containers.labels(brought(_unique(y)), "y")
+        _, _, out_activation = self._targets(labels, going_on)
+        if out_activation == "softmax":
+            return y, len(self.classes_), out_activation
+        column = (y == self.classes_[-1]).astype(np.float64)
+        column = column if hasattr(column, "map_blocks") else column.to_dask_array()
+        return column[:, None], 1, out_activation
+
     def _targets(self, y: Array, going_on: bool) -> tuple[Array, Array | None, str]:
         if not (going_on and hasattr(self, "classes_")):
             self._label_binarizer = LabelBinarizer().fit(y)
@@ -561,6 +645,7 @@ class FastNNClassifier(ClassifierMixin, _Network):
         value = {label: value[label] for label in labels} if set(labels) <= set(value) else value
         return dict(enumerate(validation.class_weights(value, self.classes_, np.ones(len(labels)))))
 
+    @_by_chunks
     def predict(self, X: Any) -> Array:
         """The label of every example, or 0 and 1 for each of several labels.
 
@@ -575,6 +660,7 @@ class FastNNClassifier(ClassifierMixin, _Network):
         A = self._outputs(X)
         return self._label_binarizer.inverse_transform(A.ravel() if A.shape[1] == 1 else A)
 
+    @_by_chunks
     def predict_proba(self, X: Any) -> Array:
         """The probability of every class, or of each of several labels.
 
@@ -592,6 +678,7 @@ class FastNNClassifier(ClassifierMixin, _Network):
         # No probability is 0 or 1, but some round to it; scikit-learn's checks want none that does.
         return np.clip(A, np.finfo(A.dtype).tiny, 1.0 - np.finfo(A.dtype).epsneg)
 
+    @_by_chunks
     def predict_log_proba(self, X: Any) -> Array:
         """The logarithm of `predict_proba`.
 
@@ -642,9 +729,13 @@ class FastNNRegressor(RegressorMixin, _Network):
 
     _peer = MLPRegressor
 
+    def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[Any, int, str]:
+        return y, 1 if y.ndim == 1 else int(y.shape[1]), "identity"
+
     def _targets(self, y: Array, going_on: bool) -> tuple[Array, Array | None, str]:
         return y[:, None] if y.ndim == 1 else y, None, "identity"
 
+    @_by_chunks
     def predict(self, X: Any) -> Array:
         """The numbers of every example.
 

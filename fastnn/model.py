@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -194,18 +195,11 @@ class Model:
 
     def _later(self, X: Any, answer: Callable[[Array], Array]) -> Any:
         """The same for X of Dask: an array of Dask, which is computed chunk by chunk where that is asked for."""
+        from .distributed import by_chunks
+
         if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
             validation.same_names(names, self.feature_names, "X")
-        rows, n = X if hasattr(X, "map_blocks") else X.to_dask_array(), self.sizes[0]
-        if rows.ndim != 2 or rows.shape[1] != n:
-            raise ValueError(f"X has shape {rows.shape}; (m, {n}) is wanted, for the network's {n} inputs")
-        rows, like = rows.rechunk({1: -1}), answer(np.empty((0, self.sizes[-1])))
-        shape = {"drop_axis": 1} if like.ndim == 1 else {"chunks": (rows.chunks[0], like.shape[1:])}
-        return rows.map_blocks(self._of_chunk, answer, meta=like, dtype=like.dtype, **shape)
-
-    def _of_chunk(self, X: Array, answer: Callable[[Array], Array]) -> Array:
-        """The outputs of some examples, if any."""
-        return self._outputs(X, answer) if len(X) else answer(np.empty((0, self.sizes[-1])))
+        return by_chunks(X, self.sizes[0], partial(self._outputs, answer=answer), answer(np.empty((0, self.sizes[-1]))))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file, all of it or nothing.
