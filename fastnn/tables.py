@@ -7,17 +7,19 @@ cores: 1.5 to 2.2 s by the rules, 0.3 with pyarrow. pandas took 1.2, and does no
 Rows are numbered as lines of the file are, from 1, the header's line counted.
 """
 
+import codecs
 import csv
 import gzip
 import math
 import re
+import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -38,6 +40,9 @@ PYARROW_PAYS = 5_000_000
 
 # From how many rows the delimiter is found; how many become numbers together (their fields take 60 bytes each).
 _HEAD, _BLOCK = 50, 4096
+
+# How many bytes of a file become text together.
+PIECE = 1 << 22
 
 _BYTE_ORDER_MARKS = {  # the first two bytes of UTF-32's are UTF-16's
     b"\xef\xbb\xbf": "utf-8",
@@ -80,20 +85,21 @@ class Table(NamedTuple):
     notes: list[str]
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
     line: int
     fields: list[str]
 
 
-class _Layout(NamedTuple):
+class Layout(NamedTuple):
     """How the file is to be read."""
 
     delimiter: str
     spaced: bool  # "5.1, 3.5, a": every delimiter is followed by a space, which belongs to it
-    first: _Row
+    first: Row
     inputs: list[int]  # columns
     label: int | None  # column
     numbers: bool  # labels are: they are read as one more input
+    marks: tuple[str, ...]  # that numbers may have before their decimals
     header: bool = False
 
     def __str__(self) -> str:
@@ -101,7 +107,7 @@ class _Layout(NamedTuple):
         label = f"no {what}" if self.label is None else f"{what} from {self.column(self.label)}"
         return f"header {'yes' if self.header else 'no'}, split at {self.delimiter!r}, {label}"
 
-    def all_inputs(self) -> "_Layout":
+    def all_inputs(self) -> "Layout":
         """The same, where labels are numbers, of a table without labels."""
         return self._replace(inputs=list(range(len(self.first.fields))), label=None) if self.numbers else self
 
@@ -110,7 +116,7 @@ class _Layout(NamedTuple):
         return f"column {j + 1} ({self.first.fields[j].strip()!r})" if self.header else f"column {j + 1}"
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """The end of a sentence that begins with the file's name; and the row that it is about, if it is about numbers."""
 
     def __init__(self, sentence: str, line: int = 0):
@@ -145,42 +151,74 @@ def read(path: Path, options: Options, n: int | None = None, *, numbers: bool = 
     Where `numbers` are wanted labels are read as inputs are, however they are written.
     """
     try:
-        text = _text(path, options.encoding)
-        layout = _layout(text, path, options, n, numbers)
-        X, fields = _read_fast(text, layout.all_inputs()) or _read(text, layout.all_inputs())
-    except _Unfit as error:
+        with open(path, "rb") as file:
+            text = "".join(pieces(file, path, options.encoding))
+        layout = find_layout(text, path, options, n, numbers)
+        notes = [] if options.delimiter else other_delimiters(text, layout)
+        text, before = body(text, layout)
+        fast = len(text) >= PYARROW_PAYS and find_spec("pyarrow") is not None
+        X, fields = read_block(text, layout.all_inputs(), before, fast=fast)
+        if not len(X):
+            raise Unfit(NO_ROWS)
+    except Unfit as error:
         raise ValueError(f"path is {str(path)!r}, {error}") from None
-    y = _labels(fields, _marks(layout.delimiter)) if fields else None
+    y = typed(fields, number_kinds(layout.delimiter)) if fields else None
     if numbers and layout.label is not None:
         X, y = X[:, layout.inputs], X[:, layout.label]
     names = tuple(layout.first.fields[j].strip() for j in layout.inputs) if layout.header else None
-    doubts = [] if options.delimiter else _other_delimiters(text, layout)
-    doubts += _doubts(layout, fields) if options.header is None else []
-    return Table(X, y, names, str(layout), [*doubts, *_alike(fields), *_idle_columns(X, layout)])
+    notes += doubts(layout, fields) if options.header is None else []
+    return Table(X, y, names, str(layout), [*notes, *_alike(fields), *_idle_columns(X, layout)])
 
 
-def _text(path: Path, encoding: str | None) -> str:
-    with open(path, "rb") as file:
-        content = file.read()
-    if path.name.lower().endswith(".gz"):
+def pieces(file: IO[bytes], path: Path, encoding: str | None) -> Iterator[str]:
+    """The text of an open file, unpacked and decoded, some megabytes at a time."""
+    decoder, lines, first = None, 0, True
+    for content in _unpacked(file, path):
+        if decoder is None:
+            encoding, codec = _encoding(content, encoding)
+            decoder = codecs.getincrementaldecoder(codec)()
         try:
-            content = gzip.decompress(content)
+            text = decoder.decode(content, final=not content)
+        except UnicodeError as error:
+            start = getattr(error, "start", 0)
+            head = getattr(error, "object", b"")[: start + 1]
+            raise _wrong_encoding(encoding, lines + head[:start].count(b"\n") + 1, zero=b"\0" in head) from None
+        if "\0" in text:
+            raise _wrong_encoding(encoding, lines + text[: text.index("\0")].count("\n") + 1, zero=True)
+        lines += text.count("\n")
+        if text:
+            yield text.removeprefix("\ufeff") if first else text
+            first = False
+
+
+def _unpacked(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    """What a file holds, in pieces; the last one is empty."""
+    packed = path.name.lower().endswith(".gz")
+    stream: Any = gzip.GzipFile(fileobj=file) if packed else file
+    content = None
+    while content != b"":
+        try:
+            content = stream.read(PIECE)
         except (OSError, EOFError, zlib.error) as error:
-            raise _Unfit(f"which cannot be unpacked: {error}") from None
-    marks = (name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark))
-    encoding = encoding or next(marks, "utf-8")
-    what, want = f"is not {encoding}", "cp1252"
-    try:
-        text = content.decode(encoding)
-        wrong = text.find("\0")
-    except UnicodeError as error:
-        text, wrong = "", getattr(error, "start", 0)
-    if wrong < 0:
-        return text.removeprefix("\ufeff")
-    if b"\0" in content[: wrong + 1]:
-        what, want = "holds a zero byte", "utf-16-le"
-    line = content[:wrong].count(b"\n") + 1
-    raise _Unfit(f"whose row {line} {what}; text is wanted, and its encoding, as encoding={want!r}")
+            if not packed:
+                raise
+            raise Unfit(f"which cannot be unpacked: {error}") from None
+        yield content
+
+
+def _encoding(content: bytes, encoding: str | None) -> tuple[str, str]:
+    """What a file that begins so is decoded from: in words for people, and for Python."""
+    marks = [name for mark, name in _BYTE_ORDER_MARKS.items() if content.startswith(mark)]
+    encoding = encoding or (marks[0] if marks else "utf-8")
+    codec = codecs.lookup(encoding).name
+    if codec in ("utf-16", "utf-32") and codec not in marks:  # of pieces Python wants a mark; of a whole it takes this
+        codec += "-le" if sys.byteorder == "little" else "-be"
+    return encoding, codec
+
+
+def _wrong_encoding(encoding: str | None, row: int, *, zero: bool) -> Unfit:
+    what, want = ("holds a zero byte", "utf-16-le") if zero else (f"is not {encoding}", "cp1252")
+    return Unfit(f"whose row {row} {what}; text is wanted, and its encoding, as encoding={want!r}")
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -192,32 +230,39 @@ def _lines(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def _rows(text: str, delimiter: str, spaced: bool = False) -> Iterator[_Row]:
-    """The rows that are not blank."""
+def count_lines(text: str) -> int:
+    """Ends of lines in it."""
+    returns = text.count("\r")
+    return text.count("\n") + (returns and returns - text.count("\r\n"))
+
+
+def rows(text: str, delimiter: str, spaced: bool = False, before: int = 0) -> Iterator[Row]:
+    """The rows that are not blank; before them are so many lines."""
     reader = csv.reader(_lines(text), delimiter=delimiter, skipinitialspace=spaced, strict=True)
     while True:
-        line = reader.line_num + 1
+        line = before + reader.line_num + 1
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            raise _Unfit(f"whose row {line} cannot be split: {error}; is a quote in it never closed?") from None
+            raise Unfit(f"whose row {line} cannot be split: {error}; is a quote in it never closed?") from None
         if len(fields) > 1 or (fields and fields[0].strip()):
-            yield _Row(line, fields)
+            yield Row(line, fields)
 
 
-def _layout(text: str, path: Path, options: Options, n: int | None, numbers: bool) -> _Layout:
+def find_layout(text: str, path: Path, options: Options, n: int | None = None, numbers: bool = False) -> Layout:
+    """How a table is to be read that begins with this text."""
     tab = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else None
     delimiter = options.delimiter or tab or max(DELIMITERS, key=lambda one: _sense(text, one, options.label))
     spaced = all(field.startswith(" ") for row in _head(text, delimiter) for field in row.fields[1:])
-    first = next(_rows(text, delimiter, spaced), _Row(1, []))
+    first = next(rows(text, delimiter, spaced), Row(1, []))
     label = _label_column(first, options.label, n)
     inputs = [j for j in range(len(first.fields)) if j != label]
     if not inputs:
         got = f"whose row {first.line} holds no {delimiter!r}" if first.fields else "which holds no rows"
-        raise _Unfit(f"{got}; numbers with a label behind them are wanted, or another delimiter")
-    layout = _Layout(delimiter, spaced, first, inputs, label, numbers)
+        raise Unfit(f"{got}; numbers with a label behind them are wanted, or another delimiter")
+    layout = Layout(delimiter, spaced, first, inputs, label, numbers, _marks(delimiter))
     if options.header is not None or isinstance(options.label, str):
         return layout._replace(header=options.header is not False)
     return layout._replace(header=_looks_like_header(text, layout.all_inputs()))
@@ -231,101 +276,130 @@ def _sense(text: str, delimiter: str, label: str | int | None) -> tuple[int, int
         return 0, 0, 1
     try:
         column = _label_column(head[0], label, None)
-    except _Unfit:
+    except Unfit:
         return 0, 0, 1
     fields = [field.strip() for row in head for j, field in enumerate(row.fields) if j != column]
     numbers = [field for field in fields if _number(field, _marks(delimiter)) is not None]
     return len(numbers), sum(map(len, numbers)), width
 
 
-def _head(text: str, delimiter: str) -> list[_Row]:
+def _head(text: str, delimiter: str) -> list[Row]:
     """The first rows, up to one that cannot be split."""
-    rows = []
-    with suppress(_Unfit):
-        for row in islice(_rows(text, delimiter), _HEAD):
-            rows.append(row)  # one by one, so that those before it are kept
-    return rows
+    head = []
+    with suppress(Unfit):
+        for row in islice(rows(text, delimiter), _HEAD):
+            head.append(row)  # one by one, so that those before it are kept
+    return head
 
 
-def _label_column(first: _Row, label: str | int | None, n: int | None) -> int | None:
+def _label_column(first: Row, label: str | int | None, n: int | None) -> int | None:
     """The last one if nobody says."""
     width = len(first.fields)
     if label is None:
         return None if width == n else width - 1
     if isinstance(label, int):
         if not -width <= label < width:
-            raise _Unfit(f"which has {width} columns; label is {label}, a position in -{width}..{width - 1} is wanted")
+            raise Unfit(f"which has {width} columns; label is {label}, a position in -{width}..{width - 1} is wanted")
         return label % width
     names = [field.strip() for field in first.fields]
     if names.count(label) != 1:
         got = "no column" if label not in names else "more than one column"
-        raise _Unfit(f"whose row {first.line} has {got} {label!r}; label is wanted as one of {few(names)}")
+        raise Unfit(f"whose row {first.line} has {got} {label!r}; label is wanted as one of {few(names)}")
     return names.index(label)
 
 
-def _looks_like_header(text: str, layout: _Layout) -> bool:
+def _looks_like_header(text: str, layout: Layout) -> bool:
     """Whether the first row has text among its inputs, or is numbers and behind them a label that no example has.
 
     Such numbers are 0, 1, 2, ... (a frame's that had no names), or those of any columns above labels that are numbers.
     """
+    told = _header_by_inputs(layout)
+    if told is not None or layout.label is None:
+        return bool(told)
+    others = (row.fields for row in islice(rows(text, layout.delimiter, layout.spaced), 1, None))
+    labels = {fields[layout.label] for fields in others if len(fields) == len(layout.first.fields)}
+    return bool(labels) and not denies_header(layout, labels, fitting_kinds(labels, number_kinds(layout.delimiter)))
+
+
+def _header_by_inputs(layout: Layout) -> bool | None:
+    """What the first row says alone; None if its label is to be compared with others."""
     fields = [field.strip() for field in layout.first.fields]
     inputs = [fields[j] for j in layout.inputs]
     if any(_is_text(field, layout.delimiter) for field in inputs):
         return True
-    named = [field for field in inputs if field]
-    counts = len(named) > 1 and _counts(named)
-    if len(named) < len(inputs):  # the column of an index has no name
-        return counts
-    if layout.label is None or not _is_text(fields[layout.label], layout.delimiter):
-        return False
-    rows = (row.fields for row in islice(_rows(text, layout.delimiter, layout.spaced), 1, None))
-    others = {row[layout.label] for row in rows if len(row) == len(fields)}
-    if fields[layout.label] in map(str.strip, others):
-        return False
-    return bool(others) and (counts or _labels(sorted(others), _marks(layout.delimiter)).dtype.kind != "U")
+    if not all(inputs):  # the column of an index has no name
+        return _counts_columns(layout)
+    return None if layout.label is not None and _is_text(fields[layout.label], layout.delimiter) else False
 
 
-def _read(text: str, layout: _Layout) -> tuple[Array, list[str]]:
-    """Numbers and labels as they stand in the file; with decimal commas if decimal points do not do."""
-    point, *comma = _marks(layout.delimiter)
-    try:
-        return _read_rows(text, layout, point)
-    except _Unfit as fault:
-        if not comma:
-            raise
+def _counts_columns(layout: Layout) -> bool:
+    named = [field for j in layout.inputs if (field := layout.first.fields[j].strip())]
+    return len(named) > 1 and _counts(named)
+
+
+def denies_header(layout: Layout, labels: Collection[str], kinds: "list[Kind]") -> bool:
+    """Whether labels further down, numbers of these kinds if any, show that a row of numbers is no header after all.
+
+    It is an example if one of them is its label too, or if neither its numbers count nor the labels are numbers.
+    """
+    if layout.label is None or _header_by_inputs(layout) is not None:
+        return False
+    label = layout.first.fields[layout.label].strip()
+    return label in map(str.strip, labels) or not (kinds or _counts_columns(layout))
+
+
+def body(text: str, layout: Layout) -> tuple[str, int]:
+    """What is behind the header, and how many lines are before that."""
+    behind = islice(rows(text, layout.delimiter, layout.spaced), int(layout.header), None)
+    first = next(behind, None)
+    if first is None:
+        return "", count_lines(text)
+    before = first.line - 1
+    return text[sum(map(len, islice(_lines(text), before))) :], before
+
+
+def read_block(text: str, layout: Layout, before: int, *, fast: bool) -> tuple[Array, list[str]]:
+    """Inputs (m, n) as numbers, and labels as they stand there; before them are so many lines.
+
+    With decimal commas if decimal points do not do. Those of a table that the rules refuse raise Unfit.
+    """
+    return (_read_fast(text, layout) if fast else None) or _read(text, layout, before)
+
+
+def _read(text: str, layout: Layout, before: int) -> tuple[Array, list[str]]:
+    """By the rules; of two faults with two decimal marks the one further down is told."""
+    faults = []
+    for mark in layout.marks:
         try:
-            return _read_rows(text, layout, *comma)
-        except _Unfit as other:
-            raise max(fault, other, key=lambda one: one.line) from None
+            return _read_rows(text, layout, mark, before)
+        except Unfit as fault:
+            faults.append(fault)
+    raise max(faults, key=lambda one: one.line) from None
 
 
-def _read_rows(text: str, layout: _Layout, mark: str) -> tuple[Array, list[str]]:
-    rows = islice(_rows(text, layout.delimiter, layout.spaced), 1 if layout.header else 0, None)
-    numbers, labels = [], []
-    while block := list(islice(rows, _BLOCK)):
+def _read_rows(text: str, layout: Layout, mark: str, before: int) -> tuple[Array, list[str]]:
+    examples = rows(text, layout.delimiter, layout.spaced, before)
+    numbers, labels = [np.empty((0, len(layout.inputs)))], []
+    while block := list(islice(examples, _BLOCK)):
         for row in block:
             _check_row(row, layout)
         numbers.append(_numbers(block, layout, mark))
         if layout.label is not None:
             labels += [row.fields[layout.label] for row in block]
-    if not numbers:
-        raise _Unfit("which holds no rows of numbers under its header")
     return np.concatenate(numbers), labels
 
 
-def _check_row(row: _Row, layout: _Layout) -> None:
+def _check_row(row: Row, layout: Layout) -> None:
     got, want = len(row.fields), len(layout.first.fields)
     if got != want:
-        raise _Unfit(f"whose row {row.line} has {got} fields; {want} are wanted, as in row {layout.first.line}")
+        raise Unfit(f"whose row {row.line} has {got} fields; {want} are wanted, as in row {layout.first.line}")
     if any("\n" in field or "\r" in field for field in row.fields):
-        raise _Unfit(f"whose row {row.line} goes on over several lines; is a quote in it never closed?")
+        raise Unfit(f"whose row {row.line} goes on over several lines; is a quote in it never closed?")
     if layout.label is not None and row.fields[layout.label].strip() in MISSING:
-        raise _Unfit(
-            f"whose row {row.line} has the label {row.fields[layout.label]!r}; a label for every row is wanted"
-        )
+        raise Unfit(f"whose row {row.line} has the label {row.fields[layout.label]!r}; a label for every row is wanted")
 
 
-def _numbers(block: list[_Row], layout: _Layout, mark: str) -> Array:
+def _numbers(block: list[Row], layout: Layout, mark: str) -> Array:
     """The inputs of some rows."""
     fields = [[row.fields[j] for j in layout.inputs] for row in block]
     if mark == ",":
@@ -337,12 +411,12 @@ def _numbers(block: list[_Row], layout: _Layout, mark: str) -> Array:
     values = ((row, j, _number(row.fields[j], mark)) for row in block for j in layout.inputs)
     row, j, _ = next(found for found in values if found[2] is None or not math.isfinite(found[2]))
     got, want = row.fields[j].strip(), "a finite number" + " with a decimal comma" * (mark == ",")
-    raise _Unfit(f"whose row {row.line} has {got!r} in {layout.column(j)}; {want} is wanted", row.line)
+    raise Unfit(f"whose row {row.line} has {got!r} in {layout.column(j)}; {want} is wanted", row.line)
 
 
-def _read_fast(text: str, layout: _Layout) -> tuple[Array, list[str]] | None:
-    """The same by pyarrow, or None where it is not installed, is not worth it or finds anything unusual."""
-    if len(text) < PYARROW_PAYS or not (layout.delimiter.isascii() and find_spec("pyarrow")):
+def _read_fast(text: str, layout: Layout) -> tuple[Array, list[str]] | None:
+    """The same by pyarrow, or None where it finds anything unusual."""
+    if not layout.delimiter.isascii():
         return None
     # It forgives a quote in the middle of a field, and with that one that is never closed.
     edge = re.escape(layout.delimiter) + '\n\r"'
@@ -351,11 +425,10 @@ def _read_fast(text: str, layout: _Layout) -> tuple[Array, list[str]] | None:
     import pyarrow
     from pyarrow.csv import ConvertOptions, ParseOptions, ReadOptions, read_csv
 
-    before = sum(map(len, islice(_lines(text), layout.first.line - (not layout.header))))
-    content = pyarrow.BufferReader(text[before:].encode())
+    content = pyarrow.BufferReader(text.encode())
     names = [str(j) for j in range(len(layout.first.fields))]
     types = {name: pyarrow.string() if j == layout.label else pyarrow.float64() for j, name in enumerate(names)}
-    for mark in _marks(layout.delimiter):
+    for mark in layout.marks:
         content.seek(0)
         with suppress(pyarrow.ArrowInvalid):
             table = read_csv(
@@ -374,23 +447,46 @@ def _read_fast(text: str, layout: _Layout) -> tuple[Array, list[str]] | None:
     return None
 
 
-def _labels(fields: list[str], marks: Sequence[str]) -> Array:
-    """Numbers if every one is written as Python writes that number, so that nothing is lost; else text as it stands.
+class Kind(NamedTuple):
+    """A kind of numbers that labels may be, as Python writes them but for the decimal mark."""
 
-    But for the decimal mark, which may be the table's.
-    """
-    for kind, dtype, mark in [(int, np.int64, "."), *((float, np.float64, mark) for mark in marks)]:
-        words = {field: field.translate(_SWAPPED) if mark == "," else field for field in set(fields)}
-        with suppress(ValueError, OverflowError):
-            numbers = {field: kind(word) for field, word in words.items()}
-            if {str(number) for number in set(numbers.values())} == set(words.values()) and all(
-                map(math.isfinite, numbers.values())
-            ):
-                return np.array([numbers[field] for field in fields], dtype=dtype)
+    of: Callable[[str], Any]
+    dtype: type
+    mark: str
+
+
+def number_kinds(delimiter: str) -> list[Kind]:
+    """Those of a table; the first that fits all labels is theirs."""
+    return [Kind(int, np.int64, "."), *(Kind(float, np.float64, mark) for mark in _marks(delimiter))]
+
+
+def fitting_kinds(fields: Collection[str], kinds: list[Kind]) -> list[Kind]:
+    """Of these kinds those that every label fits. What two sets fit fits both together, but for 0.0 beside -0.0."""
+    return [kind for kind in kinds if as_numbers(fields, kind) is not None]
+
+
+def as_numbers(fields: Collection[str], kind: Kind) -> Array | None:
+    """The numbers if every one is written as Python writes that number, so that nothing is lost."""
+    words = {field: field.translate(_SWAPPED) if kind.mark == "," else field for field in set(fields)}
+    with suppress(ValueError, OverflowError):
+        numbers = {field: kind.of(word) for field, word in words.items()}
+        if {str(number) for number in set(numbers.values())} == set(words.values()) and all(
+            map(math.isfinite, numbers.values())
+        ):
+            return np.array([numbers[field] for field in fields], dtype=kind.dtype)
+    return None
+
+
+def typed(fields: list[str], kinds: list[Kind]) -> Array:
+    """Numbers of the first of these kinds that fits; else text as it stands."""
+    for kind in kinds:
+        numbers = as_numbers(fields, kind)
+        if numbers is not None:
+            return numbers
     return np.array(fields)
 
 
-def _other_delimiters(text: str, layout: _Layout) -> list[str]:
+def other_delimiters(text: str, layout: Layout) -> list[str]:
     """About what splits the rows as evenly; but commas are in every row where they are decimal marks."""
     evenly = []
     for delimiter in DELIMITERS[1:]:
@@ -400,7 +496,7 @@ def _other_delimiters(text: str, layout: _Layout) -> list[str]:
     return [f"split at {layout.delimiter!r}; every row can be split at {' and '.join(evenly)} too"] if evenly else []
 
 
-def _doubts(layout: _Layout, labels: list[str]) -> list[str]:
+def doubts(layout: Layout, labels: list[str]) -> list[str]:
     """About a first row that may be what it was not taken for, a header or an example."""
     line, fields = layout.first.line, [field.strip() for field in layout.first.fields]
     if layout.header:
@@ -430,7 +526,7 @@ def _alike(labels: list[str]) -> list[str]:
     return []
 
 
-def _idle_columns(X: Array, layout: _Layout) -> list[str]:
+def _idle_columns(X: Array, layout: Layout) -> list[str]:
     """About columns that cannot tell examples apart, or only by their place in the file."""
     m, n = X.shape
     if m < 3:
@@ -472,6 +568,8 @@ def _is_text(field: str, delimiter: str) -> bool:
 def _counts(fields: list[str]) -> bool:
     return fields == [str(i) for i in range(len(fields))]
 
+
+NO_ROWS = "which holds no rows of numbers under its header"
 
 _SWAPPED = str.maketrans(".,", ",.")
 _LINE_END = re.compile("\r\n?|\n")
