@@ -5,6 +5,7 @@ import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -108,7 +109,7 @@ def read_examples(
     """
     path = _path(path)
     options = tables.checked(header, delimiter, encoding, label)
-    if _suffix(path) in TABLES:
+    if is_table(path):
         table = tables.read(path, options, n, numbers=numbers)
         y = table.y[:, np.newaxis] if numbers and table.y is not None else table.y
         return Examples(validation.inputs(table.X, n), y, table.names, table.layout, table.notes)
@@ -235,6 +236,11 @@ FORMATS = {".npz": Format(_read_npz, _write_npz), ".mat": Format(matlab.read, ma
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 
 
+def is_table(path: Path) -> bool:
+    """Whether the name is a table's."""
+    return _suffix(path) in TABLES
+
+
 def _suffix(path: Path) -> str:
     """In small letters; .gz with the one before it."""
     return "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:]).lower()
@@ -250,21 +256,42 @@ def _names(arrays: dict[str, Array]) -> str:
     return "arrays " + ", ".join(sorted(arrays)) if arrays else "no arrays"
 
 
+# Files half written, by name, for what ends the process before they can be removed here.
+unfinished: set[str] = set()
+
+
 def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> None:
     """`write(file)`, and only when all of it is on the disk does `path` become that file."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    write_together([path], lambda opened: write(opened[0]))
+
+
+def write_together(paths: Sequence[Path], write: Callable[[list[IO[bytes]]], None]) -> None:
+    """The same for files of one folder: `write(opened)`, and then each of the paths becomes its file."""
+    names: list[str] = []
     try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())
-        os.replace(name, path)
+        with ExitStack() as stack:
+            opened: list[IO[bytes]] = []
+            for path in paths:
+                handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+                names.append(name)
+                unfinished.add(name)
+                opened.append(stack.enter_context(os.fdopen(handle, "wb")))
+            write(opened)
+            for file in opened:
+                file.flush()
+                os.fsync(file.fileno())
+        for name in names:
+            os.chmod(name, 0o666 & ~_umask())
+        for name, path in zip(names, paths, strict=True):
+            os.replace(name, path)
     except BaseException:  # whatever it is, Ctrl-C too: it goes on to the caller, and leaves no half a file
-        Path(name).unlink(missing_ok=True)
+        for name in names:
+            Path(name).unlink(missing_ok=True)
         raise
+    finally:
+        unfinished.difference_update(names)
     if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
+        folder = os.open(paths[0].parent, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

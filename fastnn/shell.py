@@ -142,6 +142,9 @@ class _Watch:
         stderr, sys.stderr = sys.stderr, open(os.devnull, "w")  # noqa: SIM115
         _thread.interrupt_main(signum)
         line_is_free = self.unwound.wait(GRACE) or not stderr.isatty()
+        for path in list(getattr(sys.modules.get("fastnn.files"), "unfinished", ())):
+            with suppress(OSError):  # the main thread does it too, unless the disk holds it
+                os.unlink(path)
         _say(f"{'' if line_is_free else chr(10)}{self.sentence(name, signum)}", stderr)
         os._exit(128 + signum)
 

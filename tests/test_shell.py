@@ -236,6 +236,7 @@ sys.exit(shell.main())
         "files.write_atomically(files.Path('a.npz'), lambda file: [file.write(b'x') for _ in iter(int, 1)])",
         "try: time.sleep(60)\n    except BaseException: raise ImportError",
         "try: time.sleep(60)\n    except BaseException: time.sleep(60)",
+        "files.write_atomically(files.Path('a.npz'), lambda file: os.read(os.pipe()[0], 1))",  # a slow disk
         "os.read(os.pipe()[0], 1)",
     ],
 )
