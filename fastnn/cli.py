@@ -108,6 +108,15 @@ def _parser() -> argparse.ArgumentParser:
     _data_options(bench)
     _output_options(bench, "ladder.png, if matplotlib is there")
 
+    convert = command(_convert, "convert SOURCE TARGET", "turn a table of any length into arrays that can be mapped")
+    convert.add_argument("source", type=Path, metavar="SOURCE", help="a table: .csv or .tsv, also .gz")
+    convert.add_argument("target", type=Path, metavar="TARGET", help=".npz, or .npy with the labels beside it")
+    convert.add_argument(
+        "--dtype", default="float64", metavar="NAME", help="float64 (default), float32, float16, uint8"
+    )
+    _table_options(convert.add_argument_group("table; what is not said is found in it"))
+    _output_options(convert)
+
     _output_options(command(_info, "info", "versions, cores, vector width, threading layer, cache folder"))
     return parser
 
@@ -117,11 +126,15 @@ def _data_options(parser: argparse.ArgumentParser) -> Any:
     data.add_argument(
         "--data", metavar="FILE", help="X, y in .mat or .npz, or a table, .csv, .tsv (default: the digits)"
     )
-    data.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether the first row holds names")
-    data.add_argument("--delimiter", type=_delimiter, metavar="CHAR", help="between fields, \\t for a tab")
-    data.add_argument("--encoding", metavar="NAME", help="as cp1252")
-    data.add_argument("--label", type=_label, metavar="COLUMN", help="by name, or position from 0 (default: last)")
+    _table_options(data)
     return data
+
+
+def _table_options(group: Any) -> None:
+    group.add_argument("--header", action=argparse.BooleanOptionalAction, help="whether the first row holds names")
+    group.add_argument("--delimiter", type=_delimiter, metavar="CHAR", help="between fields, \\t for a tab")
+    group.add_argument("--encoding", metavar="NAME", help="as cp1252")
+    group.add_argument("--label", type=_label, metavar="COLUMN", help="by name, or position from 0 (default: last)")
 
 
 def _network_options(parser: argparse.ArgumentParser) -> None:
@@ -424,6 +437,24 @@ def _bench_task(options: argparse.Namespace) -> tuple["Task", str]:
     return part, ""
 
 
+def _convert(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from . import convert
+
+    source, target = options.source, options.target
+    _output(target, "target")
+    with tqdm(
+        total=source.stat().st_size, desc="converting", unit="B", unit_scale=True, leave=False, disable=None
+    ) as bar:
+        done = convert.convert(source, target, dtype=options.dtype, progress=bar.update, **_table(options))
+    _note(options, str(source), done.notes)
+    classes = "many different labels" if done.classes is None else f"{done.classes:,} classes"
+    line = f"{done.examples:,} examples of {done.inputs:,} inputs, {classes}, {done.bytes:,} bytes; {done.layout}"
+    _tell(options, done._asdict(), [f"saved {' and '.join(map(str, done.saved))}: {line}"])
+    return 0
+
+
 def _info(options: argparse.Namespace) -> int:
     from .kernels import jit, tiles
 
@@ -493,13 +524,21 @@ def _read(
     """Examples of n inputs, of these names if they have any; each doubt is a line on standard error."""
     from . import files, validation
 
-    table = {option: getattr(options, option) for option in ("header", "delimiter", "encoding", "label")}
-    examples = files.read_examples(path, n, numbers=numbers, **table)
+    examples = files.read_examples(path, n, numbers=numbers, **_table(options))
     if names and examples.names:
         validation.same_names(examples.names, names, name)
-    for note in examples.notes:
-        print(f"fastnn {options.command}: {name} {path}: {note}", file=sys.stderr)
+    _note(options, f"{name} {path}", examples.notes)
     return examples
+
+
+def _table(options: argparse.Namespace) -> dict[str, Any]:
+    """What the user says of a table."""
+    return {option: getattr(options, option) for option in ("header", "delimiter", "encoding", "label")}
+
+
+def _note(options: argparse.Namespace, what: str, notes: Sequence[str]) -> None:
+    for note in notes:
+        print(f"fastnn {options.command}: {what}: {note}", file=sys.stderr)
 
 
 def _answers(examples: "Examples", name: str) -> Any:
@@ -513,10 +552,10 @@ def _has_numbers(model: "Model") -> bool:
     return model.classes is None or model.multilabel
 
 
-def _output(out: Path) -> None:
+def _output(out: Path, name: str = "--out") -> None:
     """The file that the command is going to write."""
     if not out.absolute().parent.is_dir():
-        raise ValueError(f"--out is {str(out)!r}, in a folder that does not exist")
+        raise ValueError(f"{name} is {str(out)!r}, in a folder that does not exist")
     shell.writes(out)
 
 

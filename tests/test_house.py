@@ -39,6 +39,7 @@ ROOMS = [
     "tables",
     "matlab",
     "files",
+    "convert",
     "model",
     "train",
     "check",
