@@ -9,11 +9,13 @@ there are buffers for, is what a call of a kernel works on, and all that has to 
 from .arguments import Run
 from .jit import EXACT, inner, serial
 
-# A group costs a buffer of P doubles to fill and to sum. With 8 groups at least, 4 threads have two each; more of them
-# come with the work, one for so many examples, and a machine of 64 cores is busy from 40,000 examples on. The seed's
-# network, 5,000 examples, 2 cores: 16 instead of 8 cost 1.5 %. Fewer than 8 have networks whose buffers would take
-# more than BUFFER_BYTES: these sums come from memory.
-GROUPS, EXAMPLES = 8, 625
+# A group costs a buffer of P doubles to fill and to sum. There are 16, if there are as many blocks, and more as the
+# work grows: one for every so many examples, so that 64 threads are all busy from 40,000 on. Of 5,000 x 400-25-10, 8
+# groups took 1.37 times as long on 16 threads (0.91 ms), and as long on 2 to 8 (Intel, 16 cores); of 1,000, 1.55 times.
+# Groups of 312 and 156 examples took 1.00 to 1.05 times as long as of 625 at 60,000 on any number of threads, and of
+# 20,000 x 784-512-10 the 9 groups that there used to be took 1.6 times as long on 16. Fewer than 16 have few examples
+# of networks whose buffers would take more than BUFFER_BYTES: these sums come from memory.
+GROUPS, EXAMPLES = 16, 625
 
 # What the buffers of a run take, or one for each thread. More of them would leave the cache.
 BUFFER_BYTES = 32e6
@@ -21,7 +23,8 @@ BUFFER_BYTES = 32e6
 
 def group_count(m: int, blocks: int, parameters: int) -> int:
     """How many groups m examples have that are cut into so many blocks."""
-    fewest = min(GROUPS, max(2, int(BUFFER_BYTES / (8 * parameters))))
+    fewest = 1 << max(1, int(BUFFER_BYTES / (8 * parameters)).bit_length() - 1)  # 9 would leave one of 2 threads alone
+    fewest = min(GROUPS, fewest)
     return min(blocks, max(fewest, m // EXAMPLES))
 
 
