@@ -21,7 +21,7 @@ import numpy as np
 from . import containers, validation
 from .containers import Array, few
 from .control import ClusterLost
-from .inputs import examples_of_a_run
+from .inputs import Stored, examples_of_a_run
 from .kernels.arguments import Targets
 from .kernels.jit import at_most
 from .objective import Part
@@ -96,30 +96,14 @@ class _Facts(NamedTuple):
     labels: Array  # those that occur, sorted; empty of numbers
 
 
-def by_chunks(X: Any, n: int, function: Callable[[Array], Array], nothing: Array) -> Any:
-    """The function of every chunk of rows of X, of Dask: an array of Dask; `nothing` is its value for no rows."""
-    rows = X if hasattr(X, "map_blocks") else X.to_dask_array()
-    if rows.ndim != 2 or rows.shape[1] != n:
-        raise ValueError(f"X has shape {rows.shape}; (m, {n}) is wanted, for the network's {n} inputs")
-    rows = rows.rechunk({1: -1})
-    shape = {"drop_axis": 1} if nothing.ndim == 1 else {"chunks": (rows.chunks[0], nothing.shape[1:])}
-    return rows.map_blocks(_of_chunk, function, nothing, meta=nothing, dtype=nothing.dtype, **shape)
-
-
-def _of_chunk(X: Array, function: Callable[[Array], Array], nothing: Array) -> Array:
-    with _own_threads():
-        return function(X) if len(X) else nothing
-
-
-# What workers do. ---------------------------------------------------------------------------------------------------
-
-
 def _load(x: Any, y: Any, weight: Any, number: int, output: str, multilabel: bool) -> Loaded | None:
     """The part of that number; None if it has no examples."""
     if len(x) == 0:
         return None
     try:
-        X = np.array(validation.inputs(x))  # of its own: what it was cut from can be forgotten
+        X = validation.inputs(x)
+        if isinstance(X, Stored):  # a worker has its part in memory
+            X = validation.inputs(np.array(x))
         if multilabel:
             answers = validation.several_labels(y, len(X))
         else:
@@ -201,7 +185,19 @@ def _own_threads() -> Iterator[None]:
         yield
 
 
-# What is done here. -------------------------------------------------------------------------------------------------
+def by_chunks(X: Any, n: int, function: Callable[[Array], Array], nothing: Array) -> Any:
+    """The function of every chunk of rows of X, of Dask: an array of Dask; `nothing` is its value for no rows."""
+    rows = X if hasattr(X, "map_blocks") else X.to_dask_array()
+    if rows.ndim != 2 or rows.shape[1] != n:
+        raise ValueError(f"X has shape {rows.shape}; (m, {n}) is wanted, for the network's {n} inputs")
+    rows = rows.rechunk({1: -1})
+    shape = {"drop_axis": 1} if nothing.ndim == 1 else {"chunks": (rows.chunks[0], nothing.shape[1:])}
+    return rows.map_blocks(_of_chunk, function, nothing, meta=nothing, dtype=nothing.dtype, **shape)
+
+
+def _of_chunk(X: Array, function: Callable[[Array], Array], nothing: Array) -> Array:
+    with _own_threads():
+        return function(X) if len(X) else nothing
 
 
 class There:

@@ -108,7 +108,9 @@ def train(
         A line after each iteration, on standard output.
     progress : bool, optional
         A bar over the iterations with the current cost, on standard error. Default: if that is
-        a terminal, and `verbose` is off.
+        a terminal, and `verbose` is off. A second one, over the examples, where an evaluation takes over a second.
+    client : distributed.Client, optional
+        The cluster of Dask to train on; default, for X of Dask, the current one. What is not of Dask is sent there.
 
     Returns
     -------
@@ -118,6 +120,14 @@ def train(
         it too: after its first evaluation the best weights so far come back, as "interrupted".
 
     {raises}
+    ClusterLost
+        A RuntimeError, if a cluster is lost; its `model` is the best so far.
+
+    Notes
+    -----
+    On a cluster the chunks of rows of X are the parts whose sums are added, in an order that depends on their number
+    alone: the weights have the same bits on any number of workers. Examples held out, and 5,000 others that tell
+    whether X wants scaling, are brought to this process.
 
     Examples
     --------
