@@ -49,7 +49,9 @@ class Stored:
 
     def rows(self, examples: Array) -> Array:
         """The examples of those numbers, one by one."""
-        return np.concatenate([self.read(i, i + 1) for i in examples.tolist()])
+        found = np.concatenate([self.read(i, i + 1) for i in examples.tolist()])
+        self.free(0, len(self))  # of a map 16 pages came with each of them
+        return found
 
 
 class Sliced(Stored):
@@ -76,7 +78,7 @@ class Mapped(Stored):
     slow = False
 
     def __init__(self, X: Array, mapped: np.memmap):
-        super().__init__(X.shape, X.dtype.newbyteorder("="))
+        super().__init__(X.shape, X.dtype)
         self._X = X.view(np.ndarray)
         self._file: Any = getattr(mapped, "_mmap", None)
         # Of a private mapping the system would forget what was written to it.
@@ -86,7 +88,8 @@ class Mapped(Stored):
             self._start = X.__array_interface__["data"][0] - np.frombuffer(self._file, np.uint8).ctypes.data
 
     def read(self, start: int, stop: int) -> Array:
-        return np.ascontiguousarray(self._X[start:stop], self.dtype)
+        # In an .npz numbers may start at any byte; kernels are compiled for aligned ones.
+        return np.require(self._X[start:stop], self.dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
     def free(self, start: int, stop: int) -> None:
         if self._file is None:
@@ -133,11 +136,16 @@ class Chosen(Stored):
             done = end
         return found
 
+    def rows(self, examples: Array) -> Array:
+        return self._X.rows(self._examples[examples])
+
 
 def stored(X: Any, name: str = "X") -> Stored | None:
     """X if it is not in memory, else None."""
     if isinstance(X, Stored):
         return X
+    if isinstance(X, np.ma.MaskedArray):  # what is masked in it is looked for in memory
+        return None
     if isinstance(X, np.ndarray):
         mapped: Any = X
         while mapped is not None and not isinstance(mapped, np.memmap):

@@ -62,7 +62,8 @@ def inputs(X: Any, n: int | None = None, name: str = "X", look: bool = True) -> 
 
     Without `look`, and where it is not in memory, it may hold NaN or infinities (`look_through`).
     """
-    array: Any = stored(X, name) or _numbers(X, name, KEPT, look)
+    array: Any = stored(X, name)
+    array = _numbers(X, name, KEPT, look) if array is None else array
     if len(array.shape) != 2 or 0 in array.shape:
         raise ValueError(f"{name} has shape {array.shape}; (m, n), one example a row, is wanted, m and n at least 1")
     if n is not None and array.shape[1] != n:
