@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from . import validation
 from .benchmark import comparison
 from .files import write_atomically
+from .inputs import read
 from .validation import Array
 
 
@@ -30,6 +31,7 @@ def save_images(X: ArrayLike, path: str | os.PathLike[str], *, order: str = "F")
         Whether a row holds its image column by column (the course's digits) or row by row.
     """
     X = validation.inputs(X)
+    X = read(X, 0, len(X))
     order = validation.choice(order, ("F", "C"), "order")
     side = round(X.shape[1] ** 0.5)
     if side * side != X.shape[1]:

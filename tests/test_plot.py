@@ -40,6 +40,14 @@ def test_hundred_digits(digits, tmp_path):
     assert picture.std() > 0.05
 
 
+def test_images_of_a_map(digits, tmp_path):
+    """They are drawn as those in memory are."""
+    np.save(tmp_path / "X.npy", digits[0][::500])
+    for name, X in [("map", np.load(tmp_path / "X.npy", mmap_mode="r")), ("memory", digits[0][::500])]:
+        plot.save_images(X, tmp_path / f"{name}.png")
+    assert (tmp_path / "map.png").read_bytes() == (tmp_path / "memory.png").read_bytes()
+
+
 def ladder_group(times):
     def result(seconds):
         return comparison.Result(np.full(3, seconds), 0.0, 0.0, None, 1.0)
