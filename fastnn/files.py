@@ -1,19 +1,29 @@
-"""Users' files: examples, weights and arrays; writing a file whole or not at all."""
+"""Users' files: examples, weights and arrays; writing a file whole or not at all.
+
+Large X stays in its file: .npy is mapped into memory, and so is a large X in an .npz that is not compressed; of .h5 the
+dataset itself is handed on. Both are read run by run (`inputs`).
+"""
 
 import os
+import struct
 import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from . import matlab, tables, validation
+from .containers import few
+from .inputs import Stored
 from .network import Weights
 from .validation import Array
+
+# From how many bytes on X in an .npz is mapped into memory, not read: what is smaller is in memory in no time.
+MAPPED = 32_000_000
 
 
 class Examples(NamedTuple):
@@ -21,7 +31,7 @@ class Examples(NamedTuple):
 
     Attributes
     ----------
-    X : array (m, n)
+    X : array (m, n), or what is read run by run: a memory map, a dataset of h5py
     y : array (m,), numbers (m, K) where these are wanted, or None where labels may be missing
     names : tuple of str, or None
         Of the inputs, from a table's header.
@@ -31,7 +41,7 @@ class Examples(NamedTuple):
         What to know before trusting a table.
     """
 
-    X: Array
+    X: Any
     y: Any
     names: tuple[str, ...] | None = None
     layout: str = ""
@@ -45,15 +55,17 @@ def read_data(
     delimiter: str | None = None,
     encoding: str | None = None,
     label: str | int | None = None,
-) -> tuple[Array, Array]:
+    labels: str | os.PathLike[str] | None = None,
+) -> tuple[Any, Array]:
     """Examples and labels from a file.
 
     Parameters
     ----------
     path : str or path
-        `.mat` or `.npz` with the arrays X (m, n) and y (m labels); or a table, `.csv` or `.tsv`, either also `.gz`,
-        with an example a row and its label in one column. A .mat file must come from a source that you trust: SciPy's
-        reader is not hardened. MATLAB's version 7.3 needs h5py.
+        `.mat` or `.npz` with the arrays X (m, n) and y (m labels); `.h5` or `.hdf5` with datasets of these names;
+        `.npy` with X alone; or a table, `.csv` or `.tsv`, either also `.gz`, with an example a row and its label in one
+        column. A .mat file must come from a source that you trust: SciPy's reader is not hardened. MATLAB's version
+        7.3, .h5 and .hdf5 need h5py.
     header : bool, optional
         Whether the table's first row holds names. Default: if it has text among the inputs, or behind numbers a label
         that no other row has, where these are 0, 1, 2, ... or all other labels are numbers. A first row of numbers
@@ -65,11 +77,18 @@ def read_data(
         Default: what the file's byte order mark says, else UTF-8.
     label : str or int, optional
         The label's column, by name or by position from 0, or from -1 backwards. Default: the last one.
+    labels : str or path, optional
+        A file with the labels, which then count, and not those beside X: `.npy` (m,); `.npz` or `.mat` with y; or one
+        column of text or numbers, `.csv`, `.tsv` or `.txt`, either also `.gz`. Of .h5 and .hdf5 also the name of a
+        dataset in it. All columns of a table are inputs then, but for one that `label` names. Where X is no table,
+        `header`, `delimiter` and `encoding` are those of the labels.
 
     Returns
     -------
-    X : float64 or float32 array (m, n)
-        float32 only from .mat and .npz.
+    X : array (m, n), np.memmap or h5py.Dataset
+        From a table float64, from .mat and .npz float64, float32, float16 or uint8. A read-only memory map from .npy,
+        and from an .npz that is not compressed if X has 32 MB or more; the dataset itself from .h5 and .hdf5, whose
+        file stays open as long as it is in use. NaN in these is found when they are used.
     y : array (m,)
         The labels as they stand in the file. Integers are int64, MATLAB's logical is bool, its cells of text are text.
         Those of a table are text, unless every one is written as Python writes that integer or float.
@@ -87,7 +106,8 @@ def read_data(
         If a column of a table has no name, the same value in every row or the row's number, and if its first row is
         taken for an example but may be a header.
     """
-    examples = read_examples(path, header=header, delimiter=delimiter, encoding=encoding, label=label)
+    table: dict[str, Any] = {"header": header, "delimiter": delimiter, "encoding": encoding, "label": label}
+    examples = read_examples(path, labels=labels, **table)
     for note in examples.notes:
         warnings.warn(f"path is {str(path)!r}: {note}", UserWarning, stacklevel=2)
     return examples.X, examples.y
@@ -101,38 +121,182 @@ def read_examples(
     delimiter: str | None = None,
     encoding: str | None = None,
     label: str | int | None = None,
+    labels: str | os.PathLike[str] | None = None,
     numbers: bool = False,
+    labelled: bool = True,
 ) -> Examples:
     """What `read_data` reads, and what is known beside it; `numbers` (m, K) to be fitted where these are wanted.
 
-    Where n inputs are wanted, the array y may be missing; or a table's labels, if it has n columns and `label` is None.
+    Where n inputs are wanted, or the examples need not be `labelled`, the array y may be missing; or a table's labels,
+    if it has n columns and `label` is None.
     """
     path = _path(path)
+    other = None if labels is None else _path(labels, "labels")
     options = tables.checked(header, delimiter, encoding, label)
-    if is_table(path):
-        table = tables.read(path, options, n, numbers=numbers)
-        y = table.y[:, np.newaxis] if numbers and table.y is not None else table.y
-        return Examples(validation.inputs(table.X, n), y, table.names, table.layout, table.notes)
-    given = [name for name, value in options._asdict().items() if value is not None]
-    if given:
-        raise ValueError(f"{given[0]} is given, but {str(path)!r} is no table; a file in {', '.join(TABLES)} is wanted")
-    arrays = read_arrays(path)
-    if "X" not in arrays:
-        raise ValueError(f"path is {str(path)!r}, which holds {_names(arrays)}; arrays X and y are wanted")
-    X = validation.inputs(arrays["X"], n)
-    y = arrays.get("y")
-    if y is None:
-        if n is None:
-            raise ValueError(f"path is {str(path)!r}, which holds no y; arrays X and y are wanted")
-        return Examples(X, None)
+    if _suffix(path) in TABLES:
+        found, options = _table(path, options, n, numbers, other is not None), tables.Options()
+    else:
+        own = label is None and other is not None and _suffix(other) in COLUMNS
+        given = [name for name, value in options._asdict().items() if value is not None and not own]
+        if given:
+            want = f"a file in {', '.join(TABLES)} is wanted"
+            raise ValueError(f"{given[0]} is given, but {str(path)!r} is no table; {want}")
+        if _suffix(path) in HDF5:
+            X, y, inside = _datasets(path, other, numbers)
+            other = None if inside else other
+        elif _suffix(path) == ".npy":
+            X, y = _map_npy(path, "path"), None
+        else:
+            arrays = read_arrays(path, large="X")
+            if "X" not in arrays:
+                raise ValueError(f"path is {str(path)!r}, which holds {_names(arrays)}; arrays X and y are wanted")
+            X, y = arrays["X"], arrays.get("y")
+        valid = validation.inputs(X, n)
+        found = Examples(X if isinstance(valid, Stored) else valid, y)
+        if y is not None and other is None:
+            found = found._replace(y=_answers(y, len(X), numbers, f"path is {str(path)!r}, whose y"))
+    if other is not None:
+        y, notes = _read_labels(other, options, len(found.X), numbers)
+        found = found._replace(y=y, notes=[*found.notes, *notes])
+    if found.y is None and n is None and labelled:
+        want = "arrays X and y are wanted"
+        if _suffix(path) not in FORMATS:
+            want = "labels, a file with them, is wanted (on the command line --labels)"
+        raise ValueError(f"path is {str(path)!r}, which holds no y; {want}")
+    return found
+
+
+def _table(path: Path, options: tables.Options, n: int | None, numbers: bool, labels: bool) -> Examples:
+    """The examples of a table; if there are other `labels`, without its own, which it has if the options say so."""
+    if labels and n is None and options.label is None:
+        with suppress(tables.Unfit):  # reading it says what is wrong
+            n = len(tables.find_layout(tables.text_of(path, options.encoding), path, options).first.fields)
+    table = tables.read(path, options, n, numbers=numbers and not labels)
+    y = table.y[:, np.newaxis] if numbers and not labels and table.y is not None else table.y
+    return Examples(validation.inputs(table.X, n), y, table.names, table.layout, table.notes)
+
+
+def _answers(y: Array, m: int, numbers: bool, what: str) -> Array:
+    """The labels of m examples, or numbers, as they stand in a file; `what` they are, for a sentence."""
     if numbers:
-        return Examples(X, validation.values(y.ravel() if y.size == len(X) else y, len(X)))
-    y = validation.labels(y.ravel() if 1 in y.shape else y, len(X))
+        return validation.values(y.ravel() if y.size == m else y, m)
+    y = validation.labels(y.ravel() if 1 in y.shape else y, m)
     if y.dtype.kind in "iu":
         if y.max() > np.iinfo(np.int64).max:
-            raise ValueError(f"path is {str(path)!r}, whose y holds {y.max()}; integers that fit 64 bits are wanted")
+            raise ValueError(f"{what} holds {y.max()}; integers that fit 64 bits are wanted")
         y = y.astype(np.int64)
-    return Examples(X, y)
+    return y
+
+
+def _read_labels(path: Path, options: tables.Options, m: int, numbers: bool) -> tuple[Array, list[str]]:
+    """What a file of labels says of m examples, and what to know before trusting it."""
+    source = f"labels is {str(path)!r}"
+    notes: list[str] = []
+    if _suffix(path) in COLUMNS:
+        y, notes = _read_column(path, options, numbers)
+    elif _suffix(path) == ".npy":
+        y = _map_npy(path, "labels")
+        if y.size != m and not numbers:  # seen before it is read, as it may be all of X
+            raise ValueError(f"{source}, an array {y.shape}; one label for each of the {m} examples is wanted")
+        y = np.array(y)
+    elif _suffix(path) in FORMATS:
+        arrays = read_arrays(path, name="labels")
+        if "y" not in arrays:
+            raise ValueError(f"{source}, which holds {_names(arrays)}; an array y is wanted")
+        y = arrays["y"]
+    else:
+        want = (
+            f"a file that ends in .npy, {', '.join((*FORMATS, *COLUMNS))}, or a dataset in the .h5 file of X, is wanted"
+        )
+        raise ValueError(f"{source}; {want}")
+    with validation.about(source):
+        return _answers(y, m, numbers, "y"), notes
+
+
+def _read_column(path: Path, options: tables.Options, numbers: bool) -> tuple[Array, list[str]]:
+    """The labels of a text file with one in each row, by the rules for a table's labels."""
+    source = f"labels is {str(path)!r}"
+    # Only a comma can be told from the text around it, and in plain text it is a part of that.
+    delimiter = options.delimiter or ("," if ".csv" in _suffix(path) else "\t")
+    kinds, marks = tables.number_kinds(delimiter), tables.marks(delimiter)
+    try:
+        rows = list(tables.rows(tables.text_of(path, options.encoding), delimiter))
+    except tables.Unfit as error:
+        raise ValueError(f"{source}, {error}") from None
+    wrong = [row for row in rows if len(row.fields) > 1 or row.fields[0].strip() in tables.MISSING]
+    if wrong:
+        got = f"{len(wrong[0].fields)} fields" if len(wrong[0].fields) > 1 else f"the label {wrong[0].fields[0]!r}"
+        raise ValueError(f"{source}, whose row {wrong[0].line} has {got}; one label in each row is wanted")
+    fields = [row.fields[0] for row in rows]
+    text = bool(fields) and tables.is_text(fields[0].strip(), delimiter)
+    header, notes = options.header, []
+    if header is None:
+        others = set(fields[1:])
+        alone = text and bool(others) and fields[0] not in others
+        header = alone and (numbers or tables.typed(sorted(others), kinds).dtype.kind != "U")
+        if alone and not header and len(others) < len(fields) - 1:
+            notes = [f"labels {path}: row {rows[0].line} is {fields[0]!r}, as no other row; it is taken for a label"]
+    if header:
+        rows, fields = rows[1:], fields[1:]
+    if not fields:
+        raise ValueError(f"{source}, which holds no labels; one for each example is wanted")
+    if not numbers:
+        return tables.typed(fields, kinds), notes
+    found = [tables.number(field.strip(), marks) for field in fields]
+    if None in found:
+        row = rows[found.index(None)]
+        raise ValueError(f"{source}, whose row {row.line} has {row.fields[0].strip()!r}; a finite number is wanted")
+    return np.array(found, dtype=np.float64), notes
+
+
+def _map_npy(path: Path, name: str) -> Array:
+    """The array of an .npy file, mapped into memory: X of examples as `path`, or their `labels`."""
+    with open(path, "rb") as file:
+        try:
+            header = _npy_header(file)
+            held = file.seek(0, os.SEEK_END) - header.end
+            if header.bytes > held:
+                raise ValueError(f"it announces shape {header.shape}, more than it holds")
+        except Exception as error:  # as of the other formats
+            raise ValueError(f"{name} is {str(path)!r}, which cannot be read as .npy: {error}") from None
+        want, kinds = ("numbers (m, n), m and n", "biuf") if name == "path" else ("labels (m,), m", "biufU")
+        fits = header.dtype.kind in kinds and (name != "path" or len(header.shape) == 2)
+        if not fits or 0 in header.shape:
+            got = f"an array {header.shape} of {header.dtype}"
+            raise ValueError(f"{name} is {str(path)!r}, which holds {got}; {want} at least 1, are wanted")
+        return _map(file, header, 0)
+
+
+def _datasets(path: Path, labels: Path | None, numbers: bool) -> tuple[Any, Array | None, bool]:
+    """X of an HDF5 file as the dataset it is, y or None, and whether this is what `labels` names in there."""
+    with open(path, "rb"):
+        pass  # what keeps the system from opening it, the system says best
+    try:
+        import h5py
+    except ImportError:
+        raise ValueError(f'path is {str(path)!r}, which needs h5py: python -m pip install "fastnn[hdf5]"') from None
+    try:
+        file = h5py.File(path, "r")  # stays open as long as a dataset of it is in use
+    except OSError as error:
+        raise ValueError(f"path is {str(path)!r}, which cannot be read as {_suffix(path)}: {error}") from None
+    found: dict[str, Any] = {}
+    file.visititems(lambda name, node: found.update({name: node} if isinstance(node, h5py.Dataset) else {}))
+    if "X" not in found:
+        got = f"datasets {few([*map(repr, found)])}" if found else "no datasets"
+        raise ValueError(f"path is {str(path)!r}, which holds {got}; 'X', and 'y' with the labels, are wanted")
+    X = found["X"]
+    if len(X.shape or ()) != 2 or X.dtype.kind not in "biuf":
+        got = f"whose X is {X.shape} of {X.dtype}"
+        raise ValueError(f"path is {str(path)!r}, {got}; numbers (m, n), one example a row, are wanted")
+    inside = labels is not None and labels.as_posix() in found
+    y = found.get(labels.as_posix() if labels is not None and inside else "y")
+    if y is None or (labels is not None and not inside):
+        return X, None, False
+    if not y.shape or (y.size != len(X) and not (numbers and len(y) == len(X))):
+        got = f"whose {y.name.lstrip('/')} is {y.shape} of {y.dtype}"
+        raise ValueError(f"path is {str(path)!r}, {got}; a label for each of the {len(X)} examples of X is wanted")
+    text = h5py.check_string_dtype(y.dtype) is not None
+    return X, np.array(y.asstr()[()], str) if text else y[()], inside
 
 
 def read_weights(path: str | os.PathLike[str]) -> Weights:
@@ -172,21 +336,24 @@ def weights_in(arrays: dict[str, Array], path: Path) -> Weights:
         raise ValueError(f"path is {str(path)!r}: {error}") from None
 
 
-def read_arrays(path: Path) -> dict[str, Array]:
-    """All arrays of a file of one of the FORMATS; nothing in it is ever executed."""
+def read_arrays(path: Path, *, large: str = "", name: str = "path") -> dict[str, Array]:
+    """All arrays of a file of one of the FORMATS; nothing in it is ever executed.
+
+    The array `large` is mapped into memory where the file allows it and that pays. `name` is the argument.
+    """
     suffix = _suffix(path)
     if suffix not in FORMATS:
-        want = f"{', '.join(FORMATS)} or, for data, {', '.join(TABLES)}"
-        raise ValueError(f"path is {str(path)!r}; a file that ends in {want} is wanted")
+        want = f"{', '.join(FORMATS)} or, for data, {', '.join(('.npy', *HDF5, *TABLES))}"
+        raise ValueError(f"{name} is {str(path)!r}; a file that ends in {want} is wanted")
     with open(path, "rb") as file:
         try:
-            arrays = FORMATS[suffix].read(file)
+            arrays = _read_npz(file, large) if suffix == ".npz" else FORMATS[suffix].read(file)
         except Exception as error:  # the readers raise whatever a damaged file leads them to
-            raise ValueError(f"path is {str(path)!r}, which cannot be read as {suffix}: {error}") from None
+            raise ValueError(f"{name} is {str(path)!r}, which cannot be read as {suffix}: {error}") from None
     sparse = [name for name, value in arrays.items() if hasattr(value, "toarray")]
     if sparse or {"format", "shape", "data"} <= set(arrays):  # in .npz, what scipy.sparse.save_npz writes
         what = sparse[0] if sparse else "matrix"
-        raise ValueError(f"path is {str(path)!r}, whose {what} is sparse; dense arrays are wanted")
+        raise ValueError(f"{name} is {str(path)!r}, whose {what} is sparse; dense arrays are wanted")
     return arrays
 
 
@@ -202,22 +369,65 @@ def check_format(path: Path, name: str) -> None:
         raise ValueError(f"{name} is {str(path)!r}; a name that ends in {' or '.join(FORMATS)} is wanted")
 
 
-def _read_npz(file: IO[bytes]) -> dict[str, Array]:
-    """Like np.load without pickle, but no header can ask for more memory than the file holds."""
+class _Header(NamedTuple):
+    """What an .npy file says of its array."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: Any
+    end: int  # where the numbers begin
+
+    @property
+    def bytes(self) -> int:
+        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+
+
+def _npy_header(file: IO[bytes]) -> _Header:
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
+    if any(size < 0 for size in shape):
+        raise ValueError(f"it announces shape {shape}")
+    return _Header(shape, fortran, dtype, file.tell())
+
+
+def _map(file: IO[bytes], header: _Header, start: int) -> Array:
+    """The array of the .npy that starts there in an open file, which may be closed then; read-only."""
+    order: Any = "F" if header.fortran else "C"
+    mapped: Any = file
+    return np.memmap(mapped, header.dtype, "r", start + header.end, header.shape, order)
+
+
+def _read_npz(file: IO[bytes], large: str = "") -> dict[str, Array]:
+    """Like np.load without pickle, but no header can ask for more memory than the file holds.
+
+    The array `large` is mapped if it takes MAPPED bytes and lies in the file as it is. Its checksum is not looked at:
+    that would read all of it.
+    """
     arrays = {}
     with zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
+            name = entry.filename.removesuffix(".npy")
             with archive.open(entry) as member:
-                version = np.lib.format.read_magic(member)
-                header = (
-                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                )
-                shape, _, dtype = header(member)
-                if int(np.prod(shape, dtype=object)) * dtype.itemsize > entry.file_size:
-                    raise ValueError(f"{entry.filename} announces shape {shape}, more than it holds")
+                header = _npy_header(member)
+                if header.end + header.bytes > entry.file_size:
+                    raise ValueError(f"{entry.filename} announces shape {header.shape}, more than it holds")
+            plain = entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
+            if plain and name == large and header.bytes >= MAPPED and header.dtype.kind in "biuf":
+                arrays[name] = _map(file, header, _start_in_zip(file, entry))
+                continue
             with archive.open(entry) as member:
-                arrays[entry.filename.removesuffix(".npy")] = np.lib.format.read_array(member, allow_pickle=False)
+                arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
     return arrays
+
+
+def _start_in_zip(file: IO[bytes], entry: zipfile.ZipInfo) -> int:
+    """Where a member's bytes begin: behind its local header, whose name and extra may be others than the directory's.
+
+    PKWARE, APPNOTE.TXT, section 4.3.7: their lengths are at byte 26 of 30.
+    """
+    file.seek(entry.header_offset + 26)
+    return entry.header_offset + 30 + sum(struct.unpack("<HH", file.read(4)))
 
 
 def _write_npz(file: IO[bytes], arrays: dict[str, Array]) -> None:
@@ -234,6 +444,8 @@ class Format(NamedTuple):
 # By suffix: files of named arrays, for data, weights and models; and tables of examples (`tables.read`), for data only.
 FORMATS = {".npz": Format(_read_npz, _write_npz), ".mat": Format(matlab.read, matlab.write)}
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+HDF5 = (".h5", ".hdf5")  # of X and y, for data only
+COLUMNS = (*TABLES, ".txt", ".txt.gz")  # of labels
 
 
 def is_table(path: Path) -> bool:
@@ -246,9 +458,9 @@ def _suffix(path: Path) -> str:
     return "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else path.suffixes[-1:]).lower()
 
 
-def _path(path: Any) -> Path:
+def _path(path: Any, name: str = "path") -> Path:
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path is {path!r}; a file name is wanted")
+        raise TypeError(f"{name} is {path!r}; a file name is wanted")
     return Path(path)
 
 

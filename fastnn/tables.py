@@ -151,8 +151,7 @@ def read(path: Path, options: Options, n: int | None = None, *, numbers: bool = 
     Where `numbers` are wanted labels are read as inputs are, however they are written.
     """
     try:
-        with open(path, "rb") as file:
-            text = "".join(pieces(file, path, options.encoding))
+        text = text_of(path, options.encoding)
         layout = find_layout(text, path, options, n, numbers)
         notes = [] if options.delimiter else other_delimiters(text, layout)
         text, before = body(text, layout)
@@ -168,6 +167,12 @@ def read(path: Path, options: Options, n: int | None = None, *, numbers: bool = 
     names = tuple(layout.first.fields[j].strip() for j in layout.inputs) if layout.header else None
     notes += doubts(layout, fields) if options.header is None else []
     return Table(X, y, names, str(layout), [*notes, *_alike(fields), *_idle_columns(X, layout)])
+
+
+def text_of(path: Path, encoding: str | None) -> str:
+    """The text of a file, unpacked and decoded."""
+    with open(path, "rb") as file:
+        return "".join(pieces(file, path, encoding))
 
 
 def pieces(file: IO[bytes], path: Path, encoding: str | None) -> Iterator[str]:
@@ -262,7 +267,7 @@ def find_layout(text: str, path: Path, options: Options, n: int | None = None, n
     if not inputs:
         got = f"whose row {first.line} holds no {delimiter!r}" if first.fields else "which holds no rows"
         raise Unfit(f"{got}; numbers with a label behind them are wanted, or another delimiter")
-    layout = Layout(delimiter, spaced, first, inputs, label, numbers, _marks(delimiter))
+    layout = Layout(delimiter, spaced, first, inputs, label, numbers, marks(delimiter))
     if options.header is not None or isinstance(options.label, str):
         return layout._replace(header=options.header is not False)
     return layout._replace(header=_looks_like_header(text, layout.all_inputs()))
@@ -279,7 +284,7 @@ def _sense(text: str, delimiter: str, label: str | int | None) -> tuple[int, int
     except Unfit:
         return 0, 0, 1
     fields = [field.strip() for row in head for j, field in enumerate(row.fields) if j != column]
-    numbers = [field for field in fields if _number(field, _marks(delimiter)) is not None]
+    numbers = [field for field in fields if number(field, marks(delimiter)) is not None]
     return len(numbers), sum(map(len, numbers)), width
 
 
@@ -325,11 +330,11 @@ def _header_by_inputs(layout: Layout) -> bool | None:
     """What the first row says alone; None if its label is to be compared with others."""
     fields = [field.strip() for field in layout.first.fields]
     inputs = [fields[j] for j in layout.inputs]
-    if any(_is_text(field, layout.delimiter) for field in inputs):
+    if any(is_text(field, layout.delimiter) for field in inputs):
         return True
     if not all(inputs):  # the column of an index has no name
         return _counts_columns(layout)
-    return None if layout.label is not None and _is_text(fields[layout.label], layout.delimiter) else False
+    return None if layout.label is not None and is_text(fields[layout.label], layout.delimiter) else False
 
 
 def _counts_columns(layout: Layout) -> bool:
@@ -408,7 +413,7 @@ def _numbers(block: list[Row], layout: Layout, mark: str) -> Array:
         X = np.array(fields, dtype=np.float64)
         if np.isfinite(X).all() and not any("_" in field for row in fields for field in row):
             return X
-    values = ((row, j, _number(row.fields[j], mark)) for row in block for j in layout.inputs)
+    values = ((row, j, number(row.fields[j], mark)) for row in block for j in layout.inputs)
     row, j, _ = next(found for found in values if found[2] is None or not math.isfinite(found[2]))
     got, want = row.fields[j].strip(), "a finite number" + " with a decimal comma" * (mark == ",")
     raise Unfit(f"whose row {row.line} has {got!r} in {layout.column(j)}; {want} is wanted", row.line)
@@ -457,7 +462,7 @@ class Kind(NamedTuple):
 
 def number_kinds(delimiter: str) -> list[Kind]:
     """Those of a table; the first that fits all labels is theirs."""
-    return [Kind(int, np.int64, "."), *(Kind(float, np.float64, mark) for mark in _marks(delimiter))]
+    return [Kind(int, np.int64, "."), *(Kind(float, np.float64, mark) for mark in marks(delimiter))]
 
 
 def fitting_kinds(fields: Collection[str], kinds: list[Kind]) -> list[Kind]:
@@ -501,7 +506,7 @@ def doubts(layout: Layout, labels: list[str]) -> list[str]:
     line, fields = layout.first.line, [field.strip() for field in layout.first.fields]
     if layout.header:
         named = [fields[j] for j in layout.inputs if fields[j]]
-        if not (all(_is_text(field, layout.delimiter) for field in named) or _counts(named)):
+        if not (all(is_text(field, layout.delimiter) for field in named) or _counts(named)):
             return [f"row {line} has numbers among its inputs, {few(named)}; it is taken for a header"]
     elif len(fields) > 2 and _counts(fields):
         return [
@@ -509,7 +514,7 @@ def doubts(layout: Layout, labels: list[str]) -> list[str]:
         ]
     elif (
         labels
-        and _is_text(labels[0], layout.delimiter)
+        and is_text(labels[0], layout.delimiter)
         and labels.count(labels[0]) == 1
         and len(set(labels)) < len(labels)
     ):
@@ -547,7 +552,7 @@ def _idle_columns(X: Array, layout: Layout) -> list[str]:
     ]
 
 
-def _number(field: str, marks: Sequence[str]) -> float | None:
+def number(field: str, marks: Sequence[str]) -> float | None:
     """What a field says with one of the decimal marks, if it is a number."""
     for mark in marks:
         with suppress(ValueError):
@@ -556,13 +561,13 @@ def _number(field: str, marks: Sequence[str]) -> float | None:
     return None
 
 
-def _marks(delimiter: str) -> tuple[str, ...]:
+def marks(delimiter: str) -> tuple[str, ...]:
     """What may stand before the decimals."""
     return (".",) if delimiter == "," else (".", ",")
 
 
-def _is_text(field: str, delimiter: str) -> bool:
-    return field not in MISSING and _number(field, _marks(delimiter)) is None
+def is_text(field: str, delimiter: str) -> bool:
+    return field not in MISSING and number(field, marks(delimiter)) is None
 
 
 def _counts(fields: list[str]) -> bool:

@@ -1,5 +1,10 @@
 """Files that users bring."""
 
+import gc
+import gzip
+import sys
+import zipfile
+
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -116,3 +121,318 @@ def test_write_atomically_obeys_the_mask(tmp_path):
     files.write_atomically(tmp_path / "a", lambda file: file.write(b"x"))
     (tmp_path / "b").write_bytes(b"x")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.fixture
+def mapped_always(monkeypatch):
+    """However small X in an .npz is."""
+    monkeypatch.setattr(files, "MAPPED", 0)
+
+
+def write_labels(path, y=Y):
+    """Labels in a file of any kind."""
+    if path.suffix == ".npy":
+        np.save(path, y)
+    elif path.suffix in (".npz", ".mat"):
+        files.write_arrays(path, {"y": y})
+    else:
+        path.write_text("".join(f"{label}\n" for label in y.tolist()))
+
+
+def write_hdf5(path, **datasets):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        for name, values in datasets.items():
+            file[name] = values
+
+
+def assert_refused(message, *arguments, **keywords):
+    """With one sentence."""
+    with pytest.raises(ValueError, match=message) as caught:
+        fastnn.read_data(*arguments, **keywords)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "float16", "uint8", ">i2", "bool"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_npy_is_mapped(tmp_path, kind, order):
+    want = np.asarray(X.clip(0), kind, order=order)
+    np.save(tmp_path / "X.npy", want)
+    write_labels(tmp_path / "y.npy")
+    got, y = fastnn.read_data(tmp_path / "X.npy", labels=tmp_path / "y.npy")
+    assert type(got) is np.memmap
+    assert not got.flags.writeable
+    assert got.dtype == want.dtype
+    assert np.array_equal(got, want)
+    assert type(y) is np.ndarray
+    assert y.dtype == np.int64
+    assert y.tolist() == Y.tolist()
+
+
+def test_npy_that_is_something_else_is_refused(tmp_path):
+    path = tmp_path / "X.npy"
+    for value, message in [
+        (X[0], r"X\.npy', which holds an array \(2,\) of float64; numbers \(m, n\), m and n at least 1, are wanted"),
+        (X[:0], r"which holds an array \(0, 2\) of float64"),
+        (X.astype(complex), r"which holds an array \(3, 2\) of complex128"),
+        (X.astype(str), r"which holds an array \(3, 2\) of <U"),
+        (np.array([["a", 1]], dtype=object), r"X\.npy', which holds an array \(1, 2\) of object"),
+    ]:
+        np.save(path, value)
+        assert_refused(message, path, labels="y.npy")
+    np.savez(tmp_path / "a.npz", X=X)
+    np.save(tmp_path / "a.npy", X)
+    whole = (tmp_path / "a.npy").read_bytes()
+    for content, message in [
+        (b"", r"X\.npy', which cannot be read as \.npy: "),
+        (b"1,2\n", r"which cannot be read as \.npy: "),
+        ((tmp_path / "a.npz").read_bytes(), r"which cannot be read as \.npy: "),
+        (whole[:-1], r"which cannot be read as \.npy: it announces shape \(3, 2\), more than it holds"),
+        (whole.replace(b"(3, 2)", b"(-3, -2)").replace(b"  \n", b"\n"), r"it announces shape \(-3, -2\)"),
+    ]:
+        path.write_bytes(content)
+        assert_refused(message, path, labels="y.npy")
+    with pytest.raises(FileNotFoundError):
+        fastnn.read_data(tmp_path / "none.npy", labels="y.npy")
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_a_large_X_in_an_npz_is_mapped(tmp_path, monkeypatch, order):
+    """Where it begins no member before it matters, nor that the zip stands behind other bytes."""
+    want = np.random.default_rng(0).standard_normal((300, 7)).copy(order)
+    y = np.arange(300) % 3
+    monkeypatch.setattr(files, "MAPPED", want.nbytes)
+    np.savez(tmp_path / "a.npz", other=np.arange(5, dtype=np.int8), X=want, y=y)
+    np.savez(tmp_path / "small.npz", X=want[1:], y=y[1:])
+    np.savez_compressed(tmp_path / "packed.npz", X=want, y=y)
+    (tmp_path / "behind.npz").write_bytes(b"#!/bin/sh\n" + (tmp_path / "a.npz").read_bytes())
+    for name, kind in [("a", np.memmap), ("behind", np.memmap), ("small", np.ndarray), ("packed", np.ndarray)]:
+        got, labels = fastnn.read_data(tmp_path / f"{name}.npz")
+        assert type(got) is kind, name
+        assert np.array_equal(got, want[-len(got) :])
+        assert labels.tolist() == y[-len(got) :].tolist()
+    got, _ = fastnn.read_data(tmp_path / "a.npz")
+    assert not got.flags.writeable
+    options = {"hidden": 3, "maxiter": 3}
+    trained = [fastnn.train(some, y, **options).weights[0] for some in (got, want)]
+    assert np.array_equal(*trained)
+
+
+def test_weights_and_models_are_never_mapped(tmp_path, mapped_always):
+    model = fastnn.train(X, Y, 2, maxiter=2)
+    model.save(tmp_path / "m.npz")
+    assert type(fastnn.read_weights(tmp_path / "m.npz")[0]) is np.ndarray
+
+
+def test_npz_that_holds_less_than_it_says_is_refused(tmp_path, mapped_always):
+    np.save(tmp_path / "X.npy", X)
+    for name, shape in [("a", b"(9, 2)"), ("b", b"(4, 2)")]:
+        with zipfile.ZipFile(tmp_path / f"{name}.npz", "w") as archive:
+            archive.writestr("X.npy", (tmp_path / "X.npy").read_bytes().replace(b"(3, 2)", shape))
+        message = rf"{name}\.npz', which cannot be read as \.npz: X\.npy announces shape \(., 2\), more than it holds"
+        assert_refused(message, tmp_path / f"{name}.npz")
+    np.savez(tmp_path / "c.npz", X=X, y=Y)
+    content = (tmp_path / "c.npz").read_bytes()
+    (tmp_path / "c.npz").write_bytes(content[: len(content) // 2])
+    assert_refused(r"c\.npz', which cannot be read as \.npz: ", tmp_path / "c.npz")
+
+
+def test_what_cannot_be_mapped_is_read_and_refused(tmp_path, mapped_always):
+    np.savez(tmp_path / "a.npz", X=X.astype(str), y=Y)
+    with pytest.raises(TypeError, match="X has dtype <U"):
+        fastnn.read_data(tmp_path / "a.npz")
+    np.savez(tmp_path / "b.npz", X=X[0], y=Y)
+    assert_refused(r"X has shape \(2,\)", tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".hdf5", ".H5"])
+def test_hdf5_is_handed_on_as_a_dataset(tmp_path, suffix):
+    """Which is open as long as it is in use."""
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / f"a{suffix}"
+    write_hdf5(
+        path, X=X.astype(np.float32), y=Y, **{"other/text": ["a", "b", "a"], "bytes": np.array([b"u", b"v", b"u"])}
+    )
+    got, y = fastnn.read_data(path)
+    gc.collect()
+    assert isinstance(got, h5py.Dataset)
+    assert got.dtype == np.float32
+    assert np.array_equal(got[1:3], X[1:3].astype(np.float32))
+    assert y.dtype == np.int64
+    assert y.tolist() == Y.tolist()
+    assert fastnn.read_data(path, labels="other/text")[1].tolist() == ["a", "b", "a"]
+    assert fastnn.read_data(path, labels="bytes")[1].tolist() == ["u", "v", "u"]
+    got = files.read_examples(path, 2, numbers=True)
+    assert got.y.tolist() == Y[:, np.newaxis].tolist()
+
+
+@pytest.mark.parametrize(
+    ("datasets", "message"),
+    [
+        ({"data": X, "y": Y}, r"a\.h5', which holds datasets 'data', 'y'; 'X', and 'y' with the labels, are wanted"),
+        ({"group/inputs": X}, "which holds datasets 'group/inputs'; 'X'"),
+        ({}, "which holds no datasets; 'X'"),
+        ({"X": X[0], "y": Y}, r"whose X is \(2,\) of float64; numbers \(m, n\), one example a row, are wanted"),
+        ({"X": 3.0, "y": Y}, r"whose X is \(\) of float64"),
+        ({"X": X.astype("S9"), "y": Y}, r"whose X is \(3, 2\) of \|S9"),
+        ({"X": X[:0], "y": Y[:0]}, r"X has shape \(0, 2\)"),
+        ({"X": X}, r"a\.h5', which holds no y; labels, a file with them, is wanted \(on the command line --labels\)"),
+        ({"X": X, "y": Y[:2]}, r"whose y is \(2,\) of int64; a label for each of the 3 examples of X is wanted"),
+        ({"X": X, "y": X}, r"whose y is \(3, 2\) of float64; a label for each"),
+    ],
+)
+def test_hdf5_without_X_and_y_is_refused(tmp_path, datasets, message):
+    write_hdf5(tmp_path / "a.h5", **datasets)
+    assert_refused(message, tmp_path / "a.h5")
+
+
+def test_hdf5_that_is_none(tmp_path, monkeypatch):
+    pytest.importorskip("h5py")
+    (tmp_path / "a.h5").write_text("1,2\n")
+    assert_refused(r"a\.h5', which cannot be read as \.h5: ", tmp_path / "a.h5")
+    with pytest.raises(FileNotFoundError):
+        fastnn.read_data(tmp_path / "none.h5")
+    write_hdf5(tmp_path / "a.h5", X=X, y=Y)
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    assert_refused(r'a\.h5\', which needs h5py: python -m pip install "fastnn\[hdf5\]"', tmp_path / "a.h5")
+
+
+@pytest.mark.parametrize("kind", ["X.npy", "a.npz", "a.mat", "a.h5", "a.csv"])
+@pytest.mark.parametrize("name", ["y.npy", "y.npz", "y.mat", "y.csv", "y.tsv", "y.txt"])
+def test_labels_of_their_own(tmp_path, kind, name):
+    """They count, whatever stands beside X."""
+    path, others = tmp_path / kind, np.array([7, 8, 7])
+    if kind == "a.h5":
+        write_hdf5(path, X=X, y=Y)
+    elif kind == "X.npy":
+        np.save(path, X)
+    elif kind == "a.csv":
+        path.write_text("width,height\n1,2.5\n3,-4\n0,1e-3\n")
+    else:
+        write(path, kind[2:])
+    write_labels(tmp_path / name, others)
+    got, y = fastnn.read_data(path, labels=str(tmp_path / name))
+    assert np.array_equal(got[:], X)
+    assert y.dtype == np.int64
+    assert y.tolist() == others.tolist()
+    got = files.read_examples(path, 2, labels=tmp_path / name, numbers=True)
+    assert got.y.tolist() == [[7.0], [8.0], [7.0]]
+
+
+def test_a_table_beside_labels_has_inputs_only(tmp_path):
+    """Unless it is said which column is none."""
+    path = tmp_path / "a.csv"
+    path.write_text("a,b,c\n1,2.5,2\n3,-4,1\n0,1e-3,2\n")
+    write_labels(tmp_path / "y.txt", np.array(["u", "v", "u"]))
+    own = {"labels": tmp_path / "y.txt"}
+    assert fastnn.read_data(path, **own)[0].tolist() == np.column_stack([X, Y]).tolist()
+    assert files.read_examples(path, 3, **own).names == ("a", "b", "c")
+    assert files.read_examples(path, 2, **own).names == ("a", "b")
+    got = files.read_examples(path, label="c", **own)
+    assert (got.names, got.y.tolist()) == (("a", "b"), ["u", "v", "u"])
+    (tmp_path / "bad.csv").write_text("1,2\n3\n")
+    assert_refused(r"bad\.csv', whose row 2 has 1 fields", tmp_path / "bad.csv", **own)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "options", "want"),
+    [
+        ("y.csv", "digit\n2\n1\n2\n", {}, [2, 1, 2]),
+        ("y.csv", "2\n1\n2\n", {"header": False}, [2, 1, 2]),
+        ("y.csv", "9\n2\n1\n2\n", {"header": True}, [2, 1, 2]),
+        ("y.csv", "kind\na\nb\na\n", {"header": True}, ["a", "b", "a"]),
+        ("y.csv", "a\nb\na\n", {}, ["a", "b", "a"]),
+        ("y.csv", '"a, b"\r\nb\r\n"a, b"\r\n', {}, ["a, b", "b", "a, b"]),
+        ("y.txt", "a, b\nb\na, b\n", {}, ["a, b", "b", "a, b"]),
+        ("y.csv", "02\n1\n02\n", {}, ["02", "1", "02"]),
+        ("y.csv", "0.5\n1.5\n0.5", {}, [0.5, 1.5, 0.5]),
+        ("y.tsv", "0,5\n1,5\n0,5\n", {}, [0.5, 1.5, 0.5]),
+        ("y.csv", "\n2\n\n1\n2\n\n", {}, [2, 1, 2]),
+        ("y.txt", "naïve\nb\nb\n".encode("cp1252"), {"encoding": "cp1252"}, ["naïve", "b", "b"]),
+    ],
+)
+def test_a_column_of_labels(tmp_path, name, text, options, want):
+    np.save(tmp_path / "X.npy", X)
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    packed = tmp_path / f"{name}.gz"
+    packed.write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+    for path in (tmp_path / name, packed):
+        got = files.read_examples(tmp_path / "X.npy", labels=path, **options)
+        assert got.y.tolist() == want
+        assert {type(label) for label in got.y.tolist()} == {type(want[0])}
+
+
+def test_a_first_label_that_may_be_a_header_is_told(tmp_path):
+    np.save(tmp_path / "X.npy", np.vstack([X, X[:1]]))
+    write_labels(tmp_path / "y.csv", np.array(["kind", "a", "b", "a"]))
+    with pytest.warns(UserWarning, match=r"y\.csv: row 1 is 'kind', as no other row; it is taken for a label"):
+        fastnn.read_data(tmp_path / "X.npy", labels=tmp_path / "y.csv")
+
+
+def test_numbers_in_a_column(tmp_path):
+    """However they are written, as a table's."""
+    np.save(tmp_path / "X.npy", X)
+    (tmp_path / "y.csv").write_text("price\n1.50\n2e3\n-1\n")
+    got = files.read_examples(tmp_path / "X.npy", labels=tmp_path / "y.csv", numbers=True)
+    assert got.y.tolist() == [[1.5], [2000.0], [-1.0]]
+    (tmp_path / "y.csv").write_text("price\n1.50\nx\n-1\n")
+    with pytest.raises(ValueError, match=r"y\.csv', whose row 3 has 'x'; a finite number is wanted"):
+        files.read_examples(tmp_path / "X.npy", labels=tmp_path / "y.csv", numbers=True)
+    np.save(tmp_path / "Y.npy", X)
+    got = files.read_examples(tmp_path / "X.npy", labels=tmp_path / "Y.npy", numbers=True)
+    assert got.y.tolist() == X.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "y.csv",
+            "2\n1\n",
+            r"labels is '.*y\.csv': y has 2 labels; X has 3 examples, and one label for each is wanted",
+        ),
+        ("y.csv", "0,2\n1,1\n2,2\n", r"y\.csv', whose row 1 has 2 fields; one label in each row is wanted"),
+        ("y.csv", "2\nNA\n2\n", r"whose row 2 has the label 'NA'; one label in each row is wanted"),
+        ("y.csv", "", r"which holds no labels; one for each example is wanted"),
+        ("y.csv", '"2\n1\n2\n', r"whose row 1 cannot be split"),
+        ("y.npy", Y[:2], r"labels is '.*y\.npy', an array \(2,\); one label for each of the 3 examples is wanted"),
+        ("y.npy", X, r"an array \(3, 2\); one label for each of the 3 examples is wanted"),
+        ("y.npy", np.array([1, "a", 2], object), r"which holds an array \(3,\) of object; labels \(m,\), m at least 1"),
+        ("y.npy", np.array([0.0, np.nan, 1.0]), r"labels is '.*y\.npy': y holds nan at index 1; a label is wanted"),
+        ("y.npy", np.array([0, 1, 2**63], np.uint64), r"y\.npy': y holds 9223372036854775808; integers that fit 64"),
+        ("y.npz", {"labels": Y}, r"labels is '.*y\.npz', which holds arrays labels; an array y is wanted"),
+        ("y.npz", b"PK", r"labels is '.*y\.npz', which cannot be read as \.npz"),
+        ("y.json", "[]", r"labels is '.*y\.json'; a file that ends in \.npy, \.npz, .*\.txt\.gz, or a dataset in the"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(tmp_path, name, content, message):
+    np.save(tmp_path / "X.npy", X)
+    path = tmp_path / name
+    if isinstance(content, dict):
+        np.savez(path, **content)
+    elif isinstance(content, np.ndarray):
+        np.save(path, content)
+    else:
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert_refused(message, tmp_path / "X.npy", labels=path)
+
+
+def test_options_of_labels(tmp_path):
+    np.save(tmp_path / "X.npy", X)
+    write_labels(tmp_path / "y.csv")
+    assert_refused("label is given, but .* is no table", tmp_path / "X.npy", labels=tmp_path / "y.csv", label=0)
+    assert_refused("header is given, but .* is no table", tmp_path / "X.npy", labels=tmp_path / "y.npy", header=True)
+    with pytest.raises(TypeError, match="labels is 3; a file name is wanted"):
+        fastnn.read_data(tmp_path / "X.npy", labels=3)
+    with pytest.raises(FileNotFoundError):
+        fastnn.read_data(tmp_path / "X.npy", labels=tmp_path / "none.npy")
+    assert_refused(r"X\.npy', which holds no y; labels, a file with them, is wanted", tmp_path / "X.npy")
+    assert files.read_examples(tmp_path / "X.npy", 2).y is None
+    assert files.read_examples(tmp_path / "X.npy", labelled=False).y is None
+
+
+def test_a_dataset_comes_before_a_file_of_that_name(tmp_path):
+    write_hdf5(tmp_path / "a.h5", X=X, y=Y, **{"y.npy": Y + 1})
+    np.save(tmp_path / "y.npy", Y + 2)
+    assert fastnn.read_data(tmp_path / "a.h5", labels="y.npy")[1].tolist() == (Y + 1).tolist()
+    assert fastnn.read_data(tmp_path / "a.h5", labels=tmp_path / "y.npy")[1].tolist() == (Y + 2).tolist()
