@@ -124,7 +124,10 @@ def _parser() -> argparse.ArgumentParser:
 def _data_options(parser: argparse.ArgumentParser) -> Any:
     data = parser.add_argument_group("data; what is not said of a table is found in it")
     data.add_argument(
-        "--data", metavar="FILE", help="X, y in .mat or .npz, or a table, .csv, .tsv (default: the digits)"
+        "--data", metavar="FILE", help="X, y in .npz, .mat or .h5; X in .npy; a table, .csv, .tsv (default: the digits)"
+    )
+    data.add_argument(
+        "--labels", metavar="FILE", help="y in .npy, .npz or a column of text, or a dataset's name in .h5"
     )
     _table_options(data)
     return data
@@ -147,6 +150,7 @@ def _network_options(parser: argparse.ArgumentParser) -> None:
         help="of hidden layers: sigmoid (default), tanh, relu, identity",
     )
     network.add_argument("--output", metavar="NAME", help="sigmoid (default), softmax or identity")
+    network.add_argument("--scale", type=_scale, metavar="NUMBER", help="multiplies X: 1/255 for bytes (default: 1)")
     network.add_argument("--lmbda", type=float, default=1.0, metavar="L", help="regularisation (default: 1)")
     network.add_argument("--seed", type=int, default=0, metavar="N", help="of the random weights (default: 0)")
     network.add_argument("--weights", metavar="FILE", help="to start from: a model, or .mat with Theta1, Theta2, ...")
@@ -185,6 +189,7 @@ def _train(options: argparse.Namespace) -> int:
             output=output,
             class_weight=_known_labels(options.class_weight, y),
             standardize=options.standardize,
+            scale=1.0 if options.scale is None else options.scale,
             validation=_validation(options, examples, regression),
             callback=ending.begin,
             verbose=options.verbose,
@@ -307,23 +312,25 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from . import files, network, validation
+    from . import files, inputs, network, validation
     from .check import check_gradient
     from .model import load
 
-    if options.model and options.weights:
-        raise ValueError("--model and --weights are both given; one of them is wanted")
+    for given in ("weights", "scale"):
+        if options.model and getattr(options, given) is not None:
+            raise ValueError(f"--model and --{given} are both given; one of them is wanted")
     model = load(options.model) if options.model else None
     lmbda, activation, output = options.lmbda, options.activation, options.output or "sigmoid"
+    scale = 1.0 if options.scale is None else options.scale
     numbers = _has_numbers(model) if model else output == "identity"
     examples = _examples(options, model, numbers=numbers)
     X, y = examples.X, _answers(examples, "--data")
     if model:
         weights, lmbda, activation, output = model.weights, model.lmbda, model.activation, model.output
+        scale = model.scale
         with validation.about("--data"):
             targets = validation.known_answers(y, len(X), model.classes, model.sizes[-1], model.multilabel)
         answers = targets.classes if len(targets.classes) else targets.values
-        X = model.scaling.apply(X) if model.scaling else X
     else:
         if numbers:
             answers = validation.values(y, len(X))
@@ -336,33 +343,46 @@ def _check(options: argparse.Namespace) -> int:
         else:
             weights = network.init_weights((X.shape[1], *options.hidden, K), options.seed)
     m = len(X) if options.examples is None else min(validation.positive(options.examples, "--examples"), len(X))
-    some = np.arange(m) * len(X) // m
+    if m < len(X):
+        some = np.arange(m) * len(X) // m
+        kept = inputs.stored(X)
+        X, answers = inputs.Chosen(kept, some) if kept else X[some], answers[some]
+    if model and model.scaling:
+        kept = inputs.stored(X)
+        X = (
+            inputs.Standardised(kept, scale, model.scaling)
+            if kept
+            else model.scaling.apply(inputs.widened(validation.inputs(X), scale))
+        )
+        scale = 1.0
     report = check_gradient(
         weights,
-        X[some],
-        answers[some],
+        X,
+        answers,
         lmbda,
         directions=10 if options.quick else None,
         seed=options.seed,
         progress=None,
         activation=activation,
         output=output,
+        scale=scale,
     )
     _tell(options, {"passed": report.passed, **dataclasses.asdict(report)}, [str(report)])
     return 0 if report.passed else 1
 
 
 def _show(options: argparse.Namespace) -> int:
-    from . import plot, validation
+    from . import inputs, plot, validation
     from .model import load
 
     if options.model:
         images = load(options.model).weights[0][:, 1:]
         out = options.out or Path("hidden-units.png")
     else:
-        X = _examples(options).X
+        X = _examples(options, labelled=False).X
         some = validation.seed(options.seed).permutation(len(X))[:100]
-        images = X[some]
+        kept = inputs.stored(X)
+        images = kept.rows(some) if kept else X[some]
         out = options.out or Path("digits.png")
     _output(out)
     plot.save_images(images, out, order=options.order)
@@ -411,7 +431,7 @@ def _bench(options: argparse.Namespace) -> int:
 
 def _bench_task(options: argparse.Namespace) -> tuple["Task", str]:
     """The user's data, or random ones of the user's sizes; and a note if these are fewer than there are."""
-    from . import validation
+    from . import inputs, validation
     from .benchmark import ladder
 
     lmbda = validation.real(options.lmbda, "lmbda", minimum=0.0)
@@ -425,15 +445,19 @@ def _bench_task(options: argparse.Namespace) -> tuple["Task", str]:
         m = m or min(5_000, ladder.examples_within_limit(sizes))
         return ladder.random_task(m, sizes, lmbda=lmbda), ""
     examples = _examples(options)
-    X, y = examples.X, examples.y
+    kept, y = inputs.stored(examples.X), examples.y
     classes, indices = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"--data holds one label only, {classes[0]!r}; at least two classes are wanted")
-    sizes = (X.shape[1], *options.hidden, len(classes))
-    part = ladder.task(X, indices, sizes, lmbda).part(m or ladder.examples_within_limit(sizes))
-    used = len(part.problem.X)
-    if m is None and used < len(X):
-        return part, f"on {used:,} of {len(X):,} examples, to end within a minute; --examples {len(X)} takes all"
+    count, n = examples.X.shape
+    sizes = (n, *options.hidden, len(classes))
+    used = min(m or ladder.examples_within_limit(sizes), count)
+    some = np.arange(used) * count // used
+    # In memory, and of a type that every implementation knows, where they all find the same.
+    X = inputs.widened(inputs.Chosen(kept, some).read(0, used) if kept else examples.X[some], 1.0)
+    part = ladder.task(X, indices[some], sizes, lmbda)
+    if m is None and used < count:
+        return part, f"on {used:,} of {count:,} examples, to end within a minute; --examples {count} takes all"
     return part, ""
 
 
@@ -508,23 +532,35 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _examples(options: argparse.Namespace, model: "Model | None" = None, *, numbers: bool = False) -> "Examples":
+def _examples(
+    options: argparse.Namespace, model: "Model | None" = None, *, numbers: bool = False, labelled: bool = True
+) -> "Examples":
     """The user's, or the shipped digits; with the model's inputs. `numbers`: these are wanted, not labels."""
     from . import digits, files
 
     if not options.data:
+        if options.labels:
+            raise ValueError("--labels is given without --data; both are wanted")
         return files.Examples(*digits.load_digits())
     n, names = (model.sizes[0], model.feature_names) if model else (None, None)
-    return _read(options, "--data", options.data, n=n, names=names, numbers=numbers)
+    own = {"labels": options.labels, "labelled": labelled}
+    return _read(options, "--data", options.data, n=n, names=names, numbers=numbers, **own)
 
 
 def _read(
-    options: argparse.Namespace, name: str, path: str, *, n: int | None, names: Sequence[str] | None, numbers: bool
+    options: argparse.Namespace,
+    name: str,
+    path: str,
+    *,
+    n: int | None,
+    names: Sequence[str] | None,
+    numbers: bool,
+    **own: Any,
 ) -> "Examples":
     """Examples of n inputs, of these names if they have any; each doubt is a line on standard error."""
     from . import files, validation
 
-    examples = files.read_examples(path, n, numbers=numbers, **_table(options))
+    examples = files.read_examples(path, n, numbers=numbers, **_table(options), **own)
     if names and examples.names:
         validation.same_names(examples.names, names, name)
     _note(options, f"{name} {path}", examples.notes)
@@ -581,6 +617,15 @@ def _label(text: str) -> str | int:
         return int(text)
     except ValueError:
         return text
+
+
+def _scale(text: str) -> float:
+    """A number, or a fraction of two, 1/255."""
+    above, stroke, below = text.partition("/")
+    try:
+        return float(above) / float(below) if stroke else float(above)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"{text!r}; a number, or a fraction as 1/255, is wanted") from None
 
 
 def _held_out(text: str) -> float | str:

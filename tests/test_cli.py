@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -416,6 +417,133 @@ def test_a_line_after_each_iteration(here, capsys):
     assert len(shown.err.splitlines()) == 4
 
 
+@pytest.fixture
+def pixels(here):
+    """Bytes that are pixels, and where they can be: in a map, in a dataset, in memory; and their labels."""
+    rng = np.random.default_rng(1)
+    y = np.arange(60) % 3
+    X = np.clip(rng.integers(0, 120, (60, 9)) + 60 * (y[:, None] == np.arange(9) // 3), 0, 255).astype(np.uint8)
+    np.save("X.npy", X)
+    np.save("y.npy", y)
+    np.savez("X.npz", X=X, y=y)
+    np.savetxt("y.csv", y, fmt="%d", header="digit", comments="")
+    if find_spec("h5py"):
+        import h5py
+
+        with h5py.File("X.h5", "w") as file:
+            file.update({"X": X, "y": y, "even": y % 2})
+    return X, y
+
+
+KINDS = ["X.npz", "X.npy --labels y.npy", "X.npy --labels y.csv"]
+KINDS += [pytest.param("X.h5", marks=pytest.mark.skipif(not find_spec("h5py"), reason="it needs h5py"))]
+
+
+@pytest.mark.parametrize("data", KINDS)
+def test_data_that_stay_where_they_are(pixels, capsys, data):
+    """What is printed and saved is that of data in memory, with their scale."""
+    X, y = pixels
+    assert main(f"train --data {data} --scale 1/255 --hidden 4 --lmbda 0.1".split()) == 0
+    out = capsys.readouterr().out
+    assert f"data         {data.split()[0]}: 60 examples of 9 inputs\n" in out
+    assert "classes      0 (20), 1 (20), 2 (20)\n" in out
+    model, want = fastnn.load("fastnn-model.npz"), fastnn.train(X, y, 4, 0.1, scale=1 / 255)
+    assert model.scale == 1 / 255
+    assert np.array_equal(fastnn.pack(model.weights), fastnn.pack(want.weights))
+    assert f"accuracy     {100 * want.score(X, y):.2f} %\n" in out
+    assert main(f"predict fastnn-model.npz --data {data}".split()) == 0
+    shown = capsys.readouterr()
+    assert shown.out.split() == [str(label) for label in want.predict(X).tolist()]
+    assert shown.err == f"accuracy {100 * want.score(X, y):.2f} % of 60 examples\n"
+    arrays = {"--weights": X, "--model": X}
+    for option, more in [("--weights", "--scale 1/255 --lmbda 0.1"), ("--model", "")]:
+        for examples in (60, 7):
+            line = f"check {option} fastnn-model.npz {more} --data {data} --examples {examples}"
+            assert main(line.split()) == 0
+            some = np.arange(examples) * 60 // examples
+            report = fastnn.check_gradient(want.weights, arrays[option][some], y[some], 0.1, scale=1 / 255)
+            assert capsys.readouterr().out == f"{report}\n"
+    assert main(f"check --quick --data {data} --hidden 3 --scale 0.004".split()) == 0
+
+
+@pytest.mark.parametrize("data", KINDS)
+def test_a_standardised_model_of_data_that_stay_where_they_are(pixels, capsys, data):
+    X, y = pixels
+    options = "--standardize --scale 0.5 --hidden 4 --validation 0.3 --class-weight 1=2"
+    assert main(f"train --data {data} {options}".split()) == 0
+    model = fastnn.load("fastnn-model.npz")
+    want = fastnn.train(X, y, 4, standardize=True, scale=0.5, validation=0.3, class_weight={1: 2.0})
+    assert np.array_equal(fastnn.pack(model.weights), fastnn.pack(want.weights))
+    capsys.readouterr()
+    for examples in (60, 7):
+        got = told(capsys, f"check --model fastnn-model.npz --data {data} --examples {examples}")
+        some = np.arange(examples) * 60 // examples
+        report = fastnn.check_gradient(want.weights, model.scaling.apply(0.5 * X[some]), y[some], 1.0)
+        assert got["passed"]
+        assert got["examples"] == examples
+        assert got["worst"]["analytic"] == pytest.approx(report.worst.analytic, rel=1e-6)
+    assert told(capsys, f"predict fastnn-model.npz --data {data}")["predictions"] == want.predict(X).tolist()
+
+
+def test_numbers_and_other_labels_of_data_that_stay_where_they_are(pixels, capsys):
+    X, _ = pixels
+    np.savetxt("price.csv", X[:, 0] / 2.0, fmt="%.1f")
+    options = "--regression --scale 1/255 --hidden 3 --lmbda 0.1"
+    assert main(f"train --data X.npy --labels price.csv {options}".split()) == 0
+    want = fastnn.train(X, X[:, 0] / 2.0, 3, 0.1, scale=1 / 255, output="identity")
+    assert np.array_equal(fastnn.load("fastnn-model.npz").weights[0], want.weights[0])
+    assert main("check --model fastnn-model.npz --data X.npy --labels price.csv".split()) == 0
+    capsys.readouterr()
+    got = told(capsys, "predict fastnn-model.npz --data X.npy")
+    assert got == {"predictions": want.predict(X).tolist(), "R2": None}
+    pytest.importorskip("h5py")
+    assert main("train --data X.h5 --labels even --scale 1/255 --hidden 3".split()) == 0
+    assert "classes      0 (40), 1 (20)\n" in capsys.readouterr().out
+
+
+def test_a_validation_file_has_labels_of_its_own(pixels, capsys):
+    X, y = pixels
+    assert main("train --data X.npy --labels y.npy --validation X.npz --hidden 3 --scale 1/255".split()) == 0
+    want = fastnn.train(X, y, 3, scale=1 / 255, validation=(X, y))
+    got = fastnn.load("fastnn-model.npz").history.validation_cost
+    assert got.tolist() == want.history.validation_cost.tolist()
+    capsys.readouterr()
+    assert main("train --data X.npy --labels y.npy --validation X.npy --hidden 3".split()) == 2
+    assert capsys.readouterr().err == "fastnn train: --validation has no labels; one for every example is wanted\n"
+
+
+@pytest.mark.parametrize("data", KINDS)
+def test_pictures_and_times_of_data_that_stay_where_they_are(pixels, capsys, data):
+    from fastnn import cli
+
+    X, y = pixels
+    pictures = []
+    for some in (data, "X.npz"):
+        assert main(f"show --data {some} --seed 3".split()) == 0
+        pictures.append(Path("digits.png").read_bytes())
+    assert pictures[0] == pictures[1]
+    task, note = cli._bench_task(cli._parser().parse_args(f"bench --data {data} --examples 20".split()))
+    assert np.array_equal(task.problem.X, X[::3].astype(float))
+    assert task.problem.targets.classes.tolist() == y[::3].tolist()
+    assert note == ""
+
+
+def test_pictures_need_no_labels(pixels, capsys):
+    assert main(["show", "--data", "X.npy"]) == 0
+    assert main(["bench", "--data", "X.npy"]) == 2
+    assert (
+        "which holds no y; labels, a file with them, is wanted (on the command line --labels)"
+        in capsys.readouterr().err
+    )
+
+
+def test_a_bench_of_bytes(pixels, capsys, quick_bench):
+    """Small ones: trainings on others part early, by their rounding."""
+    np.save("small.npy", pixels[0] // 100)
+    assert main("bench --data small.npy --labels y.npy --hidden 3".split()) == 0
+    assert "cost and gradient, 60 x 9-3-3, float64" in capsys.readouterr().out
+
+
 def test_help_of_training_is_on_one_screen(capsys, monkeypatch):
     for columns in (80, 100):
         monkeypatch.setenv("COLUMNS", str(columns))
@@ -451,6 +579,17 @@ def test_help_of_training_is_on_one_screen(capsys, monkeypatch):
         ("train --regression --data missing-number.csv", "whose row 2 has '' in column 3; a finite number is wanted"),
         ("train --regression --data text.npz", "y has dtype <U21; real numbers are wanted"),
         ("train --data data.npz --seed -1", "seed is -1"),
+        ("train --data data.npz --scale 0", "scale is 0.0; a finite number greater than 0 is wanted"),
+        ("train --data data.npz --scale=-1/255", "scale is -0.00392"),
+        ("train --data data.npz --labels missing.npy", "No such file or directory: 'missing.npy'"),
+        ("train --data data.npz --labels y", "labels is 'y'; a file that ends in .npy, .npz, "),
+        (
+            "train --data data.npz --labels text.csv",
+            "labels is 'text.csv', whose row 1 has 3 fields; one label in each",
+        ),
+        ("train --labels text.csv", "--labels is given without --data; both are wanted"),
+        ("check --model data.npz --scale 2", "--model and --scale are both given; one of them is wanted"),
+        ("check --scale 0", "scale is 0.0; a finite number greater than 0 is wanted"),
         ("predict data.npz", "arrays Theta1, Theta2, ... are wanted"),
         ("check --examples 0", "--examples is 0"),
         ("show --order X --data data.npz", "order is 'X'"),
@@ -481,6 +620,7 @@ def test_bad_input_is_one_line_and_status_2(here, capsys, arguments, message):
     [
         *("", "fly", "train --hidden 0", "train --hidden a,b", "predict", "check --all --quick", "bench --sizes a"),
         *("train --validation 1.5", "train --class-weight 3", "train --class-weight 3=a", "train --class-weight =1"),
+        *("train --scale a", "train --scale 1/0", "train --scale 1/2/3", "check --scale /255"),
     ],
 )
 def test_unusable_options(arguments, capsys):
