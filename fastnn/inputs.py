@@ -53,6 +53,10 @@ class Stored:
         self.free(0, len(self))  # of a map 16 pages came with each of them
         return found
 
+    def number(self, i: int) -> int:
+        """Which example of what a user brought example i is."""
+        return i
+
 
 class Sliced(Stored):
     """What has a shape and a type, and gives an array for X[start:stop]: a dataset of h5py, zarr, a user's class."""
@@ -111,6 +115,9 @@ class Standardised(Stored):
     def read(self, start: int, stop: int) -> Array:
         return self._scaling.apply(widened(read(self._X, start, stop), self._scale))
 
+    def number(self, i: int) -> int:
+        return self._X.number(i) if isinstance(self._X, Stored) else i
+
     def free(self, start: int, stop: int) -> None:
         free(self._X, start, stop)
 
@@ -138,6 +145,9 @@ class Chosen(Stored):
 
     def rows(self, examples: Array) -> Array:
         return self._X.rows(self._examples[examples])
+
+    def number(self, i: int) -> int:
+        return self._X.number(int(self._examples[i]))
 
 
 def stored(X: Any, name: str = "X") -> Stored | None:

@@ -76,9 +76,8 @@ def look_through(X: Stored, name: str = "X") -> None:
     for run, examples in each(X, runs_of(X)):
         if not np.isfinite(examples).all():
             i, j = np.argwhere(~np.isfinite(examples))[0].tolist()
-            raise ValueError(
-                f"{name} holds {examples[i, j]} at index ({run.start + i}, {j}); finite numbers are wanted"
-            )
+            place = X.number(run.start + i), j
+            raise ValueError(f"{name} holds {examples[i, j]} at index {place}; finite numbers are wanted")
 
 
 def feature_names(X: Any, name: str = "X") -> tuple[str, ...] | None:

@@ -206,6 +206,20 @@ def test_a_masked_map_is_refused_as_a_masked_array_is(tmp_path):
         fastnn.train(masked, y)
 
 
+@pytest.mark.parametrize("name", ["memmap", "h5py, chunked", "a class"])
+def test_validation_on_what_is_not_in_memory(name, tmp_path):
+    X, y = data()
+    others = data(m=500)
+    stored = MAKERS[name](others[0], tmp_path)
+    for options in ({}, {"standardize": True}):
+        got, want = (
+            fastnn.train(X, y, **OPTIONS, **options, validation=(some, others[1])) for some in (stored, others[0])
+        )
+        assert_same_model(got, want)
+        for field in ("validation_cost", "validation_score"):
+            assert got.history[field].tolist() == want.history[field].tolist()
+
+
 def test_several_labels_and_numbers(tmp_path):
     X, y = data()
     stored, Y = mapped(X, tmp_path), np.eye(3)[y]
@@ -221,6 +235,14 @@ CALLS = {
     "train, numpy": lambda X, y, weights: fastnn.train(X, y, 4, maxiter=2, engine="numpy"),
     "train, loop": lambda X, y, weights: fastnn.train(X, y, 4, maxiter=2, engine="loop"),
     "standardize": lambda X, y, weights: fastnn.train(X, y, 4, maxiter=2, standardize=True),
+    "train, a part held out": lambda X, y, weights: fastnn.train(X, y, 4, maxiter=2, validation=0.3),
+    "train, most held out": lambda X, y, weights: fastnn.train(X, y, 4, maxiter=2, validation=0.9, seed=1),
+    "standardize, a part held out": lambda X, y, weights: fastnn.train(
+        X, y, 4, maxiter=2, validation=0.3, standardize=True
+    ),
+    "standardize, most held out": lambda X, y, weights: fastnn.train(
+        X, y, 4, maxiter=2, validation=0.9, standardize=True, seed=1
+    ),
     "forward": lambda X, y, weights: fastnn.forward(weights, X),
     "forward, relu": lambda X, y, weights: fastnn.forward(weights, X, activation="relu"),
     "forward, numpy": lambda X, y, weights: fastnn.forward(weights, X, engine="numpy"),
