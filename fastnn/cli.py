@@ -453,8 +453,13 @@ def _bench_task(options: argparse.Namespace) -> tuple["Task", str]:
     sizes = (n, *options.hidden, len(classes))
     used = min(m or ladder.examples_within_limit(sizes), count)
     some = np.arange(used) * count // used
-    # In memory, and of a type that every implementation knows, where they all find the same.
-    X = inputs.widened(inputs.Chosen(kept, some).read(0, used) if kept else examples.X[some], 1.0)
+    if kept:
+        chosen = inputs.Chosen(kept, some)
+        validation.look_through(chosen)
+        X = chosen.read(0, used)
+    else:
+        X = examples.X[some]
+    X = inputs.widened(X, 1.0)  # in memory, and of a type that every implementation knows
     part = ladder.task(X, indices[some], sizes, lmbda)
     if m is None and used < count:
         return part, f"on {used:,} of {count:,} examples, to end within a minute; --examples {count} takes all"

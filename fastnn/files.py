@@ -22,7 +22,9 @@ from .inputs import Stored
 from .network import Weights
 from .validation import Array
 
-# From how many bytes on X in an .npz is mapped into memory, not read: what is smaller is in memory in no time.
+# From how many bytes on X in an .npz is mapped into memory, not read: as much as a run, below which nothing is saved.
+# Numbers begin at any byte there, and a copy of each run goes to kernels: an evaluation of 60,000 x 784-25-10 takes 90
+# ms of float64 and 52 of float32, from memory or .npy 61 and 32 (two cores of an EPYC); bytes as long from anywhere.
 MAPPED = 32_000_000
 
 

@@ -528,6 +528,17 @@ def test_pictures_and_times_of_data_that_stay_where_they_are(pixels, capsys, dat
     assert note == ""
 
 
+def test_rows_that_are_not_finite_are_those_of_the_file(pixels, capsys):
+    X = pixels[0].astype(float)
+    X[50, 2] = np.nan
+    np.save("broken.npy", X)
+    main("train --data X.npz --hidden 2 --maxiter 1".split())
+    capsys.readouterr()
+    for line in ("train", "check --examples 30", "bench --examples 30", "predict fastnn-model.npz"):
+        assert main(f"{line} --data broken.npy --labels y.npy".split()) == 2
+        assert "X holds nan at index (50, 2); finite numbers are wanted" in capsys.readouterr().err
+
+
 def test_pictures_need_no_labels(pixels, capsys):
     assert main(["show", "--data", "X.npy"]) == 0
     assert main(["bench", "--data", "X.npy"]) == 2
