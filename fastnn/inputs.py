@@ -66,14 +66,21 @@ class Sliced(Stored):
         self._X, self._name, self._found = X, name, np.dtype(X.dtype)
 
     def read(self, start: int, stop: int) -> Array:
-        block = np.asarray(self._X[start:stop])
+        block = self._X[start:stop]
+        if np.ma.is_masked(block):
+            raise ValueError(
+                f"{self._name} is masked in {self._name}[{start}:{stop}]; numbers for all of it are wanted"
+            )
+        block = np.asarray(block)
         want = stop - start, self.shape[1]
         if block.shape != want or block.dtype != self._found:
             raise ValueError(
                 f"{self._name} gives an array {block.shape} of {block.dtype} for {self._name}[{start}:{stop}]; "
                 f"{want} of {self._found} is wanted, as its shape and dtype say"
             )
-        return np.ascontiguousarray(block, self.dtype)
+        found = np.ascontiguousarray(block, self.dtype)
+        # A view may be of a buffer, which the next run fills while kernels still work on this one.
+        return found if found.flags.owndata else found.copy()
 
 
 class Mapped(Stored):

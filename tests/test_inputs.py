@@ -324,6 +324,31 @@ def test_another_number_of_columns():
         fastnn.cost_and_gradient(fastnn.init_weights((7, 4, 3)), Slices(X), y)
 
 
+def test_masked_slices_are_refused():
+    """As those of netCDF4 are where a value is missing; a mask of nothing is none."""
+    X, y = data()
+    got = fastnn.train(Wrong(X, np.ma.masked_array), y, **OPTIONS)
+    assert_same_model(got, fastnn.train(X, y, **OPTIONS))
+    with pytest.raises(ValueError, match=r"X is masked in X\[\d+:\d+\]; numbers for all of it are wanted"):
+        fastnn.train(Wrong(X, lambda block: np.ma.masked_greater(block, 1.0)), y)
+
+
+class Buffered(Slices):
+    """All slices are in the same memory."""
+
+    def __getitem__(self, rows):
+        buffer = self.__dict__.setdefault("buffer", np.empty(self.shape))
+        block = buffer[: rows.stop - rows.start]
+        block[:] = super().__getitem__(rows)
+        return block
+
+
+def test_a_class_may_fill_the_same_buffer_again():
+    """The next run is read while kernels work on this one."""
+    X, y = data()
+    assert_same_model(fastnn.train(Buffered(X), y, **OPTIONS), fastnn.train(X, y, **OPTIONS))
+
+
 class Lost(Exception):
     """A disk that is gone."""
 
