@@ -340,7 +340,7 @@ def test_held_out_is_cost_and_score(engine, family):
     want = fastnn.cost_and_gradient(case.weights, case.X, y, output=output, engine="numpy")[0]
     assert cost == pytest.approx(want, rel=1e-14)
     A = np.empty((30, K))
-    engines.module("numpy").forward(case.theta, problem.layers, problem.X, A)
+    engines.module("numpy").forward(case.theta, problem.layers, problem.X, 1.0, A)
     if output == "identity":
         residual, spread = ((A - y) ** 2).sum(axis=0), ((y - y.mean(axis=0)) ** 2).sum(axis=0)
         assert score == pytest.approx((1 - residual / spread).mean(), rel=1e-12)
