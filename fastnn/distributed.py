@@ -161,8 +161,8 @@ def _sums(theta: Array, numbers: list[int], count: int, *parts: Part) -> tuple[s
         level, i = node
         if level > 0 or i not in own:
             return None
-        sums = np.zeros(len(theta) + 1)
-        own[i].accumulate(read_only(theta), sums)
+        sums = np.empty(len(theta) + 1)
+        own[i].add_up(read_only(theta), sums)
         return sums
 
     with _one_evaluation, _own_threads():
@@ -258,15 +258,15 @@ class There:
 class Spread:
     """The sums over all parts: a `fastnn.objective.Source`."""
 
-    long = True
+    long, unseen = True, False  # every part was looked through when it was loaded
 
     def __init__(self, client: Any, parts: list[Any], problem: Problem, m: int, total: float):
         self.problem, self.m, self.total = problem, m, total
         self._client, self._parts = client, parts
         self._places: dict[str, list[int]] = {}
 
-    def accumulate(self, theta: Array, sums: Array, done: Callable[[int], Any] = lambda examples: None) -> None:
-        """sums[:P] += the examples' gradients, sums[P] += their losses."""
+    def add_up(self, theta: Array, sums: Array, done: Callable[[int], Any] = lambda examples: None) -> None:
+        """sums[:P] = the examples' gradients, sums[P] = their losses."""
         count = len(self._parts)
         for trial in range(RETRIES + 1):
             places = self._places or self._placed()
@@ -281,11 +281,11 @@ class Spread:
         self._places = {} if moved else places
         known = {node: one for _, nodes in found for node, one in nodes.items()}
         (total,) = branches(count, known.get).values()
-        sums += total
+        sums[:] = total
         done(self.m)
 
     def look_through(self) -> None:
-        """Every part was looked through when it was loaded."""
+        """There is nothing to be looked for."""
 
     def _submitted(self, theta: Array, worker: str, numbers: list[int]) -> Any:
         parts = [self._parts[i] for i in numbers]

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from . import engines, network, validation
 from .inputs import Stored, each, most, runs_of
-from .kernels.arguments import Run, Targets, arithmetic
+from .kernels.arguments import Run, Targets
 from .network import Weights
 from .problem import Problem, documented, read_only, validated
 from .validation import Array
@@ -26,19 +26,22 @@ class Source(Protocol):
     total : float
         The weight of all examples.
     long : bool
-        Whether `accumulate` may take a second.
+        Whether `add_up` may take a second.
+    unseen : bool
+        Whether nobody has looked for NaN and infinities in X yet.
     """
 
     problem: Problem
     m: int
     total: float
     long: bool
+    unseen: bool
 
-    def accumulate(self, theta: Array, sums: Array, done: Callable[[int], Any] = ...) -> None:
-        """sums[:P] += the examples' gradients, sums[P] += their losses; `done` is told how many, now and then."""
+    def add_up(self, theta: Array, sums: Array, done: Callable[[int], Any] = ...) -> None:
+        """sums[:P] = the examples' gradients, sums[P] = their losses; `done` is told how many, now and then."""
 
     def look_through(self) -> None:
-        """Raise ValueError if X holds NaN or infinities, where nobody has looked before."""
+        """Raise ValueError if X holds NaN or infinities; it is not unseen any more."""
 
 
 class Part:
@@ -54,24 +57,25 @@ class Part:
         self.long = len(self._runs) > 1
         some = problem.targets, problem.weight
         self._answers = [_answers(*some, slice(run.start, run.stop)) for run in self._runs]
-        self._looked = not isinstance(problem.X, Stored)
+        self.unseen = isinstance(problem.X, Stored)
+        self._in_memory = [] if self.unseen else list(each(problem.X, self._runs))
         self._made_of = problem, engine
 
     def __reduce__(self) -> Any:
         return Part, self._made_of
 
-    def accumulate(self, theta: Array, sums: Array, done: Callable[[int], Any] = lambda examples: None) -> None:
-        """sums[:P] += the examples' gradients, sums[P] += their losses; `done` is told how many, now and then."""
-        layers = self.problem.layers
-        for (run, X), answers in zip(each(self.problem.X, self._runs), self._answers, strict=True):
-            self._module.accumulate(theta, layers, X, *answers, self._work, run, sums)
+    def add_up(self, theta: Array, sums: Array, done: Callable[[int], Any] = lambda examples: None) -> None:
+        """sums[:P] = the examples' gradients, sums[P] = their losses; `done` is told how many, now and then."""
+        accumulate, layers, work = self._module.accumulate, self.problem.layers, self._work
+        runs = self._in_memory or each(self.problem.X, self._runs)
+        for (run, X), (targets, weight) in zip(runs, self._answers, strict=True):
+            accumulate(theta, layers, X, targets, weight, work, run, sums)
             done(run.stop - run.start)
 
     def look_through(self) -> None:
-        """Raise ValueError if X holds NaN or infinities, where nobody has looked before."""
-        if not self._looked:
-            validation.look_through(self.problem.X)
-            self._looked = True
+        """Raise ValueError if X holds NaN or infinities; it is not unseen any more."""
+        validation.look_through(self.problem.X)
+        self.unseen = False
 
 
 def _answers(targets: Targets, weight: Array, run: slice) -> tuple[Targets, Array]:
@@ -174,10 +178,12 @@ class Objective:
     def _evaluate(self, theta: Array, gradient: Array) -> float:
         """The sums over the examples, and the mean of that."""
         source, sums = self._source, self._sums
-        sums.fill(0.0)
-        with examples_bar(source.m, self._progress) as done:
-            source.accumulate(theta, sums, done)
-        if not np.isfinite(sums).all():
+        if self._progress is False:
+            source.add_up(theta, sums)
+        else:
+            with examples_bar(source.m, self._progress) as done:
+                source.add_up(theta, sums, done)
+        if source.unseen and not np.isfinite(sums).all():
             source.look_through()
         cost: float = self._mean(theta, source.problem.decay, source.total, sums[-1], gradient)
         return cost
@@ -186,9 +192,6 @@ class Objective:
 @contextmanager
 def examples_bar(m: int, progress: bool | None) -> Iterator[Callable[[int], Any]]:
     """A function that is told how many examples more are done, and shows a bar where they take more than a second."""
-    if progress is False:
-        yield lambda examples: None
-        return
     from tqdm import tqdm
 
     with tqdm(total=m, unit=" examples", unit_scale=True, leave=False, delay=1.0, disable=not progress or None) as bar:
@@ -204,28 +207,26 @@ class Forward:
 
     def __init__(self, weights: Weights, activation: str, output: str, scale: float = 1.0):
         self._weights = weights
-        self._layers = network.layer_table(network.sizes_of(weights), activation, output)
+        self._n, *_, self._K = sizes = network.sizes_of(weights)
+        self._layers = network.layer_table(sizes, activation, output)
         self._scale = scale
         self._engine = engines.module("fused")
         self._prepared: dict[Any, Any] = {}  # by the type of X
 
     def __call__(self, X: Any, answer: Callable[[Array], Array] = lambda A: A) -> Array:
         """The outputs (m, K), or what `answer` makes of those of some examples; X as a user brings it."""
-        array = validation.inputs(X, self._weights[0].shape[1] - 1, look=False)
-        dtype = arithmetic(array.dtype)
-        if dtype not in self._prepared:
+        array = validation.inputs(X, self._n, look=False)
+        if array.dtype not in self._prepared:
             parts = [read_only(matrix.reshape(-1)) for matrix in self._weights]
-            self._prepared[dtype] = self._engine.prepared(parts, self._layers, dtype)
+            self._prepared[array.dtype] = self._engine.prepared(parts, self._layers, array.dtype, self._scale)
         if isinstance(array, Stored):
-            return np.concatenate(
-                [answer(self._outputs(some, dtype, array)) for _, some in each(array, runs_of(array))]
-            )
-        return answer(self._outputs(array, dtype, X))
+            return np.concatenate([answer(self._outputs(some, array)) for _, some in each(array, runs_of(array))])
+        return answer(self._outputs(array, X))
 
-    def _outputs(self, some: Array, dtype: Any, X: Any) -> Array:
+    def _outputs(self, some: Array, X: Any) -> Array:
         """The outputs of some examples of X."""
-        A = np.empty((len(some), len(self._weights[-1])))
-        if not self._engine.outputs(self._prepared[dtype], read_only(some), self._scale, A):
+        A = np.empty((len(some), self._K))
+        if not self._engine.outputs(self._prepared[some.dtype], read_only(some), A):
             validation.look_through(X) if isinstance(X, Stored) else validation.finite(some, X, "X")
             validation.weights(self._weights)
         return A
@@ -362,9 +363,9 @@ def cost_and_gradient_sums(
     weights = validation.weights(weights)
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     some = validated(X, y, network.sizes_of(weights), **family, scale=scale, part=True)
-    sums = np.zeros(some.P + 1)
+    sums = np.empty(some.P + 1)
     part = Part(some, engine)
-    part.accumulate(read_only(network.theta_of(weights)), sums)
-    if not np.isfinite(sums).all():
+    part.add_up(read_only(network.theta_of(weights)), sums)
+    if part.unseen and not np.isfinite(sums).all():
         part.look_through()
     return float(sums[-1]), network.matrices(sums[:-1], some.sizes), some.total

@@ -58,27 +58,19 @@ def test_runs_hold_all_groups_in_order(m, sizes):
 
 def test_groups_grow_with_the_examples():
     counts = [cut(m, (400, 25, 10), 1)[1] for m in (100, 1_000, 5_000, 20_000, 60_000, 1_000_000)]
-    assert counts == [2, 16, 16, 32, 96, 1_600]
+    assert counts == [2, 8, 16, 32, 64, 256]
     assert cut(1_000, (784, 2048, 10), 1)[1] == 2  # its buffers take 13 MB each
 
 
-@pytest.mark.parametrize(
-    ("m", "threads", "most"),
-    [
-        (5_000, 2, 1.02),
-        (5_000, 16, 1.05),
-        (20_000, 16, 1.05),
-        (60_000, 16, 1.05),
-        (60_000, 64, 1.4),
-        (1_000_000, 64, 1.05),
-    ],
-)
+@pytest.mark.parametrize("m", [5_000, 20_000, 60_000, 1_000_000])
+@pytest.mark.parametrize("threads", [2, 4, 8, 16, 64])
 @pytest.mark.parametrize("sizes", [(400, 25, 10), (784, 128, 10), (784, 512, 10)])
-def test_every_thread_has_its_share(sizes, m, threads, most):
-    """The longest share of the examples, by simulation; 96 groups on 64 threads are two for some of them."""
-    if sizes[1] == 512 and threads > 8 and m < 10_000:
-        pytest.skip("8 groups, because more of such buffers would cost more than they bring")
-    assert longest_share(m, sizes, threads) <= most
+def test_every_thread_has_its_share(sizes, m, threads):
+    """The longest share of the examples, by simulation; where there are fewer groups than threads, some have none."""
+    groups = cut(m, sizes, threads)[1]
+    assert longest_share(m, sizes, threads) <= 1.06 * max(1.0, threads / groups)
+    if m >= 60_000 and sizes[1] < 512:
+        assert groups >= 64
 
 
 def test_memory_does_not_grow_with_the_examples():

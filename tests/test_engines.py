@@ -46,7 +46,6 @@ def evaluate(module, case, lmbda, most=None, **family):
     problem, theta = case.problem(lmbda, **family), case.theta
     guarded = np.full(len(theta) + 17, np.nan)
     sums = guarded[8:-8]
-    sums[:] = 0.0
     work, runs = module.workspace(problem.layers, len(problem.X), problem.X.dtype, problem.scale, most)
     assert [run.start for run in runs] + [len(problem.X)] == [0] + [run.stop for run in runs]
     for run in runs:

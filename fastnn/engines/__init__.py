@@ -6,6 +6,7 @@ An engine is a module with four functions of the same names and arguments:
     workspace(layers, m, kept, scale, most) -> work, runs              what the next one works with
     accumulate(theta, layers, X, targets, weight, work, run, sums)     adds sums over the examples of a run:
                                                                        sums[:P] += gradients, sums[P] += losses
+                                                                       (the first run overwrites sums)
     regularised_mean(theta, decay, total, loss, dtheta) -> cost        makes of such sums the mean, in dtheta too
 
 with `theta` (P,) the flat parameters; `layers` (L, 3) int64, for each layer its inputs, its units

@@ -185,8 +185,11 @@ def _pad(theta, first, layers, backwards, W):
 
 
 @inner()
-def _add_unit(dWs, count, layers, u, sums):
-    """sums += what the first `count` rows of dWs, which are padded, hold of a unit's parameters, row by row."""
+def _add_unit(dWs, run, layers, u, sums):
+    """sums += what the run's rows of dWs, which are padded, hold of a unit's parameters, row by row.
+
+    The first run overwrites what is in sums.
+    """
     l, p, j = 0, 0, u
     while j >= layers[l, UNITS]:
         p += layers[l, UNITS] * (1 + layers[l, INPUTS])
@@ -195,9 +198,14 @@ def _add_unit(dWs, count, layers, u, sums):
     inputs = layers[l, INPUTS]
     p += j * (1 + inputs)
     bias, w = layers[l, BIASES] + j, layers[l, WEIGHTS] + j * layers[l, ROW]
-    add_in_order(dWs[:, bias], count, sums, p)
-    row = sums[p + 1 : p + 1 + inputs]
-    for g in range(count):
+    row, more = sums[p + 1 : p + 1 + inputs], 0
+    if run.start == 0:
+        sums[p], more = 0.0, 1
+        own = dWs[0, w : w + inputs]
+        for k in range(inputs):
+            row[k] = own[k]
+    add_in_order(dWs[:, bias], run.groups, sums, p)
+    for g in range(more, run.groups):
         own = dWs[g, w : w + inputs]
         for k in range(inputs):
             row[k] += own[k]
@@ -250,7 +258,15 @@ def workspace(layers, m, kept, scale, most=None):
 def _rows(lanes, numbers, kept, scale):
     """Where blocks of X become what they are computed with, and a view of it; nothing if they are that already."""
     dtype = arithmetic(kept)
-    rows = _aligned((lanes, 0 if kept == dtype and scale == 1.0 else numbers), dtype)
+    return _nothing(dtype) if kept == dtype and scale == 1.0 else _with_view(_aligned((lanes, numbers), dtype))
+
+
+@lru_cache
+def _nothing(dtype):
+    return _with_view(np.empty((1 << 20, 0), dtype))  # for any number of lanes
+
+
+def _with_view(rows):
     view = rows.view()
     view.flags.writeable = False
     return rows, view
@@ -289,24 +305,30 @@ def _accumulate(theta, X, targets, weight, work, run, sums):
             _sum_lane(work, np.int64(lane), run, x, targets, weight, losses)
     if run.groups * dWs.shape[1] < TOGETHER:
         for u in range(units):
-            _add_unit(dWs, run.groups, work.layers, u, sums)
+            _add_unit(dWs, run, work.layers, u, sums)
     else:
         for u in prange(units):
-            _add_unit(dWs, run.groups, work.layers, np.int64(u), sums)
+            _add_unit(dWs, run, work.layers, np.int64(u), sums)
+    if run.start == 0:
+        sums[-1] = 0.0
     add_in_order(losses, run.groups, sums, len(sums) - 1)
 
 
 def accumulate(theta, layers, X, targets, weight, work, run, sums):
-    """sums[:P] += the gradients of a run's examples, group after group, and sums[P] += their losses."""
+    """sums[:P] += the gradients of a run's examples, group after group, and sums[P] += their losses.
+
+    The first run overwrites what is in sums.
+    """
     _accumulate(theta, bits(X), targets, weight, work, run, sums)
 
 
 class Network(NamedTuple):
-    """A network as `outputs` takes it, for X of one type."""
+    """A network as `outputs` takes it, for X of one type, times scale."""
 
     layers: np.ndarray  # (L, 8)
     W: np.ndarray  # padded parameters, with panels
     units: int  # of all layers
+    scale: float
 
 
 @serial
@@ -314,27 +336,31 @@ def _prepare(theta, first, layers, W):
     return _pad(theta, first, layers, False, W)
 
 
-def prepared(parts, layers, dtype):
+def prepared(parts, layers, kept, scale):
     """The network for X of that type, once for any number of calls; `parts` are theta, or its layers one by one."""
+    dtype = arithmetic(kept)
     layers, units, _, numbers = _placed(layers, dtype)
     W = _aligned((numbers,), dtype)
     first = 0
     for part in parts:
         first += _prepare(part, first, layers, W)
-    return Network(layers, W, units)
+    return Network(layers, W, units, scale)
 
 
 @inner()
-def _forward_group(network, g, X, block, scale, room, A):
-    """The outputs of that group of examples; returns what `_forward_block` tells."""
-    layers, buffer = network.layers, room.buffers[g]
+def _forward_group(network, g, X, block, buffers, inputs, A):
+    """The outputs of that group of examples; returns what `_forward_block` tells.
+
+    A row of `buffers` holds a block's activations and, where these are not X itself, its inputs, which `inputs` shows.
+    """
+    layers, buffer = network.layers, buffers[g]
     last = len(layers) - 1
     n, K, code = layers[0, INPUTS], layers[last, UNITS], layers[last, ACTIVATION]
-    m, groups, told = len(X) // n, len(room.buffers), 0.0
+    m, groups, told = len(X) // n, len(buffers), 0.0
     end = group_start(g + 1, groups, m, block)
     for i in range(group_start(g, groups, m, block), end, block):
         examples = min(block, end - i)
-        source, x = widened(X, i * n, examples * n, scale, room.rows[g], room.inputs[g])
+        source, x = widened(X, i * n, examples * n, network.scale, buffer[block * network.units :], inputs[g])
         told += _forward_block(network.W, layers, source, x, examples, buffer)
         first = examples * layers[last, BEFORE]
         a = buffer[first : first + examples * K]
@@ -344,38 +370,31 @@ def _forward_group(network, g, X, block, scale, room, A):
     return told
 
 
-class Room(NamedTuple):
-    """What a forward pass writes to, besides its outputs: a row for each group."""
-
-    rows: np.ndarray  # as in `Workspace`
-    inputs: np.ndarray
-    buffers: np.ndarray  # (G, block * units) activations
-    told: np.ndarray  # (G,)
-
-
 @batch
-def _outputs(network, X, block, few, scale, room, A):
-    told = room.told
+def _outputs(network, X, block, few, buffers, inputs, told, A):
     if few:
         for g in range(len(told)):
-            told[g] = _forward_group(network, g, X, block, scale, room, A)
+            told[g] = _forward_group(network, g, X, block, buffers, inputs, A)
     else:
         for g in prange(len(told)):
-            told[g] = _forward_group(network, np.int64(g), X, block, scale, room, A)
+            told[g] = _forward_group(network, np.int64(g), X, block, buffers, inputs, A)
     return told.sum() == 0.0
 
 
-def outputs(network, X, scale, A):
+def outputs(network, X, A):
     """A[:] = output activations (m, K); returns False if something that is not finite may have gone into them."""
-    (m, n), dtype = X.shape, arithmetic(X.dtype)
+    (m, n), dtype = X.shape, network.W.dtype
     block, few = _cut(m, n, dtype, len(network.W))
     groups = 1 if few else min(-(-m // block), LANES * get_num_threads())
-    room = Room(
-        *_rows(groups, block * n, X.dtype, scale), np.empty((groups, block * network.units), dtype), np.empty(groups)
-    )
-    return _outputs(network, bits(X).reshape(-1), block, few, scale, room, A.reshape(-1))
+    activations = block * network.units
+    if X.dtype == dtype and network.scale == 1.0:
+        buffers, (_, inputs) = np.empty((groups, activations), dtype), _nothing(dtype)
+    else:
+        buffers, view = _with_view(np.empty((groups, activations + block * n), dtype))
+        inputs = view[:, activations:]
+    return _outputs(network, bits(X).reshape(-1), block, few, buffers, inputs, np.empty(groups), A.reshape(-1))
 
 
 def forward(theta, layers, X, scale, A):
     """A[:] = output activations (m, K)."""
-    outputs(prepared([theta], layers, arithmetic(X.dtype)), X, scale, A)
+    outputs(prepared([theta], layers, X.dtype, scale), X, A)

@@ -102,6 +102,9 @@ def _accumulate(theta, layers, X, targets, weight, work, run, sums):
             own = Targets(targets.classes[i : i + 1], targets.values[i : i + 1])
             loss += _accumulate_example(theta, layers, a, own, weight[i : i + 1], delta, dtheta)
         losses[g] = loss
+    if run.start == 0:
+        for p in range(len(sums)):
+            sums[p] = 0.0
     _add_groups(dthetas, losses, run.groups, sums)
 
 
@@ -122,7 +125,10 @@ def _add_groups(dthetas, losses, count, sums):
 
 
 def accumulate(theta, layers, X, targets, weight, work, run, sums):
-    """sums[:P] += the gradients of a run's examples, group after group, and sums[P] += their losses."""
+    """sums[:P] += the gradients of a run's examples, group after group, and sums[P] += their losses.
+
+    The first run overwrites what is in sums.
+    """
     _accumulate(theta, layers, bits(X), targets, weight, work, run, sums)
 
 

@@ -198,7 +198,12 @@ def workspace(layers: Array, m: int, kept: Any, scale: float, most: int | None =
 def accumulate(
     theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: Workspace, run: Run, sums: Array
 ) -> None:
-    """sums[:P] += the examples' gradients, sums[P] += their losses; weighted if weight is not empty."""
+    """sums[:P] += the examples' gradients, sums[P] += their losses; weighted if weight is not empty.
+
+    The first run overwrites what is in sums.
+    """
+    if run.start == 0:
+        sums[:] = 0.0
     X = widened(X, work.scale)
     values = _activations(theta, layers, X, [a[: len(X)] for a in work.activations])
     losses, D = _losses_and_deltas(values[-1], targets, layers[-1, ACTIVATION])

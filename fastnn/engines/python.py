@@ -106,7 +106,9 @@ def workspace(layers: Array, m: int, kept: Any, scale: float, most: int | None =
 def accumulate(
     theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, scale: float, run: Run, sums: Array
 ) -> None:
-    """sums[:P] += the examples' gradients, sums[P] += their losses."""
+    """sums[:P] += the examples' gradients, sums[P] += their losses; the first run overwrites what is in sums."""
+    if run.start == 0:
+        sums[:] = 0.0
     X = widened(X, scale)
     weights, dweights = _weights(theta, layers, X), _weights(sums[:-1], layers, sums)
     one_hot = np.eye(layers[-1, UNITS], dtype=X.dtype)

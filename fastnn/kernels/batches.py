@@ -6,16 +6,19 @@ for any number of threads, and for any number of groups that are computed togeth
 there are buffers for, is what a call of a kernel works on, and all that has to be in memory of X.
 """
 
+from math import log2
+
 from .arguments import Run
 from .jit import EXACT, inner, serial
 
-# A group costs a buffer of P doubles to fill and to sum. There are 16, if there are as many blocks, and more as the
-# work grows: one for every so many examples, so that 64 threads are all busy from 40,000 on. Of 5,000 x 400-25-10, 8
-# groups took 1.37 times as long on 16 threads (0.91 ms), and as long on 2 to 8 (Intel, 16 cores); of 1,000, 1.55 times.
-# Groups of 312 and 156 examples took 1.00 to 1.05 times as long as of 625 at 60,000 on any number of threads, and of
-# 20,000 x 784-512-10 the 9 groups that there used to be took 1.6 times as long on 16. Fewer than 16 have few examples
-# of networks whose buffers would take more than BUFFER_BYTES: these sums come from memory.
-GROUPS, EXAMPLES = 16, 625
+# How many groups. One costs a buffer of P doubles to fill and to sum, from memory if that is too large for the caches;
+# but threads beyond their number have nothing to do. So their number grows with the root of the number of examples: 8
+# of 1,000, 16 of 5,000, 64 of 60,000, 256 of a million; as if there were fewer examples, where a buffer takes more than
+# LARGE bytes. It is a power of two, as most numbers of threads are. Measured against 8 groups (32 from 20,000 examples
+# on): on 2 cores (Zen 4) 16 groups cost 1 to 2 % at 5,000 x 400-25-10 and 7 % at 1,000, and a group for every 625
+# examples of a million 2 to 4 %; on 16 (Intel) 16 groups take 0.73 of the time at 5,000, 32 take 0.63 of that of the
+# 9 that 20,000 x 784-512-10 used to have.
+FEWEST, SHARE, LARGE = 8, 16, 1_000_000
 
 # What the buffers of a run take, or one for each thread. More of them would leave the cache.
 BUFFER_BYTES = 32e6
@@ -23,9 +26,9 @@ BUFFER_BYTES = 32e6
 
 def group_count(m: int, blocks: int, parameters: int) -> int:
     """How many groups m examples have that are cut into so many blocks."""
-    fewest = 1 << max(1, int(BUFFER_BYTES / (8 * parameters)).bit_length() - 1)  # 9 would leave one of 2 threads alone
-    fewest = min(GROUPS, fewest)
-    return min(blocks, max(fewest, m // EXAMPLES))
+    size = max(8 * parameters / LARGE, 1.0)
+    fewest = FEWEST if size == 1.0 else 2
+    return min(blocks, max(fewest, 2 ** round(log2(max(m / (SHARE * size), 1.0)) / 2)))
 
 
 def runs(m: int, block: int, groups: int, parameters: int, threads: int, most: int | None) -> list[Run]:
