@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import validation
-from .inputs import Stored, each, runs_of, widened
-from .kernels.arguments import arithmetic
+from .inputs import Stored, each, examples_of_a_run, widened
+from .kernels.arguments import Run, arithmetic
 from .validation import Array
 
-# Rows that are converted together: a temporary of some megabytes, not a second X in float64.
-ROWS = 4096
+# Rows, and numbers, that are converted together at most: a temporary of some megabytes, not a second X in float64.
+ROWS, NUMBERS = 4096, 1 << 22
 
 
 class Scaling(NamedTuple):
@@ -91,9 +91,12 @@ def _square(
 
 def _blocks(X: Array | Stored, weight: Array, scale: float) -> Iterator[tuple[Array, Array]]:
     """The weights of some examples and their inputs, then of the next ones; without those that do not count."""
-    for run, examples in each(X, runs_of(X)):
-        for start in range(0, len(examples), ROWS):
-            some = widened(examples[start : start + ROWS], scale)
+    m, n = X.shape
+    rows = max(1, min(ROWS, NUMBERS // n))
+    step = rows * max(1, examples_of_a_run(X) // rows)  # the same blocks, and so the same bits, wherever X is
+    for run, examples in each(X, [Run(start, min(start + step, m)) for start in range(0, m, step)]):
+        for start in range(0, len(examples), rows):
+            some = widened(examples[start : start + rows], scale)
             own = weight[run.start + start :][: len(some)] if len(weight) else np.ones(len(some))
             if own.all():
                 yield own, some
