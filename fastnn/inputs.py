@@ -4,6 +4,7 @@ What is not in memory is `Stored`: it is read one run of examples at a time, and
 """
 
 import mmap
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -50,13 +51,24 @@ class Stored:
         """Those examples, an array (stop - start, n) in C order of that type."""
         raise NotImplementedError
 
+    def read_into(self, room: Array | None, start: int, stop: int) -> Array:
+        """The same, in the first rows of `room` if X has such (`new_room`)."""
+        return self.read(start, stop)
+
+    def new_room(self, examples: int) -> Array | None:
+        """An array that is read into, again and again; None if what is read is a new array anyway."""
+        return None
+
     def free(self, start: int, stop: int) -> None:
         """Nobody needs what was read of them any more."""
 
     def rows(self, examples: Array) -> Array:
         """The examples of those numbers, one by one."""
-        found = np.concatenate([self.read(i, i + 1) for i in examples.tolist()])
-        self.free(0, len(self))  # of a map 16 pages came with each of them
+        found = np.empty((len(examples), self.shape[1]), self.dtype)
+        for k, i in enumerate(examples.tolist()):
+            found[k] = self.read(i, i + 1)
+            if k % 256 == 255 or k == len(examples) - 1:
+                self.free(0, len(self))  # of a map many pages came with each of them
         return found
 
     def number(self, i: int) -> int:
@@ -87,6 +99,17 @@ class Sliced(Stored):
         found = np.ascontiguousarray(block, self.dtype)
         # A view may be of a buffer, which the next run fills while kernels still work on this one.
         return found if found.flags.owndata else found.copy()
+
+    def new_room(self, examples: int) -> Array | None:
+        """Of h5py's datasets, which would take half as long again to make a new array every time."""
+        plain = hasattr(self._X, "read_direct") and self.dtype == self._found
+        return np.empty((examples, self.shape[1]), self.dtype) if plain else None
+
+    def read_into(self, room: Array | None, start: int, stop: int) -> Array:
+        if room is None:
+            return self.read(start, stop)
+        self._X.read_direct(room, np.s_[start:stop], np.s_[: stop - start])
+        return room[: stop - start]
 
 
 class Mapped(Stored):
@@ -182,7 +205,27 @@ def stored(X: Any, name: str = "X") -> Stored | None:
         numbers = containers.column_names(X) is None and np.dtype(X.dtype).kind in "biuf"
     except (AttributeError, TypeError):
         return None
-    return Sliced(X, name) if numbers else None
+    if not numbers:
+        return None
+    mapped = _mapped_dataset(X)
+    return Sliced(X, name) if mapped is None else Mapped(mapped, mapped)
+
+
+def _mapped_dataset(X: Any) -> np.memmap | None:
+    """A dataset of h5py as a map, if its numbers stand in the file as they are and in one piece; else None."""
+    if type(X).__module__.partition(".")[0] != "h5py" or not isinstance(offset := X.id.get_offset(), int):
+        return None
+    plain = not X.is_virtual and X.external is None and X.file.driver == "sec2" and X.file.mode == "r"
+    if not plain or X.dtype.kind not in "iuf":  # booleans are an enumeration there
+        return None
+    try:
+        with open(
+            X.file.filename, "rb"
+        ) as file:  # opened anew, as h5py's own is locked until all that use it are closed
+            same = os.path.samestat(os.fstat(file.fileno()), os.fstat(X.file.id.get_vfd_handle()))
+            return np.memmap(file, X.dtype, "r", offset, X.shape) if same else None
+    except OSError:
+        return None
 
 
 def widened(X: Array, scale: float) -> Array:
@@ -225,11 +268,13 @@ def each(X: "Array | Stored", runs: Iterable[Run]) -> Iterator[tuple[Run, Array]
             free(X, run.start, run.stop)
         return
     runs = list(runs)
+    longest = max(run.stop - run.start for run in runs)
+    rooms = [X.new_room(longest) for _ in runs[:2]]  # one is in use, and one is read into
     with ThreadPoolExecutor(1, "fastnn-reader") as reader:
-        coming = reader.submit(X.read, runs[0].start, runs[0].stop)
+        coming = reader.submit(X.read_into, rooms[0], runs[0].start, runs[0].stop)
         for i, run in enumerate(runs):
             examples = coming.result()
             if i + 1 < len(runs):
-                coming = reader.submit(X.read, runs[i + 1].start, runs[i + 1].stop)
+                coming = reader.submit(X.read_into, rooms[(i + 1) % 2], runs[i + 1].start, runs[i + 1].stop)
             yield run, examples
             X.free(run.start, run.stop)

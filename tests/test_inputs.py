@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
 
 import fastnn
 from fastnn import engines, inputs, network, validation
-from fastnn.kernels.arguments import HIDDEN, OUTPUTS
+from fastnn.kernels.arguments import HIDDEN, OUTPUTS, equal_runs
 
 from .conftest import ENGINES, random_case
 
@@ -598,3 +599,45 @@ def test_a_gigabyte_in_little_memory(tmp_path, options, most):
     assert iterations >= 2
     assert own < most
     assert of_the_file < 100.0
+
+
+def test_datasets_in_one_piece_are_mapped(tmp_path):
+    """What HDF5 would have to put together, convert or write back is read by h5py."""
+    h5py = pytest.importorskip("h5py")
+    X, _ = data(np.float32)
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["plain"] = X
+        file["bytes"] = np.arange(12, dtype=np.uint8).reshape(4, 3)
+        file["booleans"] = X > 0
+        file.create_dataset("chunks", data=X, chunks=(10, N))
+        file.create_dataset("packed", data=X, compression="gzip")
+        file.create_dataset("nothing yet", (4, 3), np.float32)
+    with h5py.File(path, "r") as file:
+        found = {name: inputs.stored(file[name]) for name in file}
+        kinds = {name: type(one).__name__ for name, one in found.items()}
+        assert {name for name, kind in kinds.items() if kind == "Mapped"} == {"plain", "bytes"}
+        assert {name for name, kind in kinds.items() if kind == "Sliced"} == {*kinds} - {"plain", "bytes"}
+        for name, one in found.items():
+            assert np.array_equal(one.read(1, 3), file[name][1:3])
+        os.replace(path, tmp_path / "b.h5")  # the name means another file, or none, by the time it is mapped
+        (tmp_path / "a.h5").write_bytes(b"another file" * 100_000)
+        assert np.array_equal(inputs.stored(file["plain"]).read(5, 9), X[5:9])
+    assert np.array_equal(found["plain"].read(5, 9), X[5:9])  # a closed file's map stays
+    with h5py.File(tmp_path / "b.h5", "r+") as file:
+        assert type(inputs.stored(file["plain"])).__name__ == "Sliced"
+
+
+def test_reading_ahead_into_two_rooms(tmp_path):
+    """What a run has read is not overwritten while it is in use."""
+    h5py = pytest.importorskip("h5py")
+    X, _ = data(np.float64)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        dataset = file.create_dataset("X", data=X, chunks=(7, N))
+        one = inputs.stored(dataset)
+        rooms = set()
+        for run, examples in inputs.each(one, equal_runs(M, 13)):
+            time.sleep(0.002)
+            assert np.array_equal(examples, X[run.start : run.stop])
+            rooms.add(examples.__array_interface__["data"][0])
+    assert len(rooms) == 2
