@@ -315,6 +315,7 @@ def _check(options: argparse.Namespace) -> int:
     from . import files, inputs, network, validation
     from .check import check_gradient
     from .model import load
+    from .scaling import standardised
 
     for given in ("weights", "scale"):
         if options.model and getattr(options, given) is not None:
@@ -348,12 +349,7 @@ def _check(options: argparse.Namespace) -> int:
         kept = inputs.stored(X)
         X, answers = inputs.Chosen(kept, some) if kept else X[some], answers[some]
     if model and model.scaling:
-        kept = inputs.stored(X)
-        X = (
-            inputs.Standardised(kept, scale, model.scaling)
-            if kept
-            else model.scaling.apply(inputs.widened(validation.inputs(X), scale))
-        )
+        X = standardised(validation.inputs(X), scale, model.scaling)
         scale = 1.0
     report = check_gradient(
         weights,

@@ -6,6 +6,7 @@ import numpy as np
 
 from . import blas
 from .inputs import Stored
+from .kernels.arguments import arithmetic
 from .network import matrices
 from .problem import Problem
 from .validation import Array
@@ -14,7 +15,7 @@ from .validation import Array
 # raise a suspicion that no sample can prove.
 EXAMPLES = 500
 
-# Of what is not in memory so many stand for all.
+# Of what is not in memory, or would take more of it as float64, so many stand for all.
 MANY = 5_000
 
 # A first layer of h units starts with weights and biases of variance 2/(n + h) (`init_weights`), so over these the
@@ -70,7 +71,10 @@ def advice(problem: Problem, theta: Array) -> str:
         suspect = len(columns) or _nearly_constant(sample) or _constant_layer(problem, theta, sample)
         if not suspect:
             return ""
-        X = problem.inputs(_spread(examples, MANY) if isinstance(problem.X, Stored) else examples)
+        if isinstance(problem.X, Stored) or problem.X.dtype != arithmetic(problem.X.dtype) or problem.scale != 1.0:
+            X = problem.inputs(_spread(examples, MANY))
+        else:
+            X = problem.X if len(examples) == len(problem.X) else problem.X[examples]
         if not len(columns) and _nearly_constant(X):
             columns, verdict = _by_size(sample), "too nearly constant"
         if not np.ptp(X, axis=0).any():

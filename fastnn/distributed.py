@@ -11,21 +11,24 @@ import threading
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache, partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import containers, validation
+from . import containers, engines, validation
 from .containers import Array, few
 from .control import ClusterLost
 from .inputs import Stored, examples_of_a_run
 from .kernels.arguments import Targets
 from .kernels.jit import at_most
 from .objective import Part
-from .parts import held_out
+from .parts import chosen, classes_of, counts_of, refuse_split, shares_of
 from .problem import Problem, read_only
 
 try:
@@ -91,14 +94,15 @@ class _Facts(NamedTuple):
     """What has to be known of a part here."""
 
     m: int
+    weight: float
     n: int
     K: int  # of numbers
     labels: Array  # those that occur, sorted; empty of numbers
 
 
 def _load(x: Any, y: Any, weight: Any, number: int, output: str, multilabel: bool) -> Loaded | None:
-    """The part of that number; None if it has no examples."""
-    if len(x) == 0:
+    """The part of that number; None if it has no examples. ValueError and TypeError as of `train`."""
+    if x.shape[0] == 0:
         return None
     try:
         X = validation.inputs(x)
@@ -117,7 +121,8 @@ def _facts(loaded: Loaded | None) -> _Facts | None:
     if loaded is None:
         return None
     (m, n), y = loaded.X.shape, loaded.y
-    return _Facts(m, n, 0, np.unique(y)) if y.ndim == 1 else _Facts(m, n, y.shape[1], np.empty(0))
+    weight = float(loaded.weight.sum()) if len(loaded.weight) else float(m)
+    return _Facts(m, weight, n, *((0, np.unique(y)) if y.ndim == 1 else (y.shape[1], np.empty(0))))
 
 
 def _problem(loaded: Loaded, like: Problem, classes: Any) -> Problem:
@@ -130,18 +135,21 @@ def _problem(loaded: Loaded, like: Problem, classes: Any) -> Problem:
     return replace(like, X=loaded.X, targets=targets, weight=loaded.weight)
 
 
-def _taken(problem: Problem, fraction: float, generator: np.random.Generator) -> Problem:
-    return problem.subset(held_out(problem, fraction, generator))
+def _counts(problem: Problem) -> Array:
+    return counts_of(problem, classes_of(problem))
 
 
-def _left(problem: Problem, fraction: float, generator: np.random.Generator) -> Problem:
-    return problem.subset(~held_out(problem, fraction, generator))
+def _split(problem: Problem, shares: Array, seed: int) -> tuple[Problem, Problem]:
+    """What is left of the part, and what is held out, in memory."""
+    held = chosen(classes_of(problem), len(problem.X), shares, seed)
+    return problem.subset(~held), problem.subset(held)
 
 
 def _sample(problem: Problem, count: int) -> Problem:
-    """About so many of the examples that count, evenly spaced."""
+    """About so many of the examples that count, evenly spaced, in memory."""
     examples = np.flatnonzero(problem.weight) if len(problem.weight) else np.arange(len(problem.X))
-    return problem.subset(examples[:: max(1, len(examples) // count)])
+    some = problem.subset(examples[:: max(1, len(examples) // count)])
+    return some.in_memory() if isinstance(some.X, Stored) else some
 
 
 def _totals(problem: Problem) -> tuple[int, float]:
@@ -149,8 +157,18 @@ def _totals(problem: Problem) -> tuple[int, float]:
 
 
 def _part(problem: Problem, engine: str) -> Part:
+    """Ready to be added up; parts that are as long have one workspace, as only one is added up at a time."""
     with _own_threads():
-        return Part(problem, engine)
+        return Part(problem, engine, partial(_workspace, engine))
+
+
+def _workspace(engine: str, layers: Array, *cut: Any) -> Any:
+    return _common_workspace(engine, tuple(map(tuple, layers.tolist())), *cut)
+
+
+@lru_cache(maxsize=2)  # of the parts, and of the last one
+def _common_workspace(engine: str, layers: tuple[tuple[int, ...], ...], *cut: Any) -> Any:
+    return engines.module(engine).workspace(np.array(layers), *cut)
 
 
 def _sums(theta: Array, numbers: list[int], count: int, *parts: Part) -> tuple[str, dict[Node, Array]]:
@@ -206,17 +224,23 @@ class There:
     def __init__(self, X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool, client: Any = None):
         self._client = _connected(client)
         self.names = validation.feature_names(X)
-        chunks = _chunks(X, y, sample_weight)
+        with self._client.as_current():
+            chunks = _chunks(X, y, sample_weight, numbers=multilabel or output == "identity")
         load = dask.delayed(_load, pure=False)
         loads = [load(*three, number, output, multilabel) for number, three in enumerate(chunks)]
         with warnings.catch_warnings():  # what was in this process travels with the graph, so that it can be sent again
             warnings.filterwarnings("ignore", "Sending large graph")
-            self._parts = self._client.compute(loads)
+            self._homes = _homes(self._client, [x.key for x, _, _ in chunks], distributed.futures_of(X))
+            self._parts = []
+            for home, group in groupby(zip(self._homes, loads, strict=True), key=itemgetter(0)):
+                self._parts += self._client.compute([load for _, load in group], **_at(home))
         found = self.ask(_facts)
-        self._parts = [part for part, facts in zip(self._parts, found, strict=True) if facts is not None]
+        there = [i for i, one in enumerate(found) if one is not None]
+        self._parts, self._homes = ([some[i] for i in there] for some in (self._parts, self._homes))
         facts = [one for one in found if one is not None]
         if not facts:
             raise ValueError("X has no rows; (m, n), one example a row, is wanted, m and n at least 1")
+        validation.positive_sum(np.array([one.weight for one in facts]), "sample_weight")
         self.n = _same([one.n for one in facts], "X", "columns")
         self.classes = _classes(facts, output, multilabel, y)
         self.K = (
@@ -230,19 +254,31 @@ class There:
         return self
 
     def each(self, function: Callable[..., Any], *more: Any) -> None:
-        self._parts = [self._client.submit(function, part, *more, pure=False) for part in self._parts]
+        self._parts = self._submitted(function, *([one] * len(self._parts) for one in more))
 
     def ask(self, function: Callable[..., Any], *more: Any) -> list[Any]:
-        return gathered(self._client, [self._client.submit(function, part, *more, pure=False) for part in self._parts])
+        try:
+            return gathered(self._client, self._submitted(function, *([one] * len(self._parts) for one in more)))
+        except distributed.KilledWorker as error:
+            raise ClusterLost(f"the cluster's workers die again and again: {error}") from None
+
+    def _submitted(self, function: Callable[..., Any], *more: Iterable[Any]) -> list[Any]:
+        """Futures of the function of each part, and of what `more` has for it, computed where the part is."""
+        submit = self._client.submit
+        tasks = zip(self._homes, self._parts, *more, strict=True)
+        return [submit(function, *arguments, **_at(home), pure=False) for home, *arguments in tasks]
 
     def split(self, fraction: float, generator: np.random.Generator) -> Problem:
-        """Take that share of the examples of every part out, and bring them here."""
-        split = [
-            (part, fraction, own) for part, own in zip(self._parts, generator.spawn(len(self._parts)), strict=True)
-        ]
-        taken = gathered(self._client, [self._client.submit(_taken, *one, pure=False) for one in split])
-        self._parts = [self._client.submit(_left, *one, pure=False) for one in split]
-        return joined(taken)
+        """Take that share of the examples of each class out, some of every part, and bring them here."""
+        shares = shares_of(fraction, self.ask(_counts))
+        seeds = generator.integers(2**63, size=len(self._parts)).tolist()  # a task that runs again makes the same of it
+        pairs = self._submitted(_split, shares, seeds)
+        self._parts = pairs
+        taken = joined(self.ask(itemgetter(1)))
+        self.each(itemgetter(0))
+        m, left = (sum(one) for one in zip(*self.ask(_totals), strict=True))
+        refuse_split(fraction, m + len(taken.X), taken.total if len(taken.X) else 0.0, left)
+        return taken
 
     def sample(self) -> Problem:
         """What tells whether X wants scaling."""
@@ -251,14 +287,14 @@ class There:
     def source(self, engine: str) -> "Spread":
         """What an objective adds up."""
         m, total = (sum(one) for one in zip(*self.ask(_totals), strict=True))
-        parts = [self._client.submit(_part, part, engine, pure=False) for part in self._parts]
-        return Spread(self._client, parts, self._like, m, total)
+        self.each(_part, engine)  # and nobody asks for the problems any more
+        return Spread(self._client, self._parts, self._like, m, total)
 
 
 class Spread:
     """The sums over all parts: a `fastnn.objective.Source`."""
 
-    long, unseen = True, False  # every part was looked through when it was loaded
+    long = True
 
     def __init__(self, client: Any, parts: list[Any], problem: Problem, m: int, total: float):
         self.problem, self.m, self.total = problem, m, total
@@ -284,13 +320,9 @@ class Spread:
         sums[:] = total
         done(self.m)
 
-    def look_through(self) -> None:
-        """There is nothing to be looked for."""
-
     def _submitted(self, theta: Array, worker: str, numbers: list[int]) -> Any:
         parts = [self._parts[i] for i in numbers]
-        where = {"workers": [worker], "allow_other_workers": True} if worker else {}
-        return self._client.submit(_sums, np.array(theta), numbers, len(self._parts), *parts, **where, pure=False)
+        return self._client.submit(_sums, np.array(theta), numbers, len(self._parts), *parts, **_at(worker), pure=False)
 
     def _placed(self) -> dict[str, list[int]]:
         """Which parts each worker has; those that nobody has at the moment are together."""
@@ -300,6 +332,27 @@ class Spread:
         for i, part in enumerate(self._parts):
             places[min(holders.get(part.key, ()), default="")].append(i)
         return dict(places)
+
+
+def _homes(client: Any, chunks: list[Any], staying: list[Any]) -> list[str | None]:
+    """For each chunk of X the worker where it stays; or if none is in the cluster yet, neighbours on one worker.
+
+    A worker then has whole branches of the tree, and sends one or two sums, not half as many as it has parts.
+    """
+    if staying:
+        holders = {str(key): found for key, found in client.who_has(staying).items()}
+        return [min(holders.get(str(chunk), ()), default=None) for chunk in chunks]
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    if not workers:
+        return [None] * len(chunks)
+    threads = np.cumsum([worker["nthreads"] for worker in workers.values()])
+    ends = np.rint(len(chunks) * threads / threads[-1])
+    return [list(workers)[k] for k in np.searchsorted(ends, np.arange(len(chunks)), side="right")]
+
+
+def _at(home: str | None) -> dict[str, Any]:
+    """For a task that should run there, or elsewhere if that worker is gone."""
+    return {"workers": [home], "allow_other_workers": True} if home else {}
 
 
 def gathered(client: Any, futures: list[Any], bring: bool = True) -> list[Any]:
@@ -369,15 +422,19 @@ def _connected(client: Any) -> Any:
             raise ValueError(
                 "X is of Dask, but there is no client; distributed.Client(), or client=, is wanted"
             ) from None
-    if not isinstance(client, distributed.Client):
-        raise TypeError(f"client is {containers.described(client)}; a distributed.Client is wanted")
+    if not isinstance(client, distributed.Client) or client.asynchronous:
+        raise TypeError(f"client is {containers.described(client)}; a distributed.Client, not asynchronous, is wanted")
     return client
 
 
-def _chunks(X: Any, y: Any, weight: Any) -> list[tuple[Any, Any, Any]]:
+def _chunks(X: Any, y: Any, weight: Any, *, numbers: bool) -> list[tuple[Any, Any, Any]]:
     """The chunks of rows of all three, as Dask's delayed objects; of an X in this process new ones."""
+    if not containers.is_dask(y):
+        y = containers.plain(y, "y") if numbers else containers.labels(y, "y")
     if not containers.is_dask(X):
         array = validation.inputs(X)
+        if isinstance(array, Stored):
+            raise ValueError("X is in a file; with client= an array in memory, or one of Dask, is wanted")
         X = dask.array.from_array(array, (examples_of_a_run(array), array.shape[1]), name=False)
     if isinstance(X, dask.array.Array) and X.ndim == 2:
         X = X.rechunk({1: -1})
@@ -398,6 +455,8 @@ def _delayed(column: Any, rows: tuple[int, ...] | None, name: str) -> list[Any]:
     if rows is not None:
         if not containers.is_dask(column):
             column = containers.plain(column, name)
+            if column.ndim == 0:
+                raise ValueError(f"{name} has shape (); one entry for each example is wanted")
             column = dask.array.from_array(column, column.shape, name=False)
         column = _with_known_rows(column)
         if column.shape[0] != sum(rows):
@@ -405,7 +464,9 @@ def _delayed(column: Any, rows: tuple[int, ...] | None, name: str) -> list[Any]:
                 f"{name} has {column.shape[0]:,} rows; X has {sum(rows):,} examples, and one for each is wanted"
             )
         column = column.rechunk((rows, *column.shape[1:]))
-    return list(np.ravel(column.to_delayed()))
+    # Of arrays as they are, so that what X and y are both made of is made once; frames would read all their columns.
+    options = {"optimize_graph": False} if isinstance(column, dask.array.Array) else {}
+    return list(np.ravel(column.to_delayed(**options)))
 
 
 def _with_known_rows(column: Any) -> Any:

@@ -174,9 +174,16 @@ def _by_chunks(method: Callable[[Any, Any], Array]) -> Any:
         plain = copy(self)  # chunks are arrays, which have no names
         vars(plain).pop("feature_names_in_", None)
         function = getattr(plain, method.__name__)
-        return by_chunks(X, self.n_features_in_, function, function(np.zeros((1, self.n_features_in_)))[:0])
+        return by_chunks(
+            X, self.n_features_in_, function, function(np.zeros((1, self.n_features_in_), _type_of(X)))[:0]
+        )
 
     return predict
+
+
+def _type_of(X: Any) -> Any:
+    """Of the coefficients, and of what is predicted, for X of Dask."""
+    return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
 
 
 def _unique(y: Any) -> Any:
@@ -274,7 +281,11 @@ class _Network(BaseEstimator):
             X = scaling.apply(X)
             held_out = (scaling.apply(held_out[0]), *held_out[1:]) if held_out else None
 
-        data = {"sample_weight": weight if len(weight) else None, "validation": held_out}
+        data = {
+            "sample_weight": weight if len(weight) else None,
+            "validation": held_out,
+            "class_weight": self._class_weight(),
+        }
         self._train(X, targets, start, out_activation, scaling, X.dtype, **data, **settings)
         return self
 
@@ -294,7 +305,6 @@ class _Network(BaseEstimator):
                 weights=start,
                 output=ACTIVATIONS[out_activation],
                 multilabel=out_activation == "logistic",
-                class_weight=self._class_weight(),
                 callback=self._watch(times),
                 **settings,
             )
@@ -315,10 +325,12 @@ class _Network(BaseEstimator):
             raise ValueError(f"X has shape {X.shape}; (m, n), one example a row, is wanted")
         if going_on and (names or ()) != tuple(getattr(self, "feature_names_in_", ())):
             raise ValueError("X has other columns than in the last fit; with warm_start the same are wanted")
+        y = y if is_dask(y) else containers.plain(y, "y")
+        y = y.iloc[:, 0] if hasattr(y, "iloc") and y.ndim == 2 and y.shape[1] == 1 else y
         targets, K, out_activation = self._targets_on_a_cluster(y, going_on)
         sizes = (int(X.shape[1]), *validation.hidden(self.hidden_layer_sizes, "hidden_layer_sizes"), K)
         random_state = check_random_state(self.random_state)
-        dtype = np.dtype(np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64)
+        dtype = np.dtype(_type_of(X))
         start = self._last(sizes) if going_on else self._first(sizes, random_state, dtype)
         self.n_features_in_ = sizes[0]
         self.__dict__.pop("feature_names_in_", None)
@@ -327,10 +339,16 @@ class _Network(BaseEstimator):
         data = {
             "sample_weight": sample_weight,
             "validation": self.validation_fraction if self.early_stopping else None,
+            "class_weight": self._class_weight() if out_activation != "softmax" else self._class_weight_by_label(),
             "seed": int(random_state.randint(2**31 - 1)),
             "standardize": standardize,
         }
         self._train(X, targets, start, out_activation, None, dtype, **data, **settings)
+
+    def _class_weight_by_label(self) -> Any:
+        """As `train` takes it where y has labels, and not their indices."""
+        value = self._class_weight()
+        return {self.classes_.tolist()[k]: one for k, one in value.items()} if isinstance(value, Mapping) else value
 
     def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[Any, int, str]:
         """What `train` takes for y of Dask, the number of outputs, and their activation."""
@@ -614,12 +632,12 @@ class FastNNClassifier(ClassifierMixin, _Network):
             _, _, out_activation = self._targets(labels, going_on)
             return y, y.shape[1], out_activation
         y = y[:, 0] if y.ndim == 2 else y
-        labels = containers.labels(brought(_unique(y)), "y")
+        labels = containers.labels(brought(_unique(y)) if is_dask(y) else y, "y")
         _, _, out_activation = self._targets(labels, going_on)
         if out_activation == "softmax":
             return y, len(self.classes_), out_activation
         column = (y == self.classes_[-1]).astype(np.float64)
-        column = column if hasattr(column, "map_blocks") else column.to_dask_array()
+        column = column.to_dask_array() if hasattr(column, "to_dask_array") else column
         return column[:, None], 1, out_activation
 
     def _targets(self, y: Array, going_on: bool) -> tuple[Array, Array | None, str]:

@@ -415,7 +415,13 @@ def _read_npz(file: IO[bytes], large: str = "") -> dict[str, Array]:
                 if header.end + header.bytes > entry.file_size:
                     raise ValueError(f"{entry.filename} announces shape {header.shape}, more than it holds")
             plain = entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
-            if plain and name == large and header.bytes >= MAPPED and header.dtype.kind in "biuf":
+            if (
+                plain
+                and name == large
+                and header.bytes >= MAPPED
+                and header.dtype.kind in "biuf"
+                and not header.fortran
+            ):
                 arrays[name] = _map(file, header, _start_in_zip(file, entry))
                 continue
             with archive.open(entry) as member:

@@ -23,7 +23,7 @@ RUN_BYTES = 16_000_000
 
 # Of a mapped file nothing is read ahead, and so many times as much is a run. float32, 400-25-10: runs of 64 and 256 MB
 # reach 0.88 and 0.91 of the speed in memory, of 16 MB 0.75; to give the pages back costs a tenth of the time.
-MAPPED = 4
+MAPPED_RUNS = 4
 
 
 class Stored:
@@ -34,7 +34,7 @@ class Stored:
     shape : tuple of int
         (m, n).
     dtype : numpy dtype
-        Of what is read: one that kernels take (`fastnn.kernels.arguments.KEPT`).
+        Of what is read, one that kernels take (`fastnn.kernels.arguments.KEPT`); others become float64.
     """
 
     # Whether reading takes so long that a thread of its own should read ahead.
@@ -51,11 +51,11 @@ class Stored:
         """Those examples, an array (stop - start, n) in C order of that type."""
         raise NotImplementedError
 
-    def read_into(self, room: Array | None, start: int, stop: int) -> Array:
-        """The same, in the first rows of `room` if X has such (`new_room`)."""
+    def read_into(self, buffer: Array | None, start: int, stop: int) -> Array:
+        """The same, in the first rows of the buffer if X has such (`new_buffer`)."""
         return self.read(start, stop)
 
-    def new_room(self, examples: int) -> Array | None:
+    def new_buffer(self, examples: int) -> Array | None:
         """An array that is read into, again and again; None if what is read is a new array anyway."""
         return None
 
@@ -82,6 +82,7 @@ class Sliced(Stored):
     def __init__(self, X: Any, name: str):
         super().__init__(tuple(map(int, X.shape)), np.dtype(X.dtype))
         self._X, self._name, self._found = X, name, np.dtype(X.dtype)
+        self._step = (getattr(X, "chunks", None) or [1])[0]
 
     def read(self, start: int, stop: int) -> Array:
         block = self._X[start:stop]
@@ -97,19 +98,29 @@ class Sliced(Stored):
                 f"{want} of {self._found} is wanted, as its shape and dtype say"
             )
         found = np.ascontiguousarray(block, self.dtype)
-        # A view may be of a buffer, which the next run fills while kernels still work on this one.
-        return found if found.flags.owndata else found.copy()
+        # A class may fill the same buffer for the next run while kernels still work on this one. These do not.
+        own = type(self._X).__module__.partition(".")[0] in ("h5py", "zarr") and found.flags.owndata
+        return found if own or found is not block else found.copy()
 
-    def new_room(self, examples: int) -> Array | None:
+    def rows(self, examples: Array) -> Array:
+        """The examples of those numbers; of chunks, which may have to be unpacked, each is read once."""
+        found = np.empty((len(examples), self.shape[1]), self.dtype)
+        order = np.argsort(examples, kind="stable")
+        for some in np.split(order, np.flatnonzero(np.diff(examples[order] // self._step)) + 1):
+            first = int(examples[some[0]])
+            found[some] = self.read(first, int(examples[some[-1]]) + 1)[examples[some] - first]
+        return found
+
+    def new_buffer(self, examples: int) -> Array | None:
         """Of h5py's datasets, which would take half as long again to make a new array every time."""
         plain = hasattr(self._X, "read_direct") and self.dtype == self._found
         return np.empty((examples, self.shape[1]), self.dtype) if plain else None
 
-    def read_into(self, room: Array | None, start: int, stop: int) -> Array:
-        if room is None:
+    def read_into(self, buffer: Array | None, start: int, stop: int) -> Array:
+        if buffer is None:
             return self.read(start, stop)
-        self._X.read_direct(room, np.s_[start:stop], np.s_[: stop - start])
-        return room[: stop - start]
+        self._X.read_direct(buffer, np.s_[start:stop], np.s_[: stop - start])
+        return buffer[: stop - start]
 
 
 class Mapped(Stored):
@@ -247,12 +258,7 @@ def free(X: "Array | Stored", start: int, stop: int) -> None:
 
 def examples_of_a_run(X: "Array | Stored") -> int:
     """How many are read together, about."""
-    return max(1, RUN_BYTES * (MAPPED if isinstance(X, Mapped) else 1) // (X.shape[1] * X.dtype.itemsize))
-
-
-def most(X: "Array | Stored") -> int | None:
-    """The same where X is stored; None, however many, where it is in memory."""
-    return examples_of_a_run(X) if isinstance(X, Stored) else None
+    return max(1, RUN_BYTES * (MAPPED_RUNS if isinstance(X, Mapped) else 1) // (X.shape[1] * X.dtype.itemsize))
 
 
 def runs_of(X: "Array | Stored") -> list[Run]:
@@ -269,12 +275,12 @@ def each(X: "Array | Stored", runs: Iterable[Run]) -> Iterator[tuple[Run, Array]
         return
     runs = list(runs)
     longest = max(run.stop - run.start for run in runs)
-    rooms = [X.new_room(longest) for _ in runs[:2]]  # one is in use, and one is read into
+    buffers = [X.new_buffer(longest) for _ in runs[:2]]  # one is in use, and one is read into
     with ThreadPoolExecutor(1, "fastnn-reader") as reader:
-        coming = reader.submit(X.read_into, rooms[0], runs[0].start, runs[0].stop)
+        coming = reader.submit(X.read_into, buffers[0], runs[0].start, runs[0].stop)
         for i, run in enumerate(runs):
             examples = coming.result()
             if i + 1 < len(runs):
-                coming = reader.submit(X.read_into, rooms[(i + 1) % 2], runs[i + 1].start, runs[i + 1].stop)
+                coming = reader.submit(X.read_into, buffers[(i + 1) % 2], runs[i + 1].start, runs[i + 1].stop)
             yield run, examples
             X.free(run.start, run.stop)

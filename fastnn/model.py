@@ -15,11 +15,10 @@ from numpy.typing import ArrayLike
 
 from . import files, network, solvers, validation
 from .containers import brought, few, is_dask
-from .inputs import Standardised, Stored, widened
 from .kernels.arguments import HIDDEN, OUTPUTS
 from .network import Weights
 from .objective import Forward
-from .scaling import Scaling
+from .scaling import Scaling, standardised
 from .scores import YES, score
 from .solvers import HISTORY, VALIDATION, Outcome
 from .validation import Array
@@ -181,13 +180,7 @@ class Model:
         if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
             validation.same_names(names, self.feature_names, "X")
         if self.scaling:
-            array = validation.inputs(X, self.sizes[0])
-            stored = isinstance(array, Stored)
-            X = (
-                Standardised(array, self.scale, self.scaling)
-                if stored
-                else self.scaling.apply(widened(array, self.scale))
-            )
+            X = standardised(validation.inputs(X, self.sizes[0]), self.scale, self.scaling)
         family = self.activation, self.output, 1.0 if self.scaling else self.scale
         if self._forward is None or self._forward[0] != family:
             self._forward = family, Forward(self.weights, *family)

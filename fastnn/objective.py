@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import engines, network, validation
-from .inputs import Stored, each, most, runs_of
+from .inputs import Stored, each, examples_of_a_run, runs_of
 from .kernels.arguments import Run, Targets
 from .network import Weights
 from .problem import Problem, documented, read_only, validated
@@ -27,42 +27,41 @@ class Source(Protocol):
         The weight of all examples.
     long : bool
         Whether `add_up` may take a second.
-    unseen : bool
-        Whether nobody has looked for NaN and infinities in X yet.
     """
 
     problem: Problem
     m: int
     total: float
     long: bool
-    unseen: bool
 
     def add_up(self, theta: Array, sums: Array, done: Callable[[int], Any] = ...) -> None:
         """sums[:P] = the examples' gradients, sums[P] = their losses; `done` is told how many, now and then."""
-
-    def look_through(self) -> None:
-        """Raise ValueError if X holds NaN or infinities; it is not unseen any more."""
 
 
 class Part:
     """Some examples in this process, and an engine's sums over them."""
 
-    def __init__(self, problem: Problem, engine: str):
+    def __init__(self, problem: Problem, engine: str, workspace: Callable[..., Any] | None = None):
+        """`workspace` may give parts that are never added up at the same time a common one."""
         self.problem = problem
         self.m, self.total = len(problem.X), problem.total
         self._module = engines.module(engine)
-        self._work, self._runs = self._module.workspace(
-            problem.layers, self.m, problem.X.dtype, problem.scale, most(problem.X)
+        most = examples_of_a_run(problem.X) if isinstance(problem.X, Stored) else None
+        self._work, self._runs = (workspace or self._module.workspace)(
+            problem.layers, self.m, problem.X.dtype, problem.scale, most
         )
         self.long = len(self._runs) > 1
         some = problem.targets, problem.weight
         self._answers = [_answers(*some, slice(run.start, run.stop)) for run in self._runs]
-        self.unseen = isinstance(problem.X, Stored)
-        self._in_memory = [] if self.unseen else list(each(problem.X, self._runs))
+        self._unseen = isinstance(problem.X, Stored)  # nobody has looked for NaN and infinities in X yet
+        self._in_memory = [] if self._unseen else list(each(problem.X, self._runs))
         self._made_of = problem, engine
 
     def __reduce__(self) -> Any:
         return Part, self._made_of
+
+    def __sizeof__(self) -> int:
+        return self.problem.__sizeof__()
 
     def add_up(self, theta: Array, sums: Array, done: Callable[[int], Any] = lambda examples: None) -> None:
         """sums[:P] = the examples' gradients, sums[P] = their losses; `done` is told how many, now and then."""
@@ -71,11 +70,9 @@ class Part:
         for (run, X), (targets, weight) in zip(runs, self._answers, strict=True):
             accumulate(theta, layers, X, targets, weight, work, run, sums)
             done(run.stop - run.start)
-
-    def look_through(self) -> None:
-        """Raise ValueError if X holds NaN or infinities; it is not unseen any more."""
-        validation.look_through(self.problem.X)
-        self.unseen = False
+        if self._unseen and not np.isfinite(sums).all():
+            validation.look_through(self.problem.X)
+            self._unseen = False
 
 
 def _answers(targets: Targets, weight: Array, run: slice) -> tuple[Targets, Array]:
@@ -183,8 +180,6 @@ class Objective:
         else:
             with examples_bar(source.m, self._progress) as done:
                 source.add_up(theta, sums, done)
-        if source.unseen and not np.isfinite(sums).all():
-            source.look_through()
         cost: float = self._mean(theta, source.problem.decay, source.total, sums[-1], gradient)
         return cost
 
@@ -194,7 +189,14 @@ def examples_bar(m: int, progress: bool | None) -> Iterator[Callable[[int], Any]
     """A function that is told how many examples more are done, and shows a bar where they take more than a second."""
     from tqdm import tqdm
 
-    with tqdm(total=m, unit=" examples", unit_scale=True, leave=False, delay=1.0, disable=not progress or None) as bar:
+    with tqdm(
+        total=m,
+        unit=" examples",
+        unit_scale=True,
+        leave=False,
+        delay=1.0,
+        disable=None if progress is None else not progress,
+    ) as bar:
         yield bar.update
 
 
@@ -364,8 +366,5 @@ def cost_and_gradient_sums(
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     some = validated(X, y, network.sizes_of(weights), **family, scale=scale, part=True)
     sums = np.empty(some.P + 1)
-    part = Part(some, engine)
-    part.add_up(read_only(network.theta_of(weights)), sums)
-    if part.unseen and not np.isfinite(sums).all():
-        part.look_through()
+    Part(some, engine).add_up(read_only(network.theta_of(weights)), sums)
     return float(sums[-1]), network.matrices(sums[:-1], some.sizes), some.total

@@ -4,7 +4,7 @@
 Both give `each`, which makes something else of every part, and `ask`, which gets an answer of every part back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from .inputs import Standardised, Stored
 from .kernels.arguments import arithmetic
 from .objective import Part
 from .problem import Problem
-from .scaling import Scaling
+from .scaling import Scaling, standardised
 from .validation import Array
 
 # Up to so many numbers, 256 MB of float64, bytes and float16 become a standardised copy. With more of them they are
@@ -35,17 +35,19 @@ class Here:
         return [function(self._part, *more)]
 
     def split(self, fraction: float, generator: np.random.Generator) -> Problem:
-        """Take that share of the examples out, and return them."""
-        chosen = held_out(self._part, fraction, generator)
-        for examples, what in ((chosen, "hold out"), (~chosen, "train on")):
-            if not weight_of(self._part, examples):
-                raise ValueError(
-                    f"validation is {fraction:g}, which leaves no example to {what}; "
-                    f"another fraction of {len(chosen)} is wanted"
-                )
-        taken: Problem = self._part.subset(chosen)
-        self._part = self._part.subset(~chosen)
-        return taken
+        """Take that share of the examples out, of each class alike, and return them."""
+        problem = self._part
+        m, classes = len(problem.X), problem.targets.classes
+        (shares,) = shares_of(fraction, [counts_of(problem, classes)])
+        held = chosen(classes, m, shares, generator)
+        refuse_split(fraction, m, weight_of(problem, held), weight_of(problem, ~held))
+        taken: Problem = problem.subset(held)
+        self._part = problem.subset(~held)
+        return (
+            taken.in_memory()
+            if isinstance(taken.X, Stored) and taken.X.shape[0] * taken.X.shape[1] <= COPIED
+            else taken
+        )
 
     def sample(self) -> Problem:
         """What tells whether X wants scaling."""
@@ -64,7 +66,7 @@ def weight_of(problem: Problem, chosen: Array) -> float:
 
 def class_totals(problem: Problem) -> Array | None:
     """What the examples of each class weigh together, of one yes or no those of 0 and 1; None where there are none."""
-    classes = _classes_of(problem)
+    classes = classes_of(problem)
     if not len(classes):
         return None
     weight = problem.weight if len(problem.weight) else None
@@ -73,11 +75,11 @@ def class_totals(problem: Problem) -> Array | None:
 
 def reweighted(problem: Problem, factors: Array) -> Problem:
     """The same with examples that count by their class as well."""
-    weight = factors[_classes_of(problem)]
+    weight = factors[classes_of(problem)]
     return replace(problem, weight=problem.weight * weight if len(problem.weight) else weight)
 
 
-def _classes_of(problem: Problem) -> Array:
+def classes_of(problem: Problem) -> Array:
     """The class of each example, 0 or 1 where one output says which of two; empty of several labels and of numbers."""
     classes, values = problem.targets
     return (
@@ -87,17 +89,40 @@ def _classes_of(problem: Problem) -> Array:
     )
 
 
-def held_out(problem: Problem, fraction: float, generator: np.random.Generator) -> Array:
-    """Which examples are held out, bool (m,): of each class that fraction, but never the last example."""
-    m, classes = len(problem.X), problem.targets.classes
-    chosen = np.zeros(m, bool)
-    order = generator.permutation(m)
-    ends = np.bincount(classes).cumsum() if len(classes) else np.array([m])
+def chosen(classes: Array, m: int, shares: Array, seed: Any) -> Array:
+    """Which of m examples are held out, bool (m,): of each class so many, shares (K,); of no classes shares (1,)."""
+    taken = np.zeros(m, bool)
+    order = np.random.default_rng(seed).permutation(m)
+    ends = np.bincount(classes, minlength=len(shares)).cumsum() if len(classes) else np.array([m])
     if len(classes):
         order = order[np.argsort(classes[order], kind="stable")]
-    for members in np.split(order, ends[:-1]):
-        chosen[members[: min(round(fraction * len(members)), len(members) - 1)]] = True
-    return chosen
+    for members, share in zip(np.split(order, ends[:-1]), shares.tolist(), strict=True):
+        taken[members[:share]] = True
+    return taken
+
+
+def shares_of(fraction: float, counts: Sequence[Array]) -> Array:
+    """How many examples of each class (parts, K) every part holds out: of all of them that fraction, but never all.
+
+    By the counts up to a part, so that what is rounded off in one is made good in the next.
+    """
+    before = np.vstack([np.zeros_like(counts[0]), np.cumsum(counts, axis=0)])
+    most = np.maximum(before[-1] - 1, 0)
+    return np.diff(np.minimum(np.rint(fraction * before).astype(np.int64), most), axis=0)
+
+
+def counts_of(problem: Problem, classes: Array) -> Array:
+    """How many examples each class has; of no classes, how many there are."""
+    return np.bincount(classes, minlength=max(2, problem.sizes[-1])) if len(classes) else np.array([len(problem.X)])
+
+
+def refuse_split(fraction: float, m: int, held: float, left: float) -> None:
+    """Raise ValueError if what is held out, or what is left, weighs nothing."""
+    for weight, what in ((held, "hold out"), (left, "train on")):
+        if not weight > 0.0:
+            raise ValueError(
+                f"validation is {fraction:g}, which leaves no example to {what}; another fraction of {m} is wanted"
+            )
 
 
 def on_inputs(problem: Problem, function: Callable[..., Any], *more: Any) -> Any:
@@ -105,9 +130,9 @@ def on_inputs(problem: Problem, function: Callable[..., Any], *more: Any) -> Any
     return function(problem.X, problem.weight, problem.scale, *more)
 
 
-def standardised(problem: Problem, scaling: Scaling) -> Problem:
-    """The same of standardised inputs: a new array, or block by block of what would become too large in memory."""
+def standardise(problem: Problem, scaling: Scaling) -> Problem:
+    """The same of standardised inputs: a new array, or run by run of what would become too large in memory."""
     X = problem.X
-    if isinstance(X, Stored) or (arithmetic(X.dtype) != X.dtype and X.size > COPIED):
+    if isinstance(X, np.ndarray) and arithmetic(X.dtype) != X.dtype and X.size > COPIED:
         return replace(problem, X=Standardised(X, problem.scale, scaling), scale=1.0)
-    return replace(problem, X=scaling.apply(problem.inputs()), scale=1.0)
+    return replace(problem, X=standardised(X, problem.scale, scaling), scale=1.0)

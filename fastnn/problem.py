@@ -147,6 +147,9 @@ class Problem:
         none = Targets(np.empty(0, np.int64), np.empty((0, sizes[-1])))
         return cls(np.empty((0, sizes[0])), none, np.empty(0), sizes, lmbda, activation, output, scale)
 
+    def __sizeof__(self) -> int:
+        return sum(some.nbytes for some in (self.X, *self.targets, self.weight) if isinstance(some, np.ndarray))
+
     @property
     def P(self) -> int:
         """The number of parameters."""
@@ -164,6 +167,11 @@ class Problem:
             ),
             weight=self.weight[examples] if len(self.weight) else self.weight,
         )
+
+    def in_memory(self) -> "Problem":
+        """The same with X read; ValueError if it holds NaN or infinities."""
+        validation.look_through(self.X)
+        return replace(self, X=np.array(read(self.X, 0, len(self.X))))
 
     def in_float64(self) -> "Problem":
         """The same in the arithmetic of float64, in memory."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import validation
-from .inputs import Stored, each, examples_of_a_run, widened
+from .inputs import Standardised, Stored, each, examples_of_a_run, widened
 from .kernels.arguments import Run, arithmetic
 from .validation import Array
 
@@ -42,7 +42,9 @@ class Scaling(NamedTuple):
         low, high, total = np.min(lows, axis=0), np.max(highs, axis=0), sum(weights)
         # From the first example on, so that a level far from 0 costs no digits, and in units of the
         # column's span, so that no square overflows. A constant column comes out with exactly 0.
-        origin = next(one for one in origins if one is not None)
+        origin = next((one for one in origins if one is not None), None)
+        if origin is None:
+            raise ValueError("sample_weight is zero for every example; a positive weight is wanted")
         span = np.where(high > low, high - low, 1.0)
         mean = np.sum(ask(_mean, total, origin, span), axis=0)
         square = np.sum(ask(_square, total, origin, span, mean), axis=0)
@@ -57,6 +59,11 @@ class Scaling(NamedTuple):
         for start in range(0, len(X), ROWS):
             scaled[start : start + ROWS] = (X[start : start + ROWS] - self.mean) / self.deviation
         return scaled
+
+
+def standardised(X: Any, scale: float, scaling: Scaling) -> Any:
+    """X times scale, standardised: a new array, or of what is not in memory run by run."""
+    return Standardised(X, scale, scaling) if isinstance(X, Stored) else scaling.apply(widened(X, scale))
 
 
 def _extremes(X: Array | Stored, weight: Array, scale: float) -> tuple[Array, Array, Array | None, float, float]:

@@ -12,11 +12,12 @@ from numpy.typing import ArrayLike
 from . import containers, diagnosis, engines, network, solvers
 from . import validation as valid
 from .control import GRADIENT_TOLERANCE, ClusterLost, HeldOut, Limits, State
+from .inputs import Stored
 from .kernels.arguments import OUTPUTS
 from .kernels.notice import silence
 from .model import Model
 from .objective import Objective
-from .parts import Here, class_totals, on_inputs, reweighted, standardised
+from .parts import Here, class_totals, on_inputs, reweighted, standardise
 from .problem import Problem, documented
 from .scaling import Scaling
 from .validation import Array
@@ -184,8 +185,8 @@ def train(
     scaling = None
     if standardize:
         scaling = Scaling.asked(partial(parts.ask, on_inputs))
-        parts.each(standardised, scaling)
-        held_out = standardised(held_out, scaling) if held_out else None
+        parts.each(standardise, scaling)
+        held_out = standardise(held_out, scaling) if held_out else None
 
     def model_of(theta: Array, outcome: Any, history: Any) -> Model:
         trained = network.weights_of(theta, like.sizes)
@@ -194,6 +195,7 @@ def train(
             feature_names=names, multilabel=multilabel, scaling=scaling, scale=scale,
         )  # fmt: skip
 
+    sample = parts.sample()
     disable = verbose or None if progress is None else not progress
     with (
         silence(progress is False),
@@ -212,7 +214,7 @@ def train(
                 limits,
                 held_out=HeldOut(replace(held_out, lmbda=0.0), score_weight, engine) if held_out else None,
                 callbacks=[show, *[partial(print, flush=True)] * verbose, *([callback] if callback else [])],
-                diagnose=partial(diagnosis.advice, parts.sample()),
+                diagnose=partial(diagnosis.advice, sample),
             )
         except ClusterLost as lost:
             lost.model = model_of(*lost.found) if lost.found else None
@@ -220,8 +222,8 @@ def train(
     return model_of(*found)
 
 
-class _Here:
-    """Examples in this process, as they come."""
+class _Brought:
+    """Examples in this process, as a user brings them."""
 
     def __init__(self, X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool):
         self.names = valid.feature_names(X)
@@ -239,7 +241,7 @@ class _Here:
 def _examples(X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool, client: Any) -> Any:
     """What is trained on, and what is known of it: names, classes, n, K."""
     if client is None and not containers.is_dask(X):
-        return _Here(X, y, sample_weight, output, multilabel)
+        return _Brought(X, y, sample_weight, output, multilabel)
     from .distributed import There
 
     return There(X, y, sample_weight, output, multilabel, client)
@@ -255,5 +257,7 @@ def _others(
             valid.same_names(theirs, names, "X")
         X, y, weight = map(containers.brought, (X, y, weight))
         X = valid.inputs(X, like.sizes[0])
+        if isinstance(X, Stored):  # now, and not in the midst of the training
+            valid.look_through(X)
         targets = valid.known_answers(y, len(X), classes, like.sizes[-1], multilabel)
         return replace(like, X=X, targets=targets, weight=valid.sample_weight(weight, len(X)))

@@ -62,6 +62,8 @@ def inputs(X: Any, n: int | None = None, name: str = "X", look: bool = True) -> 
 
     Without `look`, and where it is not in memory, it may hold NaN or infinities (`look_through`).
     """
+    if containers.is_dask(X):
+        raise TypeError(f"{name} is of Dask, which train and predict take; an array is wanted here: {name}.compute()")
     array: Any = stored(X, name)
     array = _numbers(X, name, KEPT, look) if array is None else array
     if len(array.shape) != 2 or 0 in array.shape:

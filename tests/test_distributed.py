@@ -22,7 +22,7 @@ import dask.dataframe as dd  # noqa: E402
 from fastnn.control import ClusterLost  # noqa: E402
 from fastnn.distributed import There, branches, joined  # noqa: E402
 from fastnn.estimator import FastNNClassifier, FastNNRegressor  # noqa: E402
-from fastnn.parts import held_out  # noqa: E402
+from fastnn.parts import chosen, shares_of  # noqa: E402
 from fastnn.problem import Problem  # noqa: E402
 
 # Dask's own threads and sockets are closed a little after its clusters are.
@@ -118,7 +118,7 @@ def test_the_same_bits_on_1_2_and_4_workers(client, digits):
         {"validation": (X[:90], Y[:90]), "patience": 3},
         {"engine": "numpy"},
     ],
-    ids=str,
+    ids=lambda options: " ".join(options) or "plain",
 )
 def test_the_numbers_of_one_machine(client, options):
     """To the rounding of another order of sums, which some iterations make larger."""
@@ -154,6 +154,19 @@ def test_what_y_may_be(client, y, options):
     assert got.score(in_chunks(X), in_chunks(y)) == got.score(X, y)
 
 
+def test_neighbours_are_on_one_worker(client):
+    """So that few sums travel; what is in the cluster already stays where it is."""
+    like = Problem.without_examples(SIZES, 0.0, "sigmoid", "sigmoid")
+    source = There(in_chunks(X), in_chunks(Y), None, "sigmoid", False, client).parts(like).source("fused")
+    places = source._placed()
+    assert sorted(places.values()) == [[0, 1, 2, 3], [4, 5, 6, 7, 8]]
+    lazy = in_chunks(X + 1.0)  # another array: the cluster may still have chunks of X
+    there = client.persist(lazy, workers=list(places)[:1])
+    distributed.wait(there)
+    source = There(there, in_chunks(Y), None, "sigmoid", False, client).parts(like).source("fused")
+    assert list(source._placed()) == list(places)[:1]
+
+
 def test_examples_held_out_of_every_part(client):
     got = fastnn.train(in_chunks(X), in_chunks(Y), 6, maxiter=20, validation=0.2, patience=2, seed=3)
     again = fastnn.train(in_chunks(X), in_chunks(Y), 6, maxiter=20, validation=0.2, patience=2, seed=3)
@@ -165,8 +178,23 @@ def test_examples_held_out_of_every_part(client):
     taken, left = parts.split(0.2, np.random.default_rng(0)), joined(parts.ask(_same))
     assert len(taken.X) + len(left.X) == ROWS
     assert np.array_equal(np.sort(np.vstack([taken.X, left.X]), axis=0), np.sort(before.X, axis=0))
-    assert 0.15 * ROWS < len(taken.X) < 0.25 * ROWS
-    assert held_out(before, 0.2, np.random.default_rng(0)).sum() == pytest.approx(len(taken.X), abs=9)
+    counts = np.bincount(np.concatenate([taken.targets.classes, left.targets.classes]))
+    assert np.bincount(taken.targets.classes).tolist() == np.rint(0.2 * counts).astype(int).tolist()
+
+
+def test_shares_of_many_small_parts():
+    """What one part rounds off the next makes good; and one example of each class is never held out."""
+    counts = np.random.default_rng(0).multinomial(20, np.full(26, 1 / 26), size=60)
+    for fraction in (0.01, 0.1, 0.2, 0.999):
+        shares = shares_of(fraction, [*counts])
+        assert (shares >= 0).all()
+        assert (shares <= counts).all()
+        want = np.minimum(np.rint(fraction * counts.sum(axis=0)), counts.sum(axis=0) - 1)
+        assert shares.sum(axis=0).tolist() == want.tolist()
+    some = chosen(np.array([1, 0, 1, 1, 0]), 5, np.array([1, 2]), 0)
+    assert some.sum() == 3
+    assert some[[1, 4]].sum() == 1
+    assert np.array_equal(some, chosen(np.array([1, 0, 1, 1, 0]), 5, np.array([1, 2]), 0))
 
 
 def _same(problem):
@@ -215,12 +243,25 @@ def test_arrays_of_this_process(client):
         ),
         (lambda: (in_chunks(X.astype(str)), in_chunks(Y)), r"X has dtype <U\d+; real numbers are wanted"),
         (lambda: (in_chunks(X)[:0], in_chunks(Y)[:0]), r"X has no rows"),
+        (lambda: (in_chunks(X), [1, "a"] * 225), r"y holds 1 at index 0 and 'a' at index 1; labels of one kind"),
+        (lambda: (in_chunks(X), 3), r"y has shape \(\); one entry for each example|y has dtype|y is 3"),
     ],
-    ids=["lengths", "one label", "NaN", "text", "no rows"],
+    ids=["lengths", "one label", "NaN", "text", "no rows", "mixed labels", "a number"],
 )
 def test_bad_input_is_one_sentence(client, arguments, message):
     with pytest.raises((ValueError, TypeError), match=message):
         fastnn.train(*arguments(), 6)
+
+
+def test_what_cannot_travel(client, tmp_path):
+    np.save(tmp_path / "X.npy", X)
+    with pytest.raises(ValueError, match="X is in a file; with client= an array in memory, or one of Dask, is wanted"):
+        fastnn.train(np.load(tmp_path / "X.npy", mmap_mode="r"), Y, 6, client=client)
+    for weight in (np.zeros(ROWS), np.full(ROWS, 1e308)):
+        with pytest.raises(ValueError, match="sample_weight"):
+            fastnn.train(in_chunks(X), in_chunks(Y), 6, sample_weight=in_chunks(weight))
+    with pytest.raises(TypeError, match="X is of Dask, which train and predict take; an array is wanted here"):
+        fastnn.forward(fastnn.init_weights(SIZES), in_chunks(X))
 
 
 def test_bad_clients():
@@ -277,6 +318,50 @@ def test_the_regressor_and_going_on(client):
         assert got.loss_ == pytest.approx(want.loss_, rel=1e-9)
         before = got.loss_
         assert got.fit(in_chunks(X), in_chunks(X[:, 0])).loss_ < before
+
+
+def test_class_weights_and_other_arrays(client):
+    """Labels that are no indices; y that is not of Dask; float32 says so before it is computed."""
+    labels = np.array([3, 5, 7])[Y]
+    settings = {"hidden_layer_sizes": (6,), "max_iter": 5, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        want = FastNNClassifier(**settings, class_weight={3: 2.0}).fit(X, labels)
+        for y in (in_chunks(labels), labels, labels.tolist()):
+            got = FastNNClassifier(**settings, class_weight={3: 2.0}).fit(in_chunks(X), y)
+            assert got.loss_ == pytest.approx(want.loss_, rel=1e-9)
+        for y in (Y > 0, (Y > 0).tolist(), pd.Series(Y > 0)):
+            got = FastNNClassifier(**settings).fit(in_chunks(X), y)
+            assert got.loss_ == pytest.approx(FastNNClassifier(**settings).fit(X, Y > 0).loss_, rel=1e-9)
+        small = in_chunks(X.astype(np.float32))
+        got = FastNNRegressor(**settings).fit(small, in_chunks(X[:, 0]))
+    assert got.predict(small).dtype == got.predict(small).compute().dtype == np.float32
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.5])
+def test_bytes_that_are_standardised_anew(client, scale, monkeypatch):
+    """Of parts that would become too large as float64; and examples of them that are brought here."""
+    bytes_ = np.clip(40 * X + 100, 0, 255).astype(np.uint8)
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
+        monkeypatch.setattr("fastnn.parts.COPIED", 100)
+        with distributed.Client(cluster) as own:
+            options = {"standardize": True, "scale": scale, "validation": 0.2, "seed": 1}
+            got = fastnn.train(in_chunks(bytes_), in_chunks(Y), 6, maxiter=4, client=own, **options)
+            monkeypatch.undo()
+            want = fastnn.train(in_chunks(bytes_), in_chunks(Y), 6, maxiter=4, client=own, **options)
+    assert close_weights(got, want)
+
+
+def test_the_clients_own_scheduler(client):
+    """Chunks of unknown lengths are counted by the client that was passed, not by the current one."""
+    with (
+        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster,
+        distributed.Client(cluster, set_as_default=False) as own,
+    ):
+        there = own.persist(in_chunks(X))
+        some = there[there[:, 0] > -10]  # all of them, but nobody knows
+        got = fastnn.train(some, Y, 6, maxiter=3, client=own)
+    assert close_weights(got, fastnn.train(X, Y, 6, maxiter=3))
 
 
 def test_early_stopping(client):
