@@ -403,8 +403,8 @@ def _map(file: IO[bytes], header: _Header, start: int) -> Array:
 def _read_npz(file: IO[bytes], large: str = "") -> dict[str, Array]:
     """Like np.load without pickle, but no header can ask for more memory than the file holds.
 
-    The array `large` is mapped if it takes MAPPED bytes and lies in the file as it is. Its checksum is not looked at:
-    that would read all of it.
+    The array `large` is mapped if it takes MAPPED bytes and lies in the file as it is, row by row. Its checksum is not
+    looked at: that would read all of it.
     """
     arrays = {}
     with zipfile.ZipFile(file) as archive:
