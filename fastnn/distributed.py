@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache, partial
-from itertools import groupby
+from itertools import compress, groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -235,8 +235,7 @@ class There:
             for home, group in groupby(zip(self._homes, loads, strict=True), key=itemgetter(0)):
                 self._parts += self._client.compute([load for _, load in group], **_at(home))
         found = self.ask(_facts)
-        there = [i for i, one in enumerate(found) if one is not None]
-        self._parts, self._homes = ([some[i] for i in there] for some in (self._parts, self._homes))
+        self._keep([one is not None for one in found])
         facts = [one for one in found if one is not None]
         if not facts:
             raise ValueError("X has no rows; (m, n), one example a row, is wanted, m and n at least 1")
@@ -246,6 +245,10 @@ class There:
         self.K = (
             _same([one.K for one in facts], "y", "columns") if self.classes is None or multilabel else len(self.classes)
         )
+
+    def _keep(self, kept: list[bool]) -> None:
+        """Forget the other parts, which have no examples."""
+        self._parts, self._homes = ([*compress(some, kept)] for some in (self._parts, self._homes))
 
     def parts(self, like: Problem) -> "There":
         """As problems with that network."""
@@ -276,8 +279,10 @@ class There:
         self._parts = pairs
         taken = joined(self.ask(itemgetter(1)))
         self.each(itemgetter(0))
-        m, left = (sum(one) for one in zip(*self.ask(_totals), strict=True))
-        refuse_split(fraction, m + len(taken.X), taken.total if len(taken.X) else 0.0, left)
+        totals = self.ask(_totals)
+        m, left = (sum(one) for one in zip(*totals, strict=True))
+        refuse_split(fraction, m + len(taken.X), taken.total, left)
+        self._keep([m > 0 for m, _ in totals])
         return taken
 
     def sample(self) -> Problem:

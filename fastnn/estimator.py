@@ -243,6 +243,8 @@ class _Network(BaseEstimator):
         Parameters
         ----------
         X : array, frame or sparse matrix (m, n)
+            Or an array or frame of Dask: fitted on the current cluster, as `fastnn.train` says. What is predicted of
+            such an X is an array of Dask, of which nothing is computed yet.
         y : array (m,) or (m, K)
             Labels, or 0 and 1 for each of K labels; for a regressor numbers.
         sample_weight : array (m,), default=None

@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import check, network, objective
+from .kernels.arguments import KEPT
 
 
 def warmup() -> None:
@@ -14,7 +15,7 @@ def warmup() -> None:
     weights = network.init_weights((2, 2, 2))
     y = np.array([0, 1])
     for engine in ("fused", "loop"):
-        for kind in (np.float64, np.float32):
+        for kind in KEPT:
             X = np.eye(2, dtype=kind)
             objective.cost_and_gradient(weights, X, y, engine=engine)
             objective.forward(weights, X, engine=engine)

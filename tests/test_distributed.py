@@ -182,6 +182,13 @@ def test_examples_held_out_of_every_part(client):
     assert np.bincount(taken.targets.classes).tolist() == np.rint(0.2 * counts).astype(int).tolist()
 
 
+def test_parts_that_are_held_out_as_a_whole(client):
+    """Of one example each: they are gone, and the others train."""
+    got = fastnn.train(in_chunks(X[:30], 1), in_chunks(Y[:30], 1), 4, maxiter=3, validation=0.5)
+    assert np.isfinite(got.history.validation_cost).all()
+    assert got.history.cost[-1] < got.history.cost[0]
+
+
 def test_shares_of_many_small_parts():
     """What one part rounds off the next makes good; and one example of each class is never held out."""
     counts = np.random.default_rng(0).multinomial(20, np.full(26, 1 / 26), size=60)

@@ -7,6 +7,8 @@ import pytest
 
 import fastnn
 from fastnn.engines import ENGINES as TABLE
+from fastnn.objective import Objective, Part
+from fastnn.problem import validated
 
 from .conftest import ENGINES, random_case
 
@@ -168,3 +170,41 @@ def test_sums_that_overflow_are_no_fault():
     """Finite numbers that are too large: the sigmoid of infinity is 1."""
     got = fastnn.forward([np.full((2, 3), 1e200)], np.full((1, 2), 1e200))
     assert np.array_equal(got, np.ones((1, 2)))
+
+
+@pytest.mark.parametrize(("progress", "disable"), [(None, None), (True, False)])
+def test_the_bar_inside_a_long_evaluation(progress, disable, monkeypatch):
+    """By default on a terminal (None says so to tqdm), from a second on; it counts the examples."""
+    made = []
+
+    class Bar:
+        def __init__(self, **options):
+            made.append(options)
+            self.done = 0
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            made.append(self.done)
+
+        def update(self, examples):
+            self.done += examples
+
+    monkeypatch.setattr("tqdm.tqdm", Bar)
+    monkeypatch.setattr("fastnn.inputs.RUN_BYTES", 1_000)
+    case = random_case((6, 4, 3), 9_001)
+
+    class Slices:
+        shape, dtype = case.X.shape, case.X.dtype
+
+        def __getitem__(self, rows):
+            return case.X[rows]
+
+    problem = validated(Slices(), case.y, case.sizes)
+    Objective.over(Part(problem, "fused"), "fused", progress).evaluate(case.theta)
+    assert made[0]["disable"] is disable
+    assert made[0]["delay"] == 1.0
+    assert made[1:] == [9_001]
+    Objective.over(Part(problem, "fused"), "fused", False).evaluate(case.theta)
+    assert len(made) == 2
