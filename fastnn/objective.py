@@ -138,7 +138,7 @@ class Objective:
         self.P = source.problem.P
         self.evaluations = 0
         self._source = source
-        self._mean = engines.module(engine).regularised_mean
+        self._engine = engines.module(engine)
         self._progress = progress if source.long else False
         self._theta = np.full(self.P, np.nan)  # equal to no point
         self._point = read_only(self._theta)  # the type that kernels are compiled for
@@ -180,7 +180,7 @@ class Objective:
         else:
             with examples_bar(source.m, self._progress) as done:
                 source.add_up(theta, sums, done)
-        cost: float = self._mean(theta, source.problem.decay, source.total, sums[-1], gradient)
+        cost: float = self._engine.regularised_mean(theta, source.problem.decay, source.total, sums[-1], gradient)
         return cost
 
 
