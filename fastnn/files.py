@@ -5,8 +5,8 @@ dataset itself is handed on. Both are read run by run (`inputs`).
 """
 
 import os
+import secrets
 import struct
-import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
@@ -487,15 +487,12 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], None]) -> None:
 
 def write_together(paths: Sequence[Path], write: Callable[[list[IO[bytes]]], None]) -> None:
     """The same for files of one folder: `write(opened)`, and then each of the paths becomes its file."""
-    names: list[str] = []
+    # Named before they are there: a signal may come as soon as one is.
+    names = [str(path.absolute().parent / f".{path.name}.{secrets.token_hex(8)}") for path in paths]
+    unfinished.update(names)
     try:
         with ExitStack() as stack:
-            opened: list[IO[bytes]] = []
-            for path in paths:
-                handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-                names.append(name)
-                unfinished.add(name)
-                opened.append(stack.enter_context(os.fdopen(handle, "wb")))
+            opened: list[IO[bytes]] = [stack.enter_context(open(name, "xb", opener=_for_the_owner)) for name in names]
             write(opened)
             for file in opened:
                 file.flush()
@@ -516,6 +513,10 @@ def write_together(paths: Sequence[Path], write: Callable[[list[IO[bytes]]], Non
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _for_the_owner(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o600)
 
 
 def _umask() -> int:

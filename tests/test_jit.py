@@ -226,7 +226,7 @@ def in_process(code, **environment):
 
 RUN_LOOP = (
     "import numpy as np; from fastnn.engines import loop; A = np.empty((2, 1));"
-    "loop.forward(np.zeros(2), np.array([[1, 1, 0]]), np.ones((2, 1)), A); print(A[0, 0])"
+    "loop.forward(np.zeros(2), np.array([[1, 1, 0]]), np.ones((2, 1)), 1.0, A); print(A[0, 0])"
 )
 
 

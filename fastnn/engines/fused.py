@@ -18,12 +18,12 @@ from math import prod
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_num_threads, prange
+from numba import prange
 
 from ..kernels.activations import activate, scale_by_slope
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets, arithmetic
 from ..kernels.batches import add_in_order, group_count, group_start, regularised_mean, runs
-from ..kernels.jit import apart, batch, inner, serial
+from ..kernels.jit import apart, batch, inner, serial, threads
 from ..kernels.losses import losses_and_deltas
 from ..kernels.tiles import Matrix, add_product, affine, affine_by_panels, panel, panel_count, panels_pay
 from ..kernels.widening import bits, widened
@@ -242,10 +242,10 @@ def workspace(layers, m, kept, scale, most=None):
     layers, units, padded, numbers = _placed(layers, dtype)
     block, few = _cut(m, n, dtype, padded)
     groups = group_count(m, -(-m // block), padded)
-    threads = 1 if few else get_num_threads()
-    cut = runs(m, block, groups, padded, threads, most)
+    count = 1 if few else threads()
+    cut = runs(m, block, groups, padded, count, most)
     together = cut[0].groups
-    lanes = 1 if few else min(together, LANES * threads)
+    lanes = 1 if few else min(together, LANES * count)
     rows, inputs = _rows(lanes, block * n, kept, scale)
     work = Workspace(
         layers, m, groups, block, few, scale, _aligned((numbers,), dtype), rows, inputs,
@@ -385,7 +385,7 @@ def outputs(network, X, A):
     """A[:] = output activations (m, K); returns False if something that is not finite may have gone into them."""
     (m, n), dtype = X.shape, network.W.dtype
     block, few = _cut(m, n, dtype, len(network.W))
-    groups = 1 if few else min(-(-m // block), LANES * get_num_threads())
+    groups = 1 if few else min(-(-m // block), LANES * threads())
     activations = block * network.units
     if X.dtype == dtype and network.scale == 1.0:
         buffers, (_, inputs) = np.empty((groups, activations), dtype), _nothing(dtype)

@@ -8,12 +8,12 @@ one behind the other in one vector.
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_num_threads, prange
+from numba import prange
 
 from ..kernels.activations import activate, scale_by_slope
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets
 from ..kernels.batches import add_in_order, group_count, group_start, regularised_mean, runs
-from ..kernels.jit import EXACT, batch, inner
+from ..kernels.jit import EXACT, batch, inner, threads
 from ..kernels.losses import losses_and_deltas
 from ..kernels.widening import bits, number
 
@@ -141,7 +141,7 @@ def workspace(layers, m, kept, scale, most=None):
     """What `accumulate` works with, and the runs of examples that it takes."""
     P = int((layers[:, UNITS] * (layers[:, INPUTS] + 1)).sum())
     groups = group_count(m, m, P)
-    cut = runs(m, 1, groups, P, get_num_threads(), most)
+    cut = runs(m, 1, groups, P, threads(), most)
     G = cut[0].groups
     return Workspace(m, groups, scale, np.empty((G, 2, _numbers(layers))), np.empty(G), np.empty((G, P))), cut
 

@@ -337,6 +337,8 @@ def threading_report() -> str:
 
 def threads() -> int:
     """On how many threads a parallel loop runs when it is launched from here."""
+    if forks.threads_lost:
+        return 1
     threading_layer()
     return int(numba.get_num_threads())
 
