@@ -1,6 +1,7 @@
 """`pytest` runs the tests and every benchmark once, small; `pytest --benchmark` times the benchmarks, alone.
 
 The options of pytest-benchmark that ask for times, such as --benchmark-json, ask for --benchmark too.
+`pytest --long` tries so many more cases that it takes hours (tests/README.md).
 """
 
 import os
@@ -23,6 +24,7 @@ ASKING = ("enable", "only", "json", "save", "autosave", "save_data", "compare", 
 
 def pytest_addoption(parser):
     parser.addoption("--benchmark", action="store_true", help="time the benchmarks in bench/, and run nothing else")
+    parser.addoption("--long", action="store_true", help="ten to a hundred times as many cases where tests draw them")
 
 
 def pytest_configure(config):

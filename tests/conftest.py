@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 import fastnn
 from fastnn import network
@@ -13,6 +14,26 @@ from fastnn.problem import validated
 ROOT = Path(__file__).resolve().parent.parent
 COURSE = ROOT.parent / "shared" / "data"
 ENGINES = ("python", "loop", "numpy", "fused")
+
+
+def pytest_configure(config):
+    """Properties that do not say for themselves how many examples they try have so many."""
+    long = config.option.long
+    settings.register_profile(
+        "fastnn",
+        max_examples=10_000 if long else 1_000,
+        derandomize=not long,
+        deadline=None,
+        database=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("fastnn")
+
+
+@pytest.fixture(scope="session")
+def long(request):
+    """Whether the long version of the tests is wanted."""
+    return request.config.option.long
 
 
 class Case(NamedTuple):
