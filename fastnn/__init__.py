@@ -36,6 +36,7 @@ _HOME = {
     "load_digits": "digits",
     "read_data": "files",
     "read_weights": "files",
+    "ModelFileError": "files",
     "Model": "model",
     "load": "model",
     "train": "train",
@@ -45,6 +46,7 @@ _HOME = {
 }
 __all__ = [
     "Model",
+    "ModelFileError",
     "Objective",
     "check_gradient",
     "cost_and_gradient",
@@ -66,7 +68,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .check import check_gradient, numerical_gradient
     from .digits import generate_digits, load_digits
-    from .files import read_data, read_weights
+    from .files import ModelFileError, read_data, read_weights
     from .model import Model, load
     from .network import init_weights, pack, unpack
     from .objective import Objective, cost_and_gradient, cost_and_gradient_sums, forward

@@ -4,6 +4,8 @@ Large X stays in its file: .npy is mapped into memory, and so is a large X in an
 dataset itself is handed on. Both are read run by run (`inputs`).
 """
 
+import hashlib
+import io
 import os
 import secrets
 import struct
@@ -26,6 +28,21 @@ from .validation import Array
 # Numbers begin at any byte there, and a copy of each run goes to kernels: an evaluation of 60,000 x 784-25-10 takes 90
 # ms of float64 and 52 of float32, from memory or .npy 61 and 32 (two cores of an EPYC); bytes as long from anywhere.
 MAPPED = 32_000_000
+
+
+# The array in each file of ours that says whether the others are those that were saved.
+CHECKSUM = "checksum"
+
+# What every model has since there are checksums: with these two and without one a file is not whole.
+_SINCE_CHECKSUMS = {"scale", "outcome"}
+
+
+class ModelFileError(ValueError):
+    """A model's file that is not whole and sound: cut off, damaged, changed, foreign or hostile.
+
+    `fastnn.load` and `fastnn.read_weights` raise it, with one sentence that says what is wrong. A file that cannot be
+    opened is an OSError.
+    """
 
 
 class Examples(NamedTuple):
@@ -149,7 +166,7 @@ def read_examples(
         elif _suffix(path) == ".npy":
             X, y = _map_npy(path, "path"), None
         else:
-            arrays = read_arrays(path, large="X")
+            arrays = read_arrays(path, large="X", data=True)
             if "X" not in arrays:
                 raise ValueError(f"path is {str(path)!r}, which holds {_names(arrays)}; arrays X and y are wanted")
             X, y = arrays["X"], arrays.get("y")
@@ -202,7 +219,7 @@ def _read_labels(path: Path, options: tables.Options, m: int, numbers: bool) -> 
             raise ValueError(f"{source}, an array {y.shape}; one label for each of the {m} examples is wanted")
         y = np.array(y)
     elif _suffix(path) in FORMATS:
-        arrays = read_arrays(path, name="labels")
+        arrays = read_arrays(path, name="labels", data=True)
         if "y" not in arrays:
             raise ValueError(f"{source}, which holds {_names(arrays)}; an array y is wanted")
         y = arrays["y"]
@@ -316,8 +333,8 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
 
     Raises
     ------
-    ValueError
-        If the file does not hold weights whose shapes fit together.
+    ModelFileError
+        If the file is not whole, or does not hold weights whose shapes fit together.
     OSError
         If it cannot be read.
     """
@@ -328,41 +345,69 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
 def weights_in(arrays: dict[str, Array], path: Path) -> Weights:
     """Theta1, Theta2, ... of a file that has been read."""
     if "Theta1" not in arrays:
-        raise ValueError(f"path is {str(path)!r}, which holds {_names(arrays)}; arrays Theta1, Theta2, ... are wanted")
+        want = "arrays Theta1, Theta2, ... are wanted"
+        raise ModelFileError(f"path is {str(path)!r}, which holds {_names(arrays)}; {want}")
     layers = 1
     while f"Theta{layers + 1}" in arrays:
         layers += 1
     try:
         return validation.weights(tuple(arrays[f"Theta{l + 1}"] for l in range(layers)))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"path is {str(path)!r}: {error}") from None
+        raise ModelFileError(f"path is {str(path)!r}: {error}") from None
 
 
-def read_arrays(path: Path, *, large: str = "", name: str = "path") -> dict[str, Array]:
+def read_arrays(path: Path, *, large: str = "", name: str = "path", data: bool = False) -> dict[str, Array]:
     """All arrays of a file of one of the FORMATS; nothing in it is ever executed.
 
+    Those that we wrote are the same, by their checksum; ModelFileError says what is wrong, of users' `data` ValueError.
     The array `large` is mapped into memory where the file allows it and that pays. `name` is the argument.
     """
+    refused = ValueError if data else ModelFileError
     suffix = _suffix(path)
     if suffix not in FORMATS:
         want = f"{', '.join(FORMATS)} or, for data, {', '.join(('.npy', *HDF5, *TABLES))}"
-        raise ValueError(f"{name} is {str(path)!r}; a file that ends in {want} is wanted")
+        raise refused(f"{name} is {str(path)!r}; a file that ends in {want} is wanted")
     with open(path, "rb") as file:
         try:
             arrays = _read_npz(file, large) if suffix == ".npz" else FORMATS[suffix].read(file)
         except Exception as error:  # the readers raise whatever a damaged file leads them to
-            raise ValueError(f"{name} is {str(path)!r}, which cannot be read as {suffix}: {error}") from None
+            raise refused(f"{name} is {str(path)!r}, which cannot be read as {suffix}: {error}") from None
     sparse = [name for name, value in arrays.items() if hasattr(value, "toarray")]
     if sparse or {"format", "shape", "data"} <= set(arrays):  # in .npz, what scipy.sparse.save_npz writes
         what = sparse[0] if sparse else "matrix"
-        raise ValueError(f"{name} is {str(path)!r}, whose {what} is sparse; dense arrays are wanted")
+        raise refused(f"{name} is {str(path)!r}, whose {what} is sparse; dense arrays are wanted")
+    if not data and (CHECKSUM in arrays or set(arrays) >= _SINCE_CHECKSUMS):
+        saved = arrays.pop(CHECKSUM, np.empty(0)).ravel().tolist()
+        if saved != [_checksum(arrays)]:
+            got = "whose checksum is not that of what it holds" if saved else "which has lost its checksum"
+            raise ModelFileError(f"{name} is {str(path)!r}, {got}: it was damaged, or changed after it was saved")
     return arrays
 
 
 def write_arrays(path: Path, arrays: dict[str, Array]) -> None:
-    """A file of that format with these arrays, all of it or nothing."""
+    """A file of that format with these arrays and their checksum, all of it or nothing."""
     check_format(path, "path")
-    write_atomically(path, lambda file: FORMATS[_suffix(path)].write(file, arrays))
+    checked = arrays | {CHECKSUM: np.array(_checksum(as_read(path, arrays)))}
+    write_atomically(path, lambda file: FORMATS[_suffix(path)].write(file, checked))
+
+
+def as_read(path: Path, arrays: dict[str, Array]) -> dict[str, Array]:
+    """These arrays as a file of that name gives them back: .mat changes shapes and types."""
+    file = io.BytesIO()
+    FORMATS[_suffix(path)].write(file, arrays)
+    file.seek(0)
+    return FORMATS[_suffix(path)].read(file)
+
+
+def _checksum(arrays: dict[str, Array]) -> str:
+    """Of names, types, shapes and bytes, the same on every machine."""
+    checksum = hashlib.sha256()
+    for name in sorted(arrays):
+        values = np.asarray(arrays[name])
+        values = np.asarray(values, values.dtype.newbyteorder("<"), order="C")
+        checksum.update(ascii((name, values.dtype.str, values.shape)).encode())
+        checksum.update(values.tobytes())
+    return checksum.hexdigest()
 
 
 def check_format(path: Path, name: str) -> None:

@@ -1,7 +1,6 @@
 """A trained network: what it predicts, and how it is kept."""
 
 import dataclasses
-import io
 import json
 import os
 import warnings
@@ -195,7 +194,7 @@ class Model:
         return by_chunks(X, self.sizes[0], partial(self._outputs, answer=answer), answer(np.empty((0, self.sizes[-1]))))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model to a file, all of it or nothing.
+        """Write the model to a file, all of it or nothing, with a checksum that `load` compares.
 
         Parameters
         ----------
@@ -240,8 +239,9 @@ def load(path: str | os.PathLike[str]) -> Model:
 
     Raises
     ------
-    ValueError
-        If the file does not hold a whole model.
+    ModelFileError
+        If the file does not hold a whole model, exactly the one that was saved. (Files of versions that wrote no
+        checksum are read: damage of a .mat file is not always seen then.)
     OSError
         If it cannot be read.
     """
@@ -265,8 +265,8 @@ def load(path: str | os.PathLike[str]) -> Model:
         scaling = (
             Scaling(*validation.saved_scaling(arrays["mean"], arrays["deviation"], n)) if "mean" in arrays else None
         )
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"path is {str(path)!r}, which is not a saved model: {error!r}") from None
+    except Exception as error:  # whatever arrays of any kind lead to
+        raise files.ModelFileError(f"path is {str(path)!r}, which is not a saved model: {error!r}") from None
     return Model(
         weights, classes, lmbda, history, outcome, activation, output,
         feature_names=names, multilabel=multilabel, scaling=scaling, scale=scale,
@@ -281,11 +281,8 @@ def _classes_to(path: Path, classes: Array) -> dict[str, Array]:
         "classes": classes.astype(object) if text_in_cells else classes,
         "classes_dtype": np.array(classes.dtype.str),
     }
-    file = io.BytesIO()
     try:
-        files.FORMATS[suffix].write(file, arrays)
-        file.seek(0)
-        again = _classes_from(path, files.FORMATS[suffix].read(file))
+        again = _classes_from(path, files.as_read(path, arrays))
         lost = [label for label, kept in zip(classes.tolist(), again.tolist(), strict=True) if kept != label]
     except UnicodeEncodeError as error:
         lost = [error.object]
