@@ -40,6 +40,7 @@ _HOME = {
     "Model": "model",
     "load": "model",
     "train": "train",
+    "resume": "train",
     "numerical_gradient": "check",
     "check_gradient": "check",
     "warmup": "warmup",
@@ -60,6 +61,7 @@ __all__ = [
     "pack",
     "read_data",
     "read_weights",
+    "resume",
     "train",
     "unpack",
     "warmup",
@@ -72,7 +74,7 @@ if TYPE_CHECKING:
     from .model import Model, load
     from .network import init_weights, pack, unpack
     from .objective import Objective, cost_and_gradient, cost_and_gradient_sums, forward
-    from .train import train
+    from .train import resume, train
     from .warmup import warmup
 
 

@@ -4,9 +4,11 @@ Large X stays in its file: .npy is mapped into memory, and so is a large X in an
 dataset itself is handed on. Both are read run by run (`inputs`).
 """
 
+import glob
 import hashlib
 import io
 import os
+import re
 import secrets
 import struct
 import warnings
@@ -558,6 +560,13 @@ def write_together(paths: Sequence[Path], write: Callable[[list[IO[bytes]]], Non
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def remove_unfinished(path: Path) -> None:
+    """What processes that were killed have left beside a file that they were to replace, and no other writes."""
+    for leftover in path.absolute().parent.glob(f".{glob.escape(path.name)}.*"):
+        if re.fullmatch(r"[0-9a-f]{16}", leftover.suffix[1:]) and leftover.stem == f".{path.name}":
+            leftover.unlink(missing_ok=True)
 
 
 def _for_the_owner(name: str, flags: int) -> int:

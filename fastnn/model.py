@@ -211,6 +211,10 @@ class Model:
         """
         path = files._path(path)
         files.check_format(path, "path")
+        files.write_arrays(path, self.arrays(path))
+
+    def arrays(self, path: Path) -> dict[str, Array]:
+        """What a file of that name holds of the model."""
         names = validation.saved_names(self.feature_names, self.sizes[0])
         arrays = {f"Theta{l + 1}": matrix for l, matrix in enumerate(self.weights)}
         if self.classes is not None:
@@ -225,8 +229,7 @@ class Model:
             "outcome": np.array(json.dumps(dataclasses.asdict(self.outcome))),
             "feature_names": np.array(json.dumps(names)),
         }
-        arrays |= {f"history_{name}": self.history[name] for name in self.history.dtype.names}
-        files.write_arrays(path, arrays)
+        return arrays | {f"history_{name}": self.history[name] for name in self.history.dtype.names}
 
 
 def load(path: str | os.PathLike[str]) -> Model:
@@ -246,7 +249,11 @@ def load(path: str | os.PathLike[str]) -> Model:
         If it cannot be read.
     """
     path = files._path(path)
-    arrays = files.read_arrays(path)
+    return model_in(files.read_arrays(path), path)
+
+
+def model_in(arrays: dict[str, Array], path: Path) -> Model:
+    """The model of a file that has been read."""
     weights = files.weights_in(arrays, path)
     try:
         n, K = weights[0].shape[1] - 1, weights[-1].shape[0]

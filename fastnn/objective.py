@@ -140,7 +140,7 @@ class Objective:
         self._source = source
         self._engine = engines.module(engine)
         self._progress = progress if source.long else False
-        self._theta = np.full(self.P, np.nan)  # equal to no point
+        self._theta = np.full(self.P, np.nan)
         self._point = read_only(self._theta)  # the type that kernels are compiled for
         self._cost = np.nan
         self._sums = np.empty(self.P + 1)
@@ -167,10 +167,14 @@ class Objective:
             try:
                 self._cost = self._evaluate(self._point, self._gradient)
             except BaseException:  # Ctrl-C, say: what is kept is of no point then
-                self._theta[:] = np.nan
+                self.forget()
                 raise
             self.evaluations += 1
         return self._cost, self._gradient
+
+    def forget(self) -> None:
+        """The last point: the next question is evaluated, whatever it is."""
+        self._theta[:] = np.nan  # equal to no point
 
     def _evaluate(self, theta: Array, gradient: Array) -> float:
         """The sums over the examples, and the mean of that."""

@@ -5,16 +5,18 @@ Whatever happens in them, the best point they evaluated is what comes back.
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from . import blas
 from .control import Callback, ClusterLost, HeldOut, Limits, State, Stop
 from .objective import Objective
+from .trail import Diverged, Keeper, Log, Point, Trail
 from .validation import Array
 
 # L-BFGS remembers so many steps. From five starts to costs of 0.5, 0.4, 0.35 and 0.32 on the digits (lmbda 1), median:
@@ -83,6 +85,9 @@ class Outcome:
     advice: str = ""
 
 
+Found = tuple[Array, Outcome, Any]  # theta (P,), how it ended, and the history
+
+
 class NonFiniteStart(ValueError):
     """The cost or its gradient is not finite where a minimisation begins."""
 
@@ -104,35 +109,45 @@ class _Vector(np.ndarray):
         return super().__array_function__(function, types, args, kwargs)
 
 
-class _Point(NamedTuple):
-    """A point that was evaluated."""
-
-    cost: float
-    norm: float
-    theta: Array
+class _StartAnew(Exception):
+    """From inside a solver: it starts anew, where it is; `args[0]` is theta."""
 
 
 class _Record:
     """What a solver sees of the objective: it keeps the best point and the history, and ends the minimisation."""
 
     def __init__(
-        self, objective: Objective, limits: Limits, held_out: HeldOut | None = None, callbacks: Sequence[Callback] = ()
+        self,
+        objective: Objective,
+        theta: Array,
+        limits: Limits,
+        held_out: HeldOut | None = None,
+        callbacks: Sequence[Callback] = (),
+        keeper: Keeper | None = None,
+        trail: Trail | None = None,
     ):
         self.objective = objective
         self.limits = limits
         self.held_out = held_out
         self.callbacks = callbacks
-        self.start = time.perf_counter()
-        self.evaluations_before = objective.evaluations
+        self.keeper = keeper
         self.norm = np.nan
-        self.seen = -1  # the objective's number of evaluations when `norm` was taken
-        self.rows: list[tuple[float | int, ...]] = []
+        self.seen = -1  # the number of evaluations when `norm` was taken
         # Each is replaced as a whole, because Ctrl-C may come between any two instructions.
-        self.lowest: _Point | None = None
-        self.lowest_held_out: tuple[float, int, _Point] | None = None  # validation cost, iteration
+        if trail is None:
+            self.log = Log(objective, theta.copy(), keeping=keeper is not None)
+            self.rows: list[tuple[float | int, ...]] = []
+            self.lowest: Point | None = None
+            self.lowest_held_out: tuple[float, int, Point] | None = None  # validation cost, iteration
+        else:
+            self.log = Log(objective, trail.start, trail.evaluations_before, trail.rows_before, trail.answers)
+            self.rows, self.lowest, self.lowest_held_out = [*trail.rows], trail.lowest, trail.lowest_held_out
+        self.start = time.perf_counter() - (trail.seconds if trail else 0.0)
+        self.passed = self.log.rows_before  # rows of the history that the solver has come by
+        self._noted: Any = None
 
     @property
-    def best(self) -> _Point:
+    def best(self) -> Point:
         """That of lowest cost, on the examples held out if the training has patience with those."""
         if self.limits.patience < math.inf and self.lowest_held_out:
             return self.lowest_held_out[2]
@@ -150,14 +165,21 @@ class _Record:
         return self._evaluate(theta)[1].copy().view(_Vector)
 
     def _evaluate(self, theta: Array) -> tuple[float, Array]:
-        cost, gradient = self.objective.evaluate(theta)
-        if self.seen != self.objective.evaluations:
-            self.seen = self.objective.evaluations
+        if self.keeper and self.lowest and not self.log.known:
+            # All that was answered so far has been dealt with: here the minimisation can be resumed.
+            self._noted = self.log, len(self.log.answers), len(self.rows), self.lowest, self.lowest_held_out
+            if self.keeper.due(self.iterations):
+                self.keep()
+        cost, gradient = self.log.evaluate(theta)
+        if self.seen != self.evaluations:
+            self.seen = self.evaluations
             self.norm = max(float(gradient.max()), -float(gradient.min()))
+            if self.log.known:  # it has been here before, and went on
+                return cost, gradient
             if not np.isfinite(cost + self.norm):
                 raise Stop("non-finite")
             if self.lowest is None or cost <= self.lowest.cost:
-                self.lowest = _Point(cost, self.norm, theta.copy())
+                self.lowest = Point(cost, self.norm, theta.copy())
             if cost <= self.limits.target_cost:
                 raise Stop("target reached")
             if self.seconds >= self.limits.max_seconds:
@@ -166,9 +188,33 @@ class _Record:
                 raise Stop("evaluation limit")
         return cost, gradient
 
+    def keep(self, found: Found | None = None) -> None:
+        """Have kept where this can be resumed, and what has been found."""
+        if self.keeper is None or self._noted is None:
+            return
+        log, answers, rows, lowest, lowest_held_out = self._noted
+        behind = log.answers[:answers], log.evaluations_before, log.rows_before, self.rows[:rows]
+        trail = Trail(log.start, *behind, self.seconds, lowest, lowest_held_out)
+        self.keeper.keep(trail, found or self.found("interrupted"))
+
+    def start_anew(self, theta: Array) -> None:
+        """The solver does, there."""
+        evaluations = self.log.evaluations_before + len(self.log.answers)
+        self.passed = len(self.rows)
+        self.objective.forget()  # so that the answer to the first question is kept too
+        self.log = Log(self.objective, theta, evaluations, self.passed)
+
+    def found(self, status: str, seconds: float | None = None, advice: str = "") -> Found:
+        """What `minimize` returns."""
+        best, seconds = self.best, self.seconds if seconds is None else seconds
+        rows = self.rows or [  # stopped by the very first evaluation
+            (best.cost, best.norm, self.evaluations, seconds, *(2 * [np.nan] if self.held_out else []))
+        ]
+        return best.theta, _outcome(status, self, seconds, advice), history(rows)
+
     @property
     def evaluations(self) -> int:
-        return self.objective.evaluations - self.evaluations_before
+        return self.log.evaluations
 
     @property
     def seconds(self) -> float:
@@ -182,22 +228,28 @@ class _Record:
         """Called at the start and after every iteration, nearly always at the point evaluated last."""
         theta = np.array(theta)  # some solvers give theirs, and change it
         cost, _ = self._evaluate(theta)
+        if self.passed < len(self.rows):
+            self.passed += 1
+            return
         norm = self.norm
         held_out = self.held_out.measure(theta) if self.held_out else None
         if held_out and (not self.lowest_held_out or held_out[0] < self.lowest_held_out[0]):
-            self.lowest_held_out = held_out[0], len(self.rows), _Point(cost, norm, theta)
+            self.lowest_held_out = held_out[0], len(self.rows), Point(cost, norm, theta)
         row = (cost, norm, self.evaluations, self.seconds)
         self.rows.append(row + (held_out or ()))
+        self.passed += 1
         if self.iterations:
             unknown = (np.nan, np.nan)
             self._call(State(self.iterations, *row, *(held_out or unknown), theta.copy(), self.objective.sizes))
         if norm <= self.limits.tol and self.lowest and cost - self.lowest.cost <= ROUNDING * abs(cost):
-            self.lowest = _Point(cost, norm, theta)
+            self.lowest = Point(cost, norm, theta)
             raise Stop("converged")
         if self.lowest_held_out and self.iterations - self.lowest_held_out[1] >= self.limits.patience:
             raise Stop("no improvement")
         if self.iterations >= self.limits.maxiter:
             raise Stop("iteration limit")
+        if self.log.full:
+            raise _StartAnew(theta)
 
     def _call(self, state: State) -> None:
         stop = False
@@ -219,7 +271,9 @@ def minimize(
     held_out: HeldOut | None = None,
     callbacks: Sequence[Callback] = (),
     diagnose: Callable[[Array], str] = lambda theta: "",
-) -> tuple[Array, Outcome, Any]:
+    keeper: Keeper | None = None,
+    trail: Trail | None = None,
+) -> Found:
     """Minimise from theta (P,), which is not changed.
 
     `solver` is "cg", the nonlinear conjugate gradients of Polak and Ribiere as in the course
@@ -228,18 +282,29 @@ def minimize(
     from being good; that takes the place of what is usually tried next. Returns the best point seen, on the examples
     held out if the limits speak of patience, how it ended, and the history: a record array with one row for the start
     and one per iteration. So does Ctrl-C, once there is a point; and `ClusterLost`, as the attribute `found` of that
-    exception.
+    exception. The `keeper` gets a trail when it is due, and at the end, whatever that is. From a `trail` that it has
+    kept the minimisation goes on to the same end, to the bit; `theta` is not used then.
     """
+    record = _Record(objective, theta, limits, held_out, callbacks, keeper, trail)
+    try:
+        found = _minimized(record, solver, diagnose)
+    except BaseException as error:
+        record.keep(error.found if isinstance(error, ClusterLost) else None)
+        raise
+    record.keep(found)
+    return found
+
+
+def _minimized(record: _Record, solver: str, diagnose: Callable[[Array], str]) -> Found:
     import scipy.optimize  # noqa: F401  before the guard, which holds libraries that are loaded
 
-    record, lost = _Record(objective, limits, held_out, callbacks), None
+    lost = None
     # L-BFGS and the others cannot keep their vectors away from BLAS threads like `_Vector`: 8.2 ms an evaluation with
     # these, 2.9 without (the seed's network).
     with nullcontext() if solver == "cg" else blas.one_thread():
         try:
             try:
-                record.iteration(theta)
-                _run(solver, record, theta.copy())
+                _run(solver, record)
                 status = "precision loss"  # it has ended by itself
             except Stop as stop:
                 status = stop.args[0]
@@ -249,24 +314,40 @@ def minimize(
             status = "interrupted"
             lost = error if isinstance(error, ClusterLost) else None
         if record.lowest is None:
-            advice = diagnose(theta) or "smaller weights are wanted"
+            advice = diagnose(record.log.start) or "smaller weights are wanted"
             raise NonFiniteStart(f"weights give a cost that is not finite; {advice}")
-        seconds, best = record.seconds, record.best
-        if not record.rows:  # stopped by the very first evaluation
-            record.rows.append((best.cost, best.norm, record.evaluations, seconds, *(2 * [np.nan] if held_out else [])))
+        seconds = record.seconds
         try:
-            advice = diagnose(best.theta)
+            advice = diagnose(record.best.theta)
         except KeyboardInterrupt:
             status, advice = "interrupted", ""
-    found = best.theta, _outcome(status, record, seconds, advice), history(record.rows)
+    found = record.found(status, seconds, advice)
     if lost is not None:
         lost.found = found
         raise lost
     return found
 
 
-def _run(solver: str, record: _Record, theta: Array) -> None:
+def _run(solver: str, record: _Record) -> None:
     """Until `record` stops it; it returns only where it finds no way down any more."""
+    if record.log.rows_before == 0:
+        record.iteration(record.log.start)
+    while True:
+        try:
+            _solve(solver, record, record.log.start.copy())
+            return
+        except _StartAnew as anew:
+            record.start_anew(anew.args[0])
+        except Diverged:
+            warnings.warn(
+                "the solver does not repeat its steps: the checkpoint is from another processor, or other versions of "
+                "packages; it starts anew from the best weights, and the last bits will be others",
+                stacklevel=2,
+            )
+            record.start_anew(record.best.theta)
+
+
+def _solve(solver: str, record: _Record, theta: Array) -> None:
     import scipy.optimize
 
     method, options = SOLVERS[solver]

@@ -1,16 +1,19 @@
 """Training: data in, model out."""
 
-import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import checkpoint as checkpoints
 from . import containers, diagnosis, engines, network, solvers
 from . import validation as valid
+from .checkpoint import Plan
 from .control import GRADIENT_TOLERANCE, ClusterLost, HeldOut, Limits, State
 from .inputs import Stored
 from .kernels.arguments import OUTPUTS
@@ -20,6 +23,7 @@ from .objective import Objective
 from .parts import Here, class_totals, on_inputs, reweighted, standardise
 from .problem import Problem, documented
 from .scaling import Scaling
+from .trail import Trail
 from .validation import Array
 
 
@@ -52,6 +56,8 @@ def train(
     verbose: bool = False,
     progress: bool | None = None,
     client: Any = None,
+    checkpoint: Any = None,
+    checkpoint_every: int | float | None = None,
 ) -> Model:
     """Train a network by minimising its cost on all examples.
 
@@ -112,6 +118,12 @@ def train(
         a terminal, and `verbose` is off. A second one, over the examples, where an evaluation takes over a second.
     client : distributed.Client, optional
         The cluster of Dask to train on; default, for X of Dask, the current one. What is not of Dask is sent there.
+    checkpoint : str or path, optional
+        An `.npz` file in which the training is kept, whole or not at all, from its second evaluation on and whatever
+        ends it: `fastnn.resume` goes on from it as if nothing had happened, `fastnn.load` has the best weights so far.
+        A file in which a training has not ended is refused.
+    checkpoint_every : int or float, optional
+        Iterations if it is an integer, else seconds, from one time to the next; default 60.0 seconds.
 
     Returns
     -------
@@ -130,6 +142,11 @@ def train(
     alone: the weights have the same bits on any number of workers. Examples held out, and 5,000 others that tell
     whether X wants scaling, are brought to this process.
 
+    With a checkpoint X is read once more, to be compared when the training is resumed, and SIGTERM, the notice of
+    batch systems and containers, keeps the training and ends the process with status 143, if nobody else handles it.
+    All answers that the solver got are kept, not its state, which SciPy does not show: 64 MB of them, or 100 if those
+    are more. Then the solver starts anew where it is, which the training without a checkpoint does not.
+
     Examples
     --------
     >>> X, y = fastnn.load_digits()
@@ -140,86 +157,256 @@ def train(
     >>> model.outcome.status
     'no improvement'
     """
-    from tqdm import tqdm
-
     output = valid.choice(output, OUTPUTS, "output")
     multilabel = valid.flag(multilabel, "multilabel")
     examples = _examples(X, y, sample_weight, output, multilabel, client)
-    names, classes, n, K = examples.names, examples.classes, examples.n, examples.K
     others = valid.held_out(validation)
-    limits = Limits(
-        valid.positive(maxiter, "maxiter"),
-        valid.real(tol, "tol", minimum=0.0),
-        -math.inf if target_cost is None else valid.real(target_cost, "target_cost"),
-        math.inf if max_seconds is None else valid.real(max_seconds, "max_seconds", above=0.0),
-        math.inf if max_evaluations is None else valid.positive(max_evaluations, "max_evaluations"),
-        math.inf if patience is None else valid.patience(patience, others),
-    )
+    given = {
+        "maxiter": maxiter,
+        "tol": tol,
+        "target_cost": target_cost,
+        "max_seconds": max_seconds,
+        "max_evaluations": max_evaluations,
+        "patience": patience,
+    }
+    limits = Limits(**_valid(given, others))
     solver = valid.choice(solver, tuple(solvers.SOLVERS), "solver")
-    callback = valid.function(callback, "callback")
+    watch = _Watch(valid.function(callback, "callback"), valid.flag(verbose, "verbose"), progress)
     generator = valid.seed(seed)
     if weights is None:
-        weights = network.init_weights((n, *valid.hidden(hidden), K), generator)
+        weights = network.init_weights((examples.n, *valid.hidden(hidden), examples.K), generator)
     else:
-        weights = valid.weights(weights, n, K)
+        weights = valid.weights(weights, examples.n, examples.K)
     lmbda = valid.real(lmbda, "lmbda", minimum=0.0)
     scale = valid.real(scale, "scale", above=0.0)
-    standardize, verbose = valid.flag(standardize, "standardize"), valid.flag(verbose, "verbose")
+    standardize = valid.flag(standardize, "standardize")
     engine = valid.choice(engine, engines.ENGINES, "engine")
+    every = checkpoints.interval(checkpoint_every)
+    kept = None if checkpoint is None else checkpoints.place(checkpoint)
 
     like = Problem.without_examples(network.sizes_of(weights), lmbda, activation, output, scale)
-    parts = examples.parts(like)
-    held_out = None
-    if isinstance(others, float):
-        held_out = parts.split(others, generator)
-    elif others is not None:
-        held_out = _others(others, like, names, classes, multilabel)
-    score_weight = held_out.weight if held_out else np.empty(0)
-    if class_weight is not None:
-        sides = np.arange(2) if multilabel and K == 1 else classes
-        totals = parts.ask(class_totals)
-        factors = valid.class_weights(class_weight, sides, None if totals[0] is None else np.sum(totals, axis=0))
-        parts.each(reweighted, factors)
-        valid.positive_sum(np.array([some @ factors for some in totals]), "class_weight, times sample_weight,")
-        held_out = reweighted(held_out, factors) if held_out else None
-    scaling = None
-    if standardize:
-        scaling = Scaling.asked(partial(parts.ask, on_inputs))
-        parts.each(standardise, scaling)
-        held_out = standardise(held_out, scaling) if held_out else None
+    training = _Training(examples, like, others, multilabel)
+    state, prints = generator.bit_generator.state, training.prints() if kept else {}
+    training.hold_out(generator)
+    factors = training.class_factors(class_weight)
+    training.reweight(factors)
+    training.standardise(training.scaling_of() if standardize else None)
+    fraction = others if isinstance(others, float) else None
+    plan = Plan(solver, engine, limits, every, fraction, state, factors, prints)
+    return training.run(network.theta_of(weights), plan, watch, kept)
 
-    def model_of(theta: Array, outcome: Any, history: Any) -> Model:
-        trained = network.weights_of(theta, like.sizes)
+
+@documented
+def resume(
+    path: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    validation: Any = None,
+    maxiter: int | None = None,
+    max_seconds: float | None = None,
+    max_evaluations: int | None = None,
+    target_cost: float | None = None,
+    tol: float | None = None,
+    patience: int | None = None,
+    callback: Callable[[State], Any] | None = None,
+    verbose: bool = False,
+    progress: bool | None = None,
+    client: Any = None,
+) -> Model:
+    """Go on with a training that was kept by `train(..., checkpoint=path)`, wherever it ended.
+
+    What comes back has the bits that the training without the interruption has. The file is kept on.
+
+    Parameters
+    ----------
+    path : str or path
+        The checkpoint.
+    {X}
+        As everything that the training is on, the same as then.
+    y : array (m,) or array (m, K)
+    sample_weight : array (m,), optional
+    validation : (X, y) or (X, y, sample_weight), optional
+        A fraction that is held out is known.
+    maxiter, max_seconds, max_evaluations, target_cost, tol, patience : number, optional
+        Other limits than those of the training, counted from its beginning: after the iteration limit say.
+    callback, verbose, progress, client
+        As of `train`. A function is not kept, and wants to be given again.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelFileError
+        If the file is no whole checkpoint.
+    ValueError, TypeError
+        If an argument does not fit, or the data are others than those of the training.
+    OSError
+        If the file cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        If the solver does not repeat its steps, because this processor or these versions of SciPy and NumPy round
+        differently; it then starts anew from the best weights.
+
+    Notes
+    -----
+    The data are read once to be compared. The solver's steps since it last started are repeated, without an
+    evaluation: 0.5 to 2 ms each for the seed's network.
+
+    Examples
+    --------
+    >>> model = fastnn.train(X, y, maxiter=20, checkpoint="digits.npz")
+    >>> model = fastnn.resume("digits.npz", X, y, maxiter=50)  # doctest: +SKIP
+    """
+    model, plan, trail = checkpoints.read(path)
+    kept = Path(path)
+    examples = _examples(X, y, sample_weight, model.output, model.multilabel, client)
+    others = valid.held_out(validation)
+    if (isinstance(others, float) or (others and plan.validation)) and others != plan.validation:
+        held_out = f"holds out {plan.validation:g}" if plan.validation else "has no fraction to hold out"
+        raise ValueError(
+            f"validation is {containers.described(validation)}; the training in {str(kept)!r} {held_out}, "
+            "and the same is wanted"
+        )
+    others = others or plan.validation
+    given = {
+        "maxiter": maxiter,
+        "tol": tol,
+        "target_cost": target_cost,
+        "max_seconds": max_seconds,
+        "max_evaluations": max_evaluations,
+        "patience": patience,
+    }
+    anew = _valid({name: value for name, value in given.items() if value is not None}, others)
+    plan = replace(plan, limits=replace(plan.limits, **anew))
+    watch = _Watch(valid.function(callback, "callback"), valid.flag(verbose, "verbose"), progress)
+
+    like = Problem.without_examples(model.sizes, model.lmbda, model.activation, model.output, model.scale)
+    checkpoints.refuse_other("X", examples.n, model.sizes[0], kept)
+    checkpoints.refuse_other("y", examples.K, model.sizes[-1], kept)
+    training = _Training(examples, like, others, model.multilabel)
+    checkpoints.refuse_others(plan, training.prints(), kept)
+    training.hold_out(checkpoints.generator(plan.generator))
+    training.reweight(plan.factors)
+    training.standardise(model.scaling)
+    return training.run(trail.start, plan, watch, kept, trail)
+
+
+def _valid(limits: dict[str, Any], others: Any) -> dict[str, Any]:
+    return {name: valid.limit(value, name, others) for name, value in limits.items()}
+
+
+class _Watch(NamedTuple):
+    """What looks on while a training runs, as users give it."""
+
+    callback: Callable[[State], Any] | None
+    verbose: bool
+    progress: bool | None
+
+
+class _Training:
+    """A training from its data on; the steps are the same where it begins and where it goes on."""
+
+    def __init__(self, examples: Any, like: Problem, others: Any, multilabel: bool):
+        """`others` is the fraction that is to be held out, or what the user brings for that, or None."""
+        self._examples, self._like, self._others, self._multilabel = examples, like, others, multilabel
+        self._parts = examples.parts(like)
+        self._held_out: Problem | None = None
+        if isinstance(others, tuple):
+            self._held_out = _others(others, like, examples.names, examples.classes, multilabel)
+        self._scaling: Scaling | None = None
+
+    def prints(self) -> dict[str, str]:
+        """Of the data as they come."""
+        return checkpoints.prints_of(self._parts, self._examples.classes, self._held_out)
+
+    def hold_out(self, generator: np.random.Generator) -> None:
+        """A fraction of the examples, if that is wanted."""
+        if isinstance(self._others, float):
+            self._held_out = self._parts.split(self._others, generator)
+        self._score_weight = self._held_out.weight if self._held_out else np.empty(0)
+
+    def class_factors(self, class_weight: Any) -> Array | None:
+        """What an example counts by its class."""
+        if class_weight is None:
+            return None
+        sides = np.arange(2) if self._multilabel and self._examples.K == 1 else self._examples.classes
+        totals = self._parts.ask(class_totals)
+        factors = valid.class_weights(class_weight, sides, None if totals[0] is None else np.sum(totals, axis=0))
+        valid.positive_sum(np.array([some @ factors for some in totals]), "class_weight, times sample_weight,")
+        return factors
+
+    def reweight(self, factors: Array | None) -> None:
+        if factors is not None:
+            self._each(reweighted, factors)
+
+    def scaling_of(self) -> Scaling:
+        """What standardises the columns."""
+        return Scaling.asked(partial(self._parts.ask, on_inputs))
+
+    def standardise(self, scaling: Scaling | None) -> None:
+        self._scaling = scaling
+        if scaling is not None:
+            self._each(standardise, scaling)
+
+    def _each(self, function: Callable[..., Problem], *more: Any) -> None:
+        self._parts.each(function, *more)
+        self._held_out = function(self._held_out, *more) if self._held_out else None
+
+    def model_of(self, theta: Array, outcome: Any, history: Any) -> Model:
+        """What the minimisation has found."""
+        like, trained = self._like, network.weights_of(theta, self._like.sizes)
         return Model(
-            trained, classes, lmbda, history, outcome, activation, output,
-            feature_names=names, multilabel=multilabel, scaling=scaling, scale=scale,
+            trained, self._examples.classes, like.lmbda, history, outcome, like.activation, like.output,
+            feature_names=self._examples.names, multilabel=self._multilabel, scaling=self._scaling, scale=like.scale,
         )  # fmt: skip
 
-    sample = parts.sample()
-    disable = verbose or None if progress is None else not progress
-    with (
-        silence(progress is False),
-        tqdm(total=maxiter, desc="training", unit="it", leave=False, disable=disable) as bar,
-    ):
+    def run(self, theta: Array, plan: Plan, watch: _Watch, kept: Path | None, trail: Trail | None = None) -> Model:
+        """From theta on, or from where the trail ends; it is `kept` in that file."""
+        from tqdm import tqdm
 
-        def show(state: State) -> None:
-            bar.set_postfix_str(f"cost {state.cost:.6f}", refresh=False)
-            bar.update()
+        sample, limits, engine = self._parts.sample(), plan.limits, plan.engine
+        keeper = checkpoints.Checkpoint(kept, plan, self.model_of, written=trail is not None) if kept else None
+        verbose, progress = watch.verbose, watch.progress
+        disable = verbose or None if progress is None else not progress
+        with (
+            silence(progress is False),
+            tqdm(total=limits.maxiter, desc="training", unit="it", leave=False, disable=disable) as bar,
+            checkpoints.ended_by_sigterm() if kept else nullcontext(),
+        ):
+            bar.update(len(trail.rows) - 1 if trail and trail.rows else 0)
 
-        try:
-            found = solvers.minimize(
-                Objective.over(parts.source(engine), engine, progress=False if verbose else progress),
-                network.theta_of(weights),
-                solver,
-                limits,
-                held_out=HeldOut(replace(held_out, lmbda=0.0), score_weight, engine) if held_out else None,
-                callbacks=[show, *[partial(print, flush=True)] * verbose, *([callback] if callback else [])],
-                diagnose=partial(diagnosis.advice, sample),
-            )
-        except ClusterLost as lost:
-            lost.model = model_of(*lost.found) if lost.found else None
-            raise
-    return model_of(*found)
+            def show(state: State) -> None:
+                bar.set_postfix_str(f"cost {state.cost:.6f}", refresh=False)
+                bar.update()
+
+            callbacks: list[Any] = [
+                show,
+                *[partial(print, flush=True)] * verbose,
+                *([watch.callback] if watch.callback else []),
+            ]
+            held_out = replace(self._held_out, lmbda=0.0) if self._held_out else None
+            try:
+                found = solvers.minimize(
+                    Objective.over(self._parts.source(engine), engine, progress=False if verbose else progress),
+                    theta,
+                    plan.solver,
+                    limits,
+                    held_out=HeldOut(held_out, self._score_weight, engine) if held_out else None,
+                    callbacks=callbacks,
+                    diagnose=partial(diagnosis.advice, sample),
+                    keeper=keeper,
+                    trail=trail,
+                )
+            except ClusterLost as lost:
+                lost.model = self.model_of(*lost.found) if lost.found else None
+                raise
+        return self.model_of(*found)
 
 
 class _Brought:

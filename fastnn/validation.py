@@ -297,11 +297,17 @@ def held_out(value: Any) -> float | tuple[Any, Any, Any] | None:
     return fraction
 
 
-def patience(value: Any, others: Any) -> int:
-    """How many iterations without a lower validation cost."""
-    if others is None:
+def limit(value: Any, name: str, others: Any) -> float:
+    """Where a training ends, by the name of the argument; None is nowhere. `others` are watched by `patience`."""
+    if value is None and name not in ("maxiter", "tol"):
+        return -math.inf if name == "target_cost" else math.inf
+    if name == "patience" and others is None:
         raise ValueError(f"patience is {described(value)}, but there is no validation; both are wanted")
-    return positive(value, "patience")
+    if name in ("maxiter", "max_evaluations", "patience"):
+        return positive(value, name)
+    if name == "max_seconds":
+        return real(value, name, above=0.0)
+    return real(value, name, minimum=0.0) if name == "tol" else real(value, name)
 
 
 @contextmanager

@@ -30,7 +30,7 @@ def test_blocks(tmp_path, monkeypatch, capsys):
 
 
 def test_there_are_blocks():
-    assert len(BLOCKS) == 18
+    assert len(BLOCKS) == 19
     assert {needs for needs, _ in BLOCKS} == {"", "ex4weights.mat", "MPI"}
 
 
