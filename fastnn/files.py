@@ -4,13 +4,16 @@ Large X stays in its file: .npy is mapped into memory, and so is a large X in an
 dataset itself is handed on. Both are read run by run (`inputs`).
 """
 
+import ast
 import glob
 import hashlib
 import io
+import math
 import os
 import re
 import secrets
 import struct
+import sys
 import warnings
 import zipfile
 from collections.abc import Callable, Sequence
@@ -31,6 +34,16 @@ from .validation import Array
 # ms of float64 and 52 of float32, from memory or .npy 61 and 32 (two cores of an EPYC); bytes as long from anywhere.
 MAPPED = 32_000_000
 
+
+# How many times its size a file's arrays may take: packed weights are half as long at best; of data as much as zip and
+# MATLAB's packing can reach, 1,032 times, so that only what lies in a file twice, or is packed twice, is refused.
+_UNPACKED, _UNPACKED_DATA = 100, 1_100
+
+# So many bytes any file's arrays may take: short files of zeros, say, are packed better.
+_LITTLE = 1 << 25
+
+# How many bytes of an array are read together, and of an .npy file's header at most, as NumPy has it.
+_PIECE, _LONGEST_HEADER = 1 << 20, 10_000
 
 # The array in each file of ours that says whether the others are those that were saved.
 CHECKSUM = "checksum"
@@ -172,10 +185,12 @@ def read_examples(
             if "X" not in arrays:
                 raise ValueError(f"path is {str(path)!r}, which holds {_names(arrays)}; arrays X and y are wanted")
             X, y = arrays["X"], arrays.get("y")
-        valid = validation.inputs(X, n)
+        with validation.about(f"path is {str(path)!r}"):
+            valid = validation.inputs(X, n)
         found = Examples(X if isinstance(valid, Stored) else valid, y)
         if y is not None and other is None:
-            found = found._replace(y=_answers(y, len(X), numbers, f"path is {str(path)!r}, whose y"))
+            with validation.about(f"path is {str(path)!r}"):
+                found = found._replace(y=_answers(y, len(X), numbers))
     if other is not None:
         y, notes = _read_labels(other, options, len(found.X), numbers)
         found = found._replace(y=y, notes=[*found.notes, *notes])
@@ -197,14 +212,14 @@ def _table(path: Path, options: tables.Options, n: int | None, numbers: bool, la
     return Examples(validation.inputs(table.X, n), y, table.names, table.layout, table.notes)
 
 
-def _answers(y: Array, m: int, numbers: bool, what: str) -> Array:
-    """The labels of m examples, or numbers, as they stand in a file; `what` they are, for a sentence."""
+def _answers(y: Array, m: int, numbers: bool) -> Array:
+    """The labels of m examples, or numbers, as they stand in a file."""
     if numbers:
         return validation.values(y.ravel() if y.size == m else y, m)
     y = validation.labels(y.ravel() if 1 in y.shape else y, m)
     if y.dtype.kind in "iu":
         if y.max() > np.iinfo(np.int64).max:
-            raise ValueError(f"{what} holds {y.max()}; integers that fit 64 bits are wanted")
+            raise ValueError(f"y holds {y.max()}; integers that fit 64 bits are wanted")
         y = y.astype(np.int64)
     return y
 
@@ -231,7 +246,7 @@ def _read_labels(path: Path, options: tables.Options, m: int, numbers: bool) -> 
         )
         raise ValueError(f"{source}; {want}")
     with validation.about(source):
-        return _answers(y, m, numbers, "y"), notes
+        return _answers(y, m, numbers), notes
 
 
 def _read_column(path: Path, options: tables.Options, numbers: bool) -> tuple[Array, list[str]]:
@@ -274,12 +289,9 @@ def _map_npy(path: Path, name: str) -> Array:
     """The array of an .npy file, mapped into memory: X of examples as `path`, or their `labels`."""
     with open(path, "rb") as file:
         try:
-            header = _npy_header(file)
-            held = file.seek(0, os.SEEK_END) - header.end
-            if header.bytes > held:
-                raise ValueError(f"it announces shape {header.shape}, more than it holds")
+            header = _npy_header(file, os.fstat(file.fileno()).st_size)
         except Exception as error:  # as of the other formats
-            raise ValueError(f"{name} is {str(path)!r}, which cannot be read as .npy: {error}") from None
+            raise ValueError(f"{name} is {str(path)!r}, which cannot be read as .npy: {_why(error)}") from None
         want, kinds = ("numbers (m, n), m and n", "biuf") if name == "path" else ("labels (m,), m", "biufU")
         fits = header.dtype.kind in kinds and (name != "path" or len(header.shape) == 2)
         if not fits or 0 in header.shape:
@@ -298,12 +310,12 @@ def _datasets(path: Path, labels: Path | None, numbers: bool) -> tuple[Any, Arra
         raise ValueError(f'path is {str(path)!r}, which needs h5py: python -m pip install "fastnn[hdf5]"') from None
     try:
         file = h5py.File(path, "r")  # stays open as long as a dataset of it is in use
-    except OSError as error:
-        raise ValueError(f"path is {str(path)!r}, which cannot be read as {_suffix(path)}: {error}") from None
-    found: dict[str, Any] = {}
-    file.visititems(lambda name, node: found.update({name: node} if isinstance(node, h5py.Dataset) else {}))
+        found: dict[str, Any] = {}
+        file.visititems(lambda name, node: found.update({name: node} if isinstance(node, h5py.Dataset) else {}))
+    except Exception as error:
+        raise ValueError(f"path is {str(path)!r}, which cannot be read as {_suffix(path)}: {_why(error)}") from None
     if "X" not in found:
-        got = f"datasets {few([*map(repr, found)])}" if found else "no datasets"
+        got = f"datasets {few([printable(repr(name)) for name in found])}" if found else "no datasets"
         raise ValueError(f"path is {str(path)!r}, which holds {got}; 'X', and 'y' with the labels, are wanted")
     X = found["X"]
     if len(X.shape or ()) != 2 or X.dtype.kind not in "biuf":
@@ -311,13 +323,21 @@ def _datasets(path: Path, labels: Path | None, numbers: bool) -> tuple[Any, Arra
         raise ValueError(f"path is {str(path)!r}, {got}; numbers (m, n), one example a row, are wanted")
     inside = labels is not None and labels.as_posix() in found
     y = found.get(labels.as_posix() if labels is not None and inside else "y")
-    if y is None or (labels is not None and not inside):
+    if labels is not None and not inside:
+        y = None
+    for data in [X] if y is None else [X, y]:
+        if not data.is_virtual and data.nbytes > max(_LITTLE, _UNPACKED_DATA * data.id.get_storage_size()):
+            got = f"whose {data.name.lstrip('/')} announces shape {data.shape}, but never was written"
+            raise ValueError(f"path is {str(path)!r}, {got}; all numbers are wanted")
+    if y is None:
         return X, None, False
     if not y.shape or (y.size != len(X) and not (numbers and len(y) == len(X))):
         got = f"whose {y.name.lstrip('/')} is {y.shape} of {y.dtype}"
         raise ValueError(f"path is {str(path)!r}, {got}; a label for each of the {len(X)} examples of X is wanted")
-    text = h5py.check_string_dtype(y.dtype) is not None
-    return X, np.array(y.asstr()[()], str) if text else y[()], inside
+    try:
+        return X, np.array(y.asstr()[()], str) if h5py.check_string_dtype(y.dtype) else y[()], inside
+    except Exception as error:
+        raise ValueError(f"path is {str(path)!r}, whose y cannot be read: {_why(error)}") from None
 
 
 def read_weights(path: str | os.PathLike[str]) -> Weights:
@@ -371,9 +391,11 @@ def read_arrays(path: Path, *, large: str = "", name: str = "path", data: bool =
         raise refused(f"{name} is {str(path)!r}; a file that ends in {want} is wanted")
     with open(path, "rb") as file:
         try:
-            arrays = _read_npz(file, large) if suffix == ".npz" else FORMATS[suffix].read(file)
+            most = max(_LITTLE, (_UNPACKED_DATA if data else _UNPACKED) * file.seek(0, os.SEEK_END))
+            file.seek(0)
+            arrays = _read_npz(file, most, large) if suffix == ".npz" else FORMATS[suffix].read(file, most)
         except Exception as error:  # the readers raise whatever a damaged file leads them to
-            raise refused(f"{name} is {str(path)!r}, which cannot be read as {suffix}: {error}") from None
+            raise refused(f"{name} is {str(path)!r}, which cannot be read as {suffix}: {_why(error)}") from None
     sparse = [name for name, value in arrays.items() if hasattr(value, "toarray")]
     if sparse or {"format", "shape", "data"} <= set(arrays):  # in .npz, what scipy.sparse.save_npz writes
         what = sparse[0] if sparse else "matrix"
@@ -398,7 +420,7 @@ def as_read(path: Path, arrays: dict[str, Array]) -> dict[str, Array]:
     file = io.BytesIO()
     FORMATS[_suffix(path)].write(file, arrays)
     file.seek(0)
-    return FORMATS[_suffix(path)].read(file)
+    return FORMATS[_suffix(path)].read(file, sys.maxsize)
 
 
 def _checksum(arrays: dict[str, Array]) -> str:
@@ -428,16 +450,33 @@ class _Header(NamedTuple):
 
     @property
     def bytes(self) -> int:
-        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+        return math.prod(self.shape) * self.dtype.itemsize
 
 
-def _npy_header(file: IO[bytes]) -> _Header:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, fortran, dtype = read(file)
-    if any(size < 0 for size in shape):
-        raise ValueError(f"it announces shape {shape}")
-    return _Header(shape, fortran, dtype, file.tell())
+# {'descr': '<f8', 'fortran_order': False, 'shape': (3, 2), }, in any order. NumPy evaluates it as Python, which warns
+# where it is damaged, and takes half of the time that a small model is read in.
+_KIND = r"'[<>|=]?[?biufcmMOSUV]\d{0,9}(?:\[\w+\])?'"
+_FIELD = rf"\(\s*'[^'\\]*'\s*,\s*{_KIND}\s*(?:,\s*\([\d\s,]*\)\s*)?\)"
+_SHAPE = r"\((?:\s*\d{1,19}L?\s*,)*(?:\s*\d{1,19}L?)?\s*\)"
+_ITEM = rf"\s*'(\w+)'\s*:\s*({_KIND}|\[\s*{_FIELD}(?:\s*,\s*{_FIELD})*\s*,?\s*\]|True|False|{_SHAPE})\s*"
+_HEADER = re.compile(rf"\{{{_ITEM},{_ITEM},{_ITEM},?\s*\}}\s*", re.ASCII)
+
+
+def _npy_header(file: IO[bytes], size: int) -> _Header:
+    """Of an .npy file of that size, which is what it says: no more, no less."""
+    length = struct.Struct("<H" if np.lib.format.read_magic(file) == (1, 0) else "<I")
+    count = length.unpack(file.read(length.size))[0]
+    match = _HEADER.fullmatch(file.read(count).decode("latin-1")) if count <= _LONGEST_HEADER else None
+    words = dict(zip(match.groups()[::2], match.groups()[1::2], strict=True)) if match else {}
+    kind, fortran, sizes = (words.get(name, "") for name in ("descr", "fortran_order", "shape"))
+    if kind[:1] not in ("'", "[") or fortran not in ("True", "False") or sizes[:1] != "(":
+        raise ValueError("its header is damaged")
+    dtype, shape = np.dtype(ast.literal_eval(kind)), tuple(int(size) for size in re.findall(r"\d+", sizes))
+    header = _Header(shape, fortran == "True", dtype, 8 + length.size + count)
+    if not dtype.hasobject and (header.end + header.bytes != size or not dtype.itemsize):
+        than = "more" if header.end + header.bytes > size else "less"
+        raise ValueError(f"it announces shape {shape} of {dtype}, {than} than it holds")
+    return header
 
 
 def _map(file: IO[bytes], header: _Header, start: int) -> Array:
@@ -447,33 +486,49 @@ def _map(file: IO[bytes], header: _Header, start: int) -> Array:
     return np.memmap(mapped, header.dtype, "r", start + header.end, header.shape, order)
 
 
-def _read_npz(file: IO[bytes], large: str = "") -> dict[str, Array]:
-    """Like np.load without pickle, but no header can ask for more memory than the file holds.
+def _read_npz(file: IO[bytes], most: int, large: str = "") -> dict[str, Array]:
+    """Like np.load without pickle, but no header can ask for more memory than the file holds, packed or not.
 
-    The array `large` is mapped if it takes MAPPED bytes and lies in the file as it is, row by row. Its checksum is not
-    looked at: that would read all of it.
+    The array `large` is mapped if it takes MAPPED bytes and lies in the file as it is, row by row. It is looked through
+    for its checksum: 2 GB a second of what is in the system's cache, as long as two or three evaluations.
     """
-    arrays = {}
+    arrays: dict[str, Array] = {}
     with zipfile.ZipFile(file) as archive:
-        for entry in archive.infolist():
+        entries = archive.infolist()
+        if sum(entry.file_size for entry in entries) > most:
+            raise ValueError("it announces much more than it can hold")
+        for entry in entries:
             name = entry.filename.removesuffix(".npy")
-            with archive.open(entry) as member:
-                header = _npy_header(member)
-                if header.end + header.bytes > entry.file_size:
-                    raise ValueError(f"{entry.filename} announces shape {header.shape}, more than it holds")
-            plain = entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
-            if (
-                plain
-                and name == large
-                and header.bytes >= MAPPED
-                and header.dtype.kind in "biuf"
-                and not header.fortran
-            ):
-                arrays[name] = _map(file, header, _start_in_zip(file, entry))
-                continue
-            with archive.open(entry) as member:
-                arrays[name] = np.lib.format.read_array(member, allow_pickle=False)
+            if name in arrays:
+                raise ValueError(f"it holds {name} twice")
+            if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others need memory of their own
+                raise ValueError(f"its {entry.filename} is packed in another way than NumPy's")
+            with archive.open(entry) as member, validation.about(entry.filename):
+                header = _npy_header(member, entry.file_size)
+                plain = entry.compress_type == zipfile.ZIP_STORED and entry.compress_size == entry.file_size
+                there = plain and name == large and header.bytes >= MAPPED and not header.fortran
+                if there and header.dtype.kind in "biuf":
+                    while member.read(_PIECE):  # at its end the checksum is compared
+                        pass
+                    arrays[name] = _map(file, header, _start_in_zip(file, entry))
+                else:
+                    arrays[name] = _read_array(member, header)
     return arrays
+
+
+def _read_array(member: IO[bytes], header: _Header) -> Array:
+    """The array behind that header, to the end."""
+    if header.dtype.hasobject:
+        raise ValueError("it holds objects of Python, which are not read (allow_pickle=False)")
+    array = np.empty(header.bytes, np.uint8)
+    start = 0
+    while content := member.read(_PIECE):
+        array[start : start + len(content)] = np.frombuffer(content, np.uint8)
+        start += len(content)
+    if start < header.bytes:
+        raise ValueError("it is cut off")
+    order: Any = "F" if header.fortran else "C"
+    return array.view(header.dtype).reshape(header.shape, order=order)
 
 
 def _start_in_zip(file: IO[bytes], entry: zipfile.ZipInfo) -> int:
@@ -492,7 +547,7 @@ def _write_npz(file: IO[bytes], arrays: dict[str, Array]) -> None:
 class Format(NamedTuple):
     """How arrays are read from an open file, and written to one."""
 
-    read: Callable[[IO[bytes]], dict[str, Array]]
+    read: Callable[[IO[bytes], int], dict[str, Array]]  # ValueError if they would take more bytes than that
     write: Callable[[IO[bytes], dict[str, Array]], None]
 
 
@@ -520,7 +575,17 @@ def _path(path: Any, name: str = "path") -> Path:
 
 
 def _names(arrays: dict[str, Array]) -> str:
-    return "arrays " + ", ".join(sorted(arrays)) if arrays else "no arrays"
+    return "arrays " + few([printable(name) for name in sorted(arrays)], 20) if arrays else "no arrays"
+
+
+def _why(error: Exception) -> str:
+    """What a reader says, on one line."""
+    return printable(" ".join(str(error).split()) or repr(error))
+
+
+def printable(text: str) -> str:
+    """The same, without what a damaged file may do to a terminal."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 # Files half written, by name, for what ends the process before they can be removed here.

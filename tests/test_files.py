@@ -66,7 +66,7 @@ def test_integers_come_as_int64(tmp_path, kind, suffix):
 
 def test_integers_that_do_not_fit_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", X=X, y=np.array([0, 1, 2**63], np.uint64))
-    with pytest.raises(ValueError, match=r"a\.npz', whose y holds 9223372036854775808; integers that fit 64 bits"):
+    with pytest.raises(ValueError, match=r"a\.npz': y holds 9223372036854775808; integers that fit 64 bits"):
         fastnn.read_data(tmp_path / "a.npz")
 
 
@@ -187,8 +187,9 @@ def test_npy_that_is_something_else_is_refused(tmp_path):
         (b"", r"X\.npy', which cannot be read as \.npy: "),
         (b"1,2\n", r"which cannot be read as \.npy: "),
         ((tmp_path / "a.npz").read_bytes(), r"which cannot be read as \.npy: "),
-        (whole[:-1], r"which cannot be read as \.npy: it announces shape \(3, 2\), more than it holds"),
-        (whole.replace(b"(3, 2)", b"(-3, -2)").replace(b"  \n", b"\n"), r"it announces shape \(-3, -2\)"),
+        (whole[:-1], r"which cannot be read as \.npy: it announces shape \(3, 2\) of float64, more than it holds"),
+        (whole.replace(b"(3, 2)", b"(-3, -2)").replace(b"  \n", b"\n"), r"its header is damaged"),
+        (whole + b"\0", r"it announces shape \(3, 2\) of float64, less than it holds"),
     ]:
         path.write_bytes(content)
         assert_refused(message, path, labels="y.npy")
@@ -230,7 +231,7 @@ def test_npz_that_holds_less_than_it_says_is_refused(tmp_path, mapped_always):
     for name, shape in [("a", b"(9, 2)"), ("b", b"(4, 2)")]:
         with zipfile.ZipFile(tmp_path / f"{name}.npz", "w") as archive:
             archive.writestr("X.npy", (tmp_path / "X.npy").read_bytes().replace(b"(3, 2)", shape))
-        message = rf"{name}\.npz', which cannot be read as \.npz: X\.npy announces shape \(., 2\), more than it holds"
+        message = rf"{name}\.npz', which cannot be read as \.npz: X\.npy: it announces shape \(., 2\) of float64, more"
         assert_refused(message, tmp_path / f"{name}.npz")
     np.savez(tmp_path / "c.npz", X=X, y=Y)
     content = (tmp_path / "c.npz").read_bytes()
