@@ -25,6 +25,9 @@ _NUMBERS = {1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}
 _CODES = (1, 2, 3, 4, 16, 17, 18)
 _NONE = 0, 0, 0
 
+# Of level 4, how many bytes a number has, by the number of its type.
+_LEVEL_4 = 8, 4, 4, 2, 2, 1
+
 # Variables by the number of their class, and two of their flags.
 _CELLS, _TEXT, _SPARSE, _NUMERIC, _OPAQUE = 1, 4, 5, range(6, 16), 17
 _LOGICAL, _COMPLEX = 0x200, 0x800
@@ -54,9 +57,20 @@ def _read_level_4(file: IO[bytes]) -> dict[str, Any]:
     from scipy.io import loadmat
 
     file.seek(0)
+    order = "<" if 0 <= struct.unpack("<i", file.read(4))[0] <= 5000 else ">"
+    start, stop = 0, file.seek(0, io.SEEK_END)
+    while start < stop:
+        file.seek(start)
+        kind, rows, columns, imaginary, name = struct.unpack(order + "5i", file.read(20))
+        if min(kind, rows, columns, name) < 0 or kind >= 2000 or kind // 10 % 10 > 5:  # other machines' numbers
+            raise ValueError("it holds a variable of no kind that is known")
+        start += 20 + name + rows * columns * _LEVEL_4[kind // 10 % 10] * (2 if imaginary == 1 else 1)
+    if start != stop:
+        raise ValueError("it is cut off")
+    file.seek(0)
     with np.errstate(all="ignore"):  # of what should be indices
-        values = loadmat(io.BytesIO(file.read()))  # this gives no more than it has, whatever it is asked for
-    return {name: value for name, value in values.items() if isinstance(value, np.ndarray) or _is_sparse(value)}
+        values = loadmat(file)
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray) or hasattr(value, "toarray")}
 
 
 def _read_level_5(file: IO[bytes], order: str, most: int) -> dict[str, Any]:
@@ -227,10 +241,6 @@ class _Unpacked:
         while self._more(self._end):
             pass
         return self._end
-
-
-def _is_sparse(value: Any) -> bool:
-    return hasattr(value, "toarray")
 
 
 def _sparse() -> Any:
