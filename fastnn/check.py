@@ -309,7 +309,7 @@ def _differences(problem: Problem, weights: Weights, parameters: Array, step: fl
     total = len(table) * len(problem.X)
     with tqdm(total=total, desc="checking", unit=" differences", unit_scale=True, leave=False, disable=disable) as bar:
         for part in _parts(problem):
-            Z = differences.pre_activations(theta, part.layers, part.X)
+            Z = _finite(differences.pre_activations(theta, part.layers, part.X))
             count = max(1, _WORK_PER_CALL // len(part.X))
             for first in range(0, len(table), count):
                 own = order[first : first + count]
@@ -327,7 +327,7 @@ def _slopes(problem: Problem, weights: Weights, directions: Array, step: float) 
 
     theta, found = network.theta_of(weights), _nothing(differences.Differences, len(directions))
     for part in _parts(problem):
-        Z = differences.pre_activations(theta, part.layers, part.X)
+        Z = _finite(differences.pre_activations(theta, part.layers, part.X))
         some = _nothing(differences.Differences, len(directions))
         differences.slopes(theta, part, Z, step, directions, some)
         for whole, numbers in zip(found, some, strict=True):
@@ -345,6 +345,13 @@ def _parts(problem: Problem) -> Iterator[Problem]:
         yield part if run.start == 0 else replace(part, lmbda=0.0)
 
 
+def _finite(Z: Array) -> Array:
+    """Pre-activations; ValueError if a sum has overflowed."""
+    if not np.isfinite(Z).all():
+        validation.computed((np.nan,))
+    return Z
+
+
 def _nothing(kind: Any, count: int) -> Any:
     """Differences of no examples."""
     return kind(np.zeros(count), np.zeros(count), np.zeros(count, np.int64))
@@ -354,6 +361,7 @@ def _mean(found: Any, problem: Problem) -> Any:
     """Of sums over the examples; ValueError if they are NaN because X is."""
     if isinstance(problem.X, Stored) and not np.isfinite(found.values).all():
         validation.look_through(problem.X)
+    validation.computed(found)
     return found._replace(values=found.values / problem.total, sizes=found.sizes / problem.total)
 
 

@@ -242,7 +242,10 @@ def _mapped_dataset(X: Any) -> np.memmap | None:
 def widened(X: Array, scale: float) -> Array:
     """X as it is computed with: times scale, and float64 unless it is float32."""
     dtype = arithmetic(X.dtype)
-    return X if X.dtype == dtype and scale == 1.0 else np.multiply(X, scale, dtype=np.float64).astype(dtype, copy=False)
+    if X.dtype == dtype and scale == 1.0:
+        return X
+    with np.errstate(over="ignore"):  # infinite, as in the kernels
+        return np.multiply(X, scale, dtype=np.float64).astype(dtype, copy=False)
 
 
 def read(X: "Array | Stored", start: int, stop: int) -> Array:

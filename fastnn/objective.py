@@ -148,15 +148,16 @@ class Objective:
 
     def cost(self, theta: ArrayLike) -> float:
         """The cost at theta (P,)."""
-        return self.evaluate(validation.theta(theta, self.P))[0]
+        return self.cost_and_gradient(theta)[0]
 
     def gradient(self, theta: ArrayLike) -> Array:
         """The gradient at theta (P,), a new array (P,)."""
-        return self.evaluate(validation.theta(theta, self.P))[1].copy()
+        return self.cost_and_gradient(theta)[1]
 
     def cost_and_gradient(self, theta: ArrayLike) -> tuple[float, Array]:
         """Both, from one evaluation; the gradient is a new array."""
         cost, gradient = self.evaluate(validation.theta(theta, self.P))
+        validation.computed((cost, gradient), "theta")
         return cost, gradient.copy()
 
     def evaluate(self, theta: Array) -> tuple[float, Array]:
@@ -235,6 +236,7 @@ class Forward:
         if not self._engine.outputs(self._prepared[some.dtype], read_only(some), A):
             validation.look_through(X) if isinstance(X, Stored) else validation.finite(some, X, "X")
             validation.weights(self._weights)
+            validation.computed((np.nan,))  # they are finite
         return A
 
 
@@ -274,6 +276,7 @@ def forward(
         validation.look_through(X)
     A = np.empty((len(X), sizes[-1]))
     outputs(network.theta_of(weights), network.layer_table(sizes, activation, output), X, scale, A, engine)
+    validation.computed((A,))
     return A
 
 
@@ -321,6 +324,7 @@ def cost_and_gradient(
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     objective = Objective(X, y, sizes, lmbda, engine=engine, **family, scale=scale)
     cost, gradient = objective.evaluate(network.theta_of(weights))
+    validation.computed((cost, gradient))
     return cost, network.matrices(gradient, sizes)
 
 
@@ -371,4 +375,5 @@ def cost_and_gradient_sums(
     some = validated(X, y, network.sizes_of(weights), **family, scale=scale, part=True)
     sums = np.empty(some.P + 1)
     Part(some, engine).add_up(read_only(network.theta_of(weights)), sums)
+    validation.computed((sums,))
     return float(sums[-1]), network.matrices(sums[:-1], some.sizes), some.total

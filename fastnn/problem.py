@@ -128,6 +128,7 @@ class Problem:
     total: float = field(init=False)
 
     def __post_init__(self) -> None:
+        validation.in_range(self.weight, self.X.dtype)
         derived = {
             "X": read_only(self.X),
             "targets": Targets(*map(read_only, self.targets)),

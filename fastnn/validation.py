@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from . import containers
 from .containers import Array, described, few
 from .inputs import Stored, each, runs_of, stored
-from .kernels.arguments import KEPT, Targets
+from .kernels.arguments import KEPT, Targets, arithmetic
 
 # How far from 1 rounding may leave the sum of a distribution, for each entry: they may have been float32.
 DISTRIBUTION_TOLERANCE = float(np.finfo(np.float32).eps)
@@ -55,6 +55,12 @@ def finite(array: Array, value: Any, name: str) -> None:
                 row, column = divmod(place, len(names))
                 name, where = f"{name}[{names[column]!r}]", str(row)
             raise ValueError(f"{name} holds {flat[place]} at index {where}; finite numbers are wanted")
+
+
+def computed(results: Sequence[Any], name: str = "weights") -> None:
+    """Raise ValueError if one of the results of finite numbers holds NaN: a sum on the way has overflowed."""
+    if any(np.isnan(result).any() for result in results):
+        raise ValueError(f"{name} and X make sums too large for floating point; smaller numbers in them are wanted")
 
 
 def inputs(X: Any, n: int | None = None, name: str = "X", look: bool = True) -> Array:
@@ -344,6 +350,19 @@ def sample_weight(value: ArrayLike | None, m: int, *, part: bool = False) -> Arr
             return array
         raise ValueError("sample_weight is zero for every example; a positive weight is wanted")
     return positive_sum(array, "sample_weight")
+
+
+def in_range(weight: Array, dtype: Any) -> None:
+    """Raise ValueError if losses times weights (m,) could be too small or too large where X is of that type.
+
+    Half the range of exponents is left to the losses.
+    """
+    largest, most = weight.max(initial=0.0), 2.0 ** (np.finfo(arithmetic(dtype)).maxexp // 2)
+    if largest and not 1.0 / most <= largest <= most:
+        raise ValueError(
+            f"sample_weight has the largest entry {largest:g}; with X of {dtype} one from {1 / most:.1g} to {most:.1g} "
+            "is wanted: weights that are all multiplied by a number mean the same, with lmbda times that number"
+        )
 
 
 def positive_sum(array: Array, name: str) -> Array:

@@ -166,10 +166,15 @@ def test_the_pass_tells_of_every_block():
             fastnn.forward([np.ones((20, 41)), np.ones((2, 21))], broken)
 
 
-def test_sums_that_overflow_are_no_fault():
-    """Finite numbers that are too large: the sigmoid of infinity is 1."""
-    got = fastnn.forward([np.full((2, 3), 1e200)], np.full((1, 2), 1e200))
-    assert np.array_equal(got, np.ones((1, 2)))
+@pytest.mark.parametrize("engine", ENGINES)
+def test_sums_that_overflow_are_refused(engine):
+    """z = 2e400 - 1e400: a fused multiply-add gives the infinity of its first term, whichever sign the sum has."""
+    for weights in ([[1e200, 1e200, -2e200]], [[-1e200, -1e200, 2e200]]):
+        network = np.array(weights), np.array([[0.0, 1.0], [0.0, -1.0]])
+        X = np.full((2, 2), 1e200)
+        for call in (fastnn.forward, partial(fastnn.cost_and_gradient, y=[0, 1])):
+            with pytest.raises(ValueError, match="weights and X make sums too large for floating point"):
+                call(network, X, engine=engine)
 
 
 @pytest.mark.parametrize(("progress", "disable"), [(None, None), (True, False)])

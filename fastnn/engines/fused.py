@@ -23,6 +23,7 @@ from numba import prange
 from ..kernels.activations import activate, scale_by_slope
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets, arithmetic
 from ..kernels.batches import add_in_order, group_count, group_start, regularised_mean, runs
+from ..kernels.elementary import like
 from ..kernels.jit import apart, batch, inner, serial, threads
 from ..kernels.losses import losses_and_deltas
 from ..kernels.tiles import Matrix, add_product, affine, affine_by_panels, panel, panel_count, panels_pay
@@ -99,10 +100,10 @@ def _aligned(shape, dtype):
 def _forward_block(W, layers, X, x, examples, A):
     """Fill A with the block's layers 1..L; the last stays before its activation. The block starts at X[x].
 
-    Returns 0, or NaN if something in X or W is not finite. Then so is each pre-activation that it is summed
-    into (0 times infinity is NaN): of X the first unit tells, of W the first example.
+    Returns 0, or NaN if a pre-activation is not finite. So it is where something in X or W is not (0 times infinity
+    is NaN), and where a sum overflows: with fused multiply-adds its infinity may then have the wrong sign.
     """
-    source, below, told = X, x, 0.0  # not one Matrix: of a read-only X and of A they would be two types
+    source, below, told = X, x, like(A[0], 0.0)  # not one Matrix: of a read-only X and of A they would be two types
     for l in range(len(layers)):
         inputs, units, biases = layers[l, INPUTS], layers[l, UNITS], layers[l, BIASES]
         above = examples * layers[l, BEFORE]
@@ -111,14 +112,12 @@ def _forward_block(W, layers, X, x, examples, A):
             affine(examples, units, inputs, a, Matrix(W, layers[l, WEIGHTS], layers[l, ROW], 1), biases, z)
         else:
             affine_by_panels(examples, units, inputs, a, W, layers[l, PANELS], biases, z)
-        if l == 0:
-            for i in range(examples):
-                told += 0.0 * A[above + i * units]
-        for j in range(units):
-            told += 0.0 * A[above + j]
+        own = A[above : above + examples * units]
+        for i in range(len(own)):
+            told += like(own[i], 0.0) * own[i]
         source, below = A, above
         if l < len(layers) - 1:
-            activate(A[above : above + examples * units], units, layers[l, ACTIVATION])
+            activate(own, units, layers[l, ACTIVATION])
     return told
 
 
@@ -126,12 +125,12 @@ def _forward_block(W, layers, X, x, examples, A):
 def _accumulate_block(work, lane, g, more, X, x, targets, weight):
     """One pass over the block that starts at X[x]: its gradients into work.dWs[g]; returns the sum of its losses.
 
-    They are added there if `more` is 1, and overwrite what is there if it is 0.
+    They are added there if `more` is 1, and overwrite what is there if it is 0. NaN is the sum of an overflow.
     """
     W, layers, dW, A, D = work.W, work.layers, work.dWs[g], work.buffers[lane, 0], work.buffers[lane, 1]
     ones = Matrix(work.one, 0, 0, 0)
     examples = max(len(targets.classes), len(targets.values))
-    _forward_block(W, layers, X, x, examples, A)
+    told = _forward_block(W, layers, X, x, examples, A)
     last = len(layers) - 1
     above = examples * layers[last, BEFORE]
     end = above + examples * layers[last, UNITS]
@@ -149,7 +148,7 @@ def _accumulate_block(work, lane, g, more, X, x, targets, weight):
             w = Matrix(W, layers[l, WEIGHTS], layers[l, ROW], 1)
             add_product(examples, inputs, units, d, w, 0, Matrix(D, below, inputs, 1), 0)
             scale_by_slope(A[below:above], D[below:above], layers[l - 1, ACTIVATION])
-    return loss
+    return loss + told
 
 
 @apart
@@ -382,7 +381,7 @@ def _outputs(network, X, block, few, buffers, inputs, told, A):
 
 
 def outputs(network, X, A):
-    """A[:] = output activations (m, K); returns False if something that is not finite may have gone into them."""
+    """A[:] = output activations (m, K); returns False if a pre-activation on the way was not finite."""
     (m, n), dtype = X.shape, network.W.dtype
     block, few = _cut(m, n, dtype, len(network.W))
     groups = 1 if few else min(-(-m // block), LANES * threads())

@@ -22,8 +22,11 @@ __all__ = ["accumulate", "forward", "regularised_mean", "workspace"]
 
 @inner()
 def forward_example(theta, layers, a):
-    """From the example at the start of `a`, fill layers 1..L; the last stays before its activation."""
-    row, below = 0, 0
+    """From the example at the start of `a`, fill layers 1..L; the last stays before its activation.
+
+    Returns 0, or NaN if a pre-activation is not finite: an overflow, whose infinity may have the wrong sign.
+    """
+    row, below, told = 0, 0, 0.0
     for l in range(len(layers)):
         above = below + layers[l, INPUTS]
         end = above + layers[l, UNITS]
@@ -34,10 +37,12 @@ def forward_example(theta, layers, a):
             for k in range(len(x)):
                 z += w[k] * x[k]
             a[j] = z
+            told += 0.0 * z
             row += 1 + len(x)
         if l < len(layers) - 1:
             activate(a[above:end], layers[l, UNITS], layers[l, ACTIVATION])
         below = above
+    return told
 
 
 @inner()
@@ -46,7 +51,7 @@ def _accumulate_example(theta, layers, a, targets, weight, delta, dtheta):
 
     `targets` are of this example, `weight` is (1,) or empty. Overwrites the outputs in `a`.
     """
-    forward_example(theta, layers, a)
+    told = forward_example(theta, layers, a)
     last = len(layers) - 1
     above = len(a) - layers[last, UNITS]
     loss = losses_and_deltas(a[above:], targets, weight, delta[above:], layers[last, ACTIVATION])
@@ -73,7 +78,7 @@ def _accumulate_example(theta, layers, a, targets, weight, delta, dtheta):
         if l > 0:
             scale_by_slope(x, delta_x, layers[l - 1, ACTIVATION])
         above = below
-    return loss
+    return loss + told
 
 
 class Workspace(NamedTuple):
@@ -154,10 +159,10 @@ def _forward_groups(theta, layers, X, scale, buffers, A):
         outputs = a[len(a) - A.shape[1] :]
         for i in range(group_start(g, groups, len(X), 1), group_start(g + 1, groups, len(X), 1)):
             _read(X, i, scale, layers, a)
-            forward_example(theta, layers, a)
+            told = forward_example(theta, layers, a)
             activate(outputs, len(outputs), layers[len(layers) - 1, ACTIVATION])
             for k in range(len(outputs)):
-                A[i, k] = outputs[k]
+                A[i, k] = outputs[k] + told
 
 
 def forward(theta, layers, X, scale, A):

@@ -30,6 +30,9 @@ from ..kernels.arguments import (
 from ..network import matrices
 from ..validation import Array
 
+# What overflows is infinite, as in the compiled engines: without a warning, whatever the caller's settings are.
+in_silence = np.errstate(all="ignore")
+
 
 def sigmoid(z: Array, out: Array | None = None) -> Array:
     """1/(1 + exp(-z)); of real z for which the exponential overflows, 0."""
@@ -114,6 +117,8 @@ def _activations(theta: Array, layers: Array, X: Array, work: Sequence[Array | N
     for l, W in enumerate(matrices(theta.astype(X.dtype, copy=False), _sizes(layers))):
         Z = np.matmul(values[-1], W[:, 1:].T, out=work[l])
         Z += W[:, 0]
+        if not np.isfinite(Z.sum()):  # an overflow: its infinity may have the wrong sign
+            Z[:] = np.nan
         values.append(FUNCTIONS[layers[l, ACTIVATION]](Z, out=Z) if l < len(layers) - 1 else Z)
     return values
 
@@ -173,6 +178,7 @@ def _squared_error(Z: Array, y: Array, T: Array | None) -> tuple[Array, Array]:
     return (Z * Z).sum(axis=1) / 2.0, Z
 
 
+@in_silence
 def forward(theta: Array, layers: Array, X: Array, scale: float, A: Array) -> None:
     """A[:] = output activations (m, K)."""
     A[:] = FUNCTIONS[layers[-1, ACTIVATION]](_activations(theta, layers, widened(X, scale), [None] * len(layers))[-1])
@@ -195,6 +201,7 @@ def workspace(layers: Array, m: int, kept: Any, scale: float, most: int | None =
     return Workspace(scale, activations, [np.empty_like(a) for a in activations[:-1]]), cut
 
 
+@in_silence
 def accumulate(
     theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: Workspace, run: Run, sums: Array
 ) -> None:
@@ -222,20 +229,23 @@ def accumulate(
     sums[-1] += float(losses.sum(dtype=np.float64))
 
 
+@in_silence
 def regularised_mean(theta: Array, decay: Array, total: float, loss: float, dtheta: Array) -> float:
     """From sums over examples of that total weight to the regularised mean: changes dtheta, returns the cost."""
-    dtheta += decay * theta
+    shrinking = decay * theta
+    dtheta += shrinking
     dtheta /= total
-    return float((loss + decay @ theta**2 / 2.0) / total)
+    return float((loss + shrinking @ theta / 2.0) / total)  # decay @ theta**2 would be NaN for a bias of 1e200
 
 
+@in_silence
 def cost(theta: Array, problem: Any) -> Any:
     """The cost of a `fastnn.problem.Problem` alone; complex if theta and its X are."""
     layers, weight = problem.layers, problem.weight
     Z = _activations(theta, layers, problem.X, [None] * len(layers))[-1]
     losses, _ = _losses_and_deltas(Z, problem.targets, layers[-1, ACTIVATION])
     loss = losses @ weight if len(weight) else losses.sum()
-    return (loss + problem.decay @ theta**2 / 2) / problem.total
+    return (loss + (problem.decay * theta) @ theta / 2) / problem.total
 
 
 def numerical_gradient(theta: Array, problem: Any, step: float, parameters: Array, dtheta: Array) -> None:

@@ -25,7 +25,7 @@ from ..kernels.arguments import (
 )
 from ..network import Weights, matrices
 from ..validation import Array
-from .numpy import regularised_mean
+from .numpy import in_silence, regularised_mean
 
 __all__ = ["accumulate", "forward", "regularised_mean", "workspace"]
 
@@ -56,6 +56,7 @@ def _forward_example(weights: Weights, layers: Array, x: Array) -> list[Array]:
     a = [x]
     for l, W in enumerate(weights):
         z = W[:, 1:] @ a[l] + W[:, 0]
+        z += 0.0 * z  # NaN of an overflow, whose infinity may have the wrong sign
         a.append(_ACTIVATIONS[layers[l, ACTIVATION]](z) if l < len(weights) - 1 else z)
     return a
 
@@ -90,6 +91,7 @@ def _weights(theta: Array, layers: Array, X: Array) -> Weights:
     return matrices(theta.astype(X.dtype, copy=False), sizes)
 
 
+@in_silence
 def forward(theta: Array, layers: Array, X: Array, scale: float, A: Array) -> None:
     """A[:] = output activations (m, K)."""
     X = widened(X, scale)
@@ -103,6 +105,7 @@ def workspace(layers: Array, m: int, kept: Any, scale: float, most: int | None =
     return scale, equal_runs(m, most)
 
 
+@in_silence
 def accumulate(
     theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, scale: float, run: Run, sums: Array
 ) -> None:
