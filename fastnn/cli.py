@@ -23,8 +23,14 @@ from .containers import few
 
 if TYPE_CHECKING:
     from .benchmark.ladder import Task
+    from .checkpoint import Plan
     from .files import Examples
     from .model import Model
+
+# Options of a training by their names in Python.
+_LIMITS = ("maxiter", "max_seconds", "target_cost", "tol", "patience")
+
+_MODEL = "fastnn-model.npz; .mat works too"
 
 # How many classes are listed with their counts.
 _SHOWN = 20
@@ -64,17 +70,21 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument(
         "--class-weight", type=_class_weights, metavar="WEIGHTS", help="balanced, or LABEL=WEIGHT,... (default: 1)"
     )
-    training.add_argument("--solver", default="cg", metavar="NAME", help="cg (default), l-bfgs or another of SciPy's")
-    stop = train.add_argument_group("when to stop")
-    stop.add_argument("--maxiter", type=int, default=50, metavar="N", help="limit on iterations (default: 50)")
-    stop.add_argument("--max-seconds", type=float, metavar="S", help="limit on time")
-    stop.add_argument("--target-cost", type=float, metavar="C", help="as soon as the cost is no higher")
-    stop.add_argument(
-        "--tol", type=float, default=1e-5, metavar="T", help="if no gradient entry is larger (default: 1e-5)"
+    training.add_argument("--solver", metavar="NAME", help="cg (default), l-bfgs or another of SciPy's")
+    training.add_argument("--checkpoint", type=Path, metavar="FILE", help="an .npz that keeps it, to survive a kill")
+    training.add_argument(
+        "--checkpoint-every", type=_interval, metavar="EVERY", help="as 10 iterations, or 5.0 seconds (default: 60.0)"
     )
-    stop.add_argument("--patience", type=int, metavar="N", help="after N iterations without a lower validation cost")
-    output = _output_options(train, "fastnn-model.npz; .mat works too")
-    output.add_argument("--verbose", action="store_true", help="a line after each iteration")
+    training.add_argument("--resume", action="store_true", help="go on from --checkpoint FILE, if it is there")
+    _stop_options(train, "50", "1e-5")
+    _verbose_option(_output_options(train, _MODEL))
+
+    resume = command(_resume, "resume CHECKPOINT", "go on with a training that fastnn train --checkpoint kept")
+    resume.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="the file; the training is kept there on")
+    data = _data_options(resume)
+    data.add_argument("--validation", type=_held_out, metavar="DATA", help="the FILE of the training, if it had one")
+    _stop_options(resume, "as before", "as before")
+    _verbose_option(_output_options(resume, _MODEL))
 
     predict = command(_predict, "predict MODEL", "print what a saved model predicts for each example")
     predict.add_argument("model", metavar="MODEL", help="a model that fastnn train saved")
@@ -140,19 +150,29 @@ def _table_options(group: Any) -> None:
     group.add_argument("--label", type=_label, metavar="COLUMN", help="by name, or position from 0 (default: last)")
 
 
+def _stop_options(parser: argparse.ArgumentParser, maxiter: str, tol: str) -> None:
+    stop = parser.add_argument_group("when to stop")
+    stop.add_argument("--maxiter", type=int, metavar="N", help=f"limit on iterations (default: {maxiter})")
+    stop.add_argument("--max-seconds", type=float, metavar="S", help="limit on time")
+    stop.add_argument("--target-cost", type=float, metavar="C", help="as soon as the cost is no higher")
+    stop.add_argument("--tol", type=float, metavar="T", help=f"if no gradient entry is larger (default: {tol})")
+    stop.add_argument("--patience", type=int, metavar="N", help="after N iterations without a lower validation cost")
+
+
+def _verbose_option(output: Any) -> None:
+    output.add_argument("--verbose", action="store_true", help="a line after each iteration")
+
+
 def _network_options(parser: argparse.ArgumentParser) -> None:
     network = parser.add_argument_group("network")
-    network.add_argument("--hidden", type=_layers, default=(25,), metavar="SIZES", help="25 (default), or as 64,32")
+    network.add_argument("--hidden", type=_layers, metavar="SIZES", help="25 (default), or as 64,32")
     network.add_argument(
-        "--activation",
-        default="sigmoid",
-        metavar="NAME",
-        help="of hidden layers: sigmoid (default), tanh, relu, identity",
+        "--activation", metavar="NAME", help="of hidden layers: sigmoid (default), tanh, relu, identity"
     )
     network.add_argument("--output", metavar="NAME", help="sigmoid (default), softmax or identity")
     network.add_argument("--scale", type=_scale, metavar="NUMBER", help="multiplies X: 1/255 for bytes (default: 1)")
-    network.add_argument("--lmbda", type=float, default=1.0, metavar="L", help="regularisation (default: 1)")
-    network.add_argument("--seed", type=int, default=0, metavar="N", help="of the random weights (default: 0)")
+    network.add_argument("--lmbda", type=float, metavar="L", help="regularisation (default: 1)")
+    network.add_argument("--seed", type=int, metavar="N", help="of the random weights (default: 0)")
     network.add_argument("--weights", metavar="FILE", help="to start from: a model, or .mat with Theta1, Theta2, ...")
 
 
@@ -169,33 +189,105 @@ def _train(options: argparse.Namespace) -> int:
     from .train import train
 
     output = _kind_of_output(options)
-    out = options.out or Path("fastnn-model.npz")
-    files.check_format(out, "--out")
-    _output(out)
-    regression = output == "identity"
-    examples = _examples(options, numbers=regression)
-    X, y = examples.X, examples.y
-    limits = {name: getattr(options, name) for name in ("maxiter", "max_seconds", "target_cost", "tol", "patience")}
+    if options.checkpoint is None and (options.resume or options.checkpoint_every):
+        given = "--resume" if options.resume else "--checkpoint-every"
+        raise ValueError(f"{given} is given without --checkpoint; both are wanted")
+    if options.resume and options.checkpoint.exists():
+        return _resume(options)
+    out = _model_file(options)
+    examples = _examples(options, numbers=output == "identity")
+    y = examples.y
+    asked = _given(options, "hidden", "lmbda", "seed", "activation", "scale", "solver", *_LIMITS)
     with shell.ends_training() as ending, redirect_stdout(sys.stderr if options.json else sys.stdout):
         model = train(
-            X,
+            examples.X,
             y,
-            options.hidden,
-            options.lmbda,
-            solver=options.solver,
-            seed=options.seed,
             weights=files.read_weights(options.weights) if options.weights else None,
-            activation=options.activation,
             output=output,
             class_weight=_known_labels(options.class_weight, y),
             standardize=options.standardize,
-            scale=1.0 if options.scale is None else options.scale,
-            validation=_validation(options, examples, regression),
+            validation=_validation(options, examples, output == "identity"),
             callback=ending.begin,
             verbose=options.verbose,
-            **limits,
+            checkpoint=options.checkpoint,
+            checkpoint_every=options.checkpoint_every,
+            **asked,
         )
+    return _trained(options, examples, model, out, ending)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from . import checkpoint
+    from .train import resume
+
+    path = options.checkpoint
+    model, plan, _ = checkpoint.read(path)
+    _same_options(options, model, plan)
+    out = _model_file(options)
+    numbers = _has_numbers(model)
+    examples = _examples(options, numbers=numbers)
+    options.validation = _validation(options, examples, numbers) or plan.validation
+    options.patience = options.patience or (plan.limits.patience if math.isfinite(plan.limits.patience) else None)
+    with shell.ends_training() as ending, redirect_stdout(sys.stderr if options.json else sys.stdout):
+        model = resume(
+            path,
+            examples.X,
+            examples.y,
+            validation=options.validation,
+            callback=ending.begin,
+            verbose=options.verbose,
+            **_given(options, *_LIMITS),
+        )
+    return _trained(options, examples, model, out, ending)
+
+
+def _same_options(options: argparse.Namespace, model: "Model", plan: "Plan") -> None:
+    """Raise ValueError if the command says of the training what is not so; how it began is of no more concern."""
+    weights = None if plan.factors is None else plan.factors.tolist()
+    asked = _known_labels(getattr(options, "class_weight", None), model.classes)
+    if isinstance(asked, dict) and model.classes is not None:
+        asked = [asked.get(label, 1.0) for label in model.classes.tolist()]
+    is_so = {
+        "hidden": model.sizes[1:-1],
+        "lmbda": model.lmbda,
+        "activation": model.activation,
+        "regression": model.output == "identity",
+        "output": model.output,
+        "scale": model.scale,
+        "solver": plan.solver,
+        "standardize": model.scaling is not None,
+        "checkpoint_every": plan.every,
+    }
+    for name, so in is_so.items():
+        given = getattr(options, name, None)
+        if given not in (None, False, so):
+            raise _refused(f"--{name.replace('_', '-')} is {given}", so, options.checkpoint)
+    if asked not in (None, weights) and (asked != "balanced" or weights is None):
+        raise _refused("--class-weight is another", weights, options.checkpoint)
+
+
+def _refused(got: str, so: Any, path: Path) -> ValueError:
+    return ValueError(f"{got}, but the training in {str(path)!r} has {so}; the same is wanted, or nothing said of it")
+
+
+def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """What the user says of these; of the rest the functions know what is usual."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def _model_file(options: argparse.Namespace) -> Path:
+    from . import files
+
+    out = options.out or Path("fastnn-model.npz")
+    files.check_format(out, "--out")
+    _output(out)
+    return out
+
+
+def _trained(options: argparse.Namespace, examples: "Examples", model: "Model", out: Path, ending: Any) -> int:
+    """Save the model and say what it is."""
     model.feature_names = examples.names
+    X, y = examples.X, examples.y
     score = model.score(X, y)  # may compile: before saving, which then is the last that a signal can stop
     model.save(out)
     _tell(options, *_report(options, examples, model, score, out))
@@ -321,8 +413,9 @@ def _check(options: argparse.Namespace) -> int:
         if options.model and getattr(options, given) is not None:
             raise ValueError(f"--model and --{given} are both given; one of them is wanted")
     model = load(options.model) if options.model else None
-    lmbda, activation, output = options.lmbda, options.activation, options.output or "sigmoid"
-    scale = 1.0 if options.scale is None else options.scale
+    lmbda = 1.0 if options.lmbda is None else options.lmbda
+    activation, output = options.activation or "sigmoid", options.output or "sigmoid"
+    scale, seed = 1.0 if options.scale is None else options.scale, options.seed or 0
     numbers = _has_numbers(model) if model else output == "identity"
     examples = _examples(options, model, numbers=numbers)
     X, y = examples.X, _answers(examples, "--data")
@@ -342,7 +435,7 @@ def _check(options: argparse.Namespace) -> int:
         if options.weights:
             weights = validation.weights(files.read_weights(options.weights), X.shape[1], K)
         else:
-            weights = network.init_weights((X.shape[1], *options.hidden, K), options.seed)
+            weights = network.init_weights((X.shape[1], *(options.hidden or (25,)), K), seed)
     m = len(X) if options.examples is None else min(validation.positive(options.examples, "--examples"), len(X))
     if m < len(X):
         some = np.arange(m) * len(X) // m
@@ -357,7 +450,7 @@ def _check(options: argparse.Namespace) -> int:
         answers,
         lmbda,
         directions=10 if options.quick else None,
-        seed=options.seed,
+        seed=seed,
         progress=None,
         activation=activation,
         output=output,
@@ -618,6 +711,14 @@ def _label(text: str) -> str | int:
         return int(text)
     except ValueError:
         return text
+
+
+def _interval(text: str) -> int | float:
+    """Iterations if it is an integer, else seconds."""
+    try:
+        return int(text) if text.lstrip("+-").isdecimal() else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}; iterations, as 10, or seconds, as 5.0, are wanted") from None
 
 
 def _scale(text: str) -> float:

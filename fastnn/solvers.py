@@ -372,6 +372,8 @@ def _outcome(status: str, record: _Record, seconds: float, advice: str) -> Outco
     if record.limits.patience < math.inf and record.lowest_held_out:
         cost, iteration, _ = record.lowest_held_out
         fact += f"; these are the weights of iteration {iteration}, whose validation cost {cost:.6g} is the lowest"
+    if status == "interrupted" and record.keeper:
+        hint = "fastnn.resume (on the command line too) goes on from the checkpoint"
     message = "; ".join(filter(None, [fact, advice or hint]))
     return Outcome(status, message, best.cost, best.norm, record.iterations, record.evaluations, seconds, advice)
 

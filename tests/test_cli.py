@@ -752,3 +752,80 @@ def test_as_a_module():
         [sys.executable, "-P", "-m", "fastnn", "--version"], capture_output=True, text=True, check=True
     )
     assert run.stdout == f"fastnn {fastnn.__version__}\n"
+
+
+def same(got, want):
+    return all(np.array_equal(a, b) for a, b in zip(fastnn.load(got).weights, fastnn.load(want).weights, strict=True))
+
+
+TRAIN = ["train", "--data", "data.npz", "--hidden", "3", "--lmbda", "0.5", "--seed", "4"]
+
+
+def test_a_training_is_resumed(here, capsys):
+    """By its own command, or by the one that began it, which begins where nothing is kept yet."""
+    assert main([*TRAIN, "--maxiter", "12", "--out", "whole.npz"]) == 0
+    kept = ["--checkpoint", "kept.npz", "--checkpoint-every", "3"]
+    assert main([*TRAIN, *kept, "--resume", "--maxiter", "5", "--out", "part.npz"]) == 0
+    assert not same("part.npz", "whole.npz")
+    assert main(["resume", "kept.npz", "--data", "data.npz", "--maxiter", "8", "--out", "part.npz"]) == 0
+    assert main([*TRAIN, *kept, "--resume", "--maxiter", "12", "--out", "end.npz"]) == 0
+    out = capsys.readouterr().out
+    assert same("end.npz", "whole.npz")
+    assert same("kept.npz", "whole.npz")
+    for line in ("network      4-3-2, lmbda 0.5", "iterations   12", "saved        end.npz"):
+        assert line in out
+
+
+def test_a_training_with_everything_is_resumed(here, capsys):
+    more = ["--validation", "0.25", "--patience", "50", "--class-weight", "3=2", "--standardize", "--output", "softmax"]
+    assert main([*TRAIN, *more, "--maxiter", "12", "--out", "whole.npz"]) == 0
+    began = [*TRAIN, *more, "--checkpoint", "kept.npz"]
+    assert main([*began, "--maxiter", "5", "--out", "end.npz"]) == 0
+    assert main([*began, "--resume", "--maxiter", "12", "--out", "end.npz"]) == 0
+    assert same("end.npz", "whole.npz")
+    assert "validation   cost" in capsys.readouterr().out.split("saved        end.npz")[1]
+    assert main(["resume", "kept.npz", "--data", "data.npz", "--validation", "text.npz"]) == 2
+    assert "holds out 0.25, and the same is wanted" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--hidden", "4"], "--hidden is (4,), but the training in 'kept.npz' has (3,); the same is wanted"),
+        (["--lmbda", "1"], "--lmbda is 1.0, but the training in 'kept.npz' has 0.5"),
+        (["--solver", "l-bfgs"], "--solver is l-bfgs, but"),
+        (["--activation", "relu"], "--activation is relu, but"),
+        (["--output", "softmax"], "--output is softmax, but"),
+        (["--regression"], "--regression is True, but"),
+        (["--scale", "2"], "--scale is 2.0, but"),
+        (["--standardize"], "--standardize is True, but"),
+        (["--checkpoint-every", "7"], "--checkpoint-every is 7, but"),
+        (["--class-weight", "3=2"], "--class-weight is another, but"),
+        (["--class-weight", "balanced"], "--class-weight is another, but"),
+        (["--validation", "0.5"], "has no fraction to hold out, and the same is wanted"),
+        (["--data", "text.npz"], "y is not what the training in 'kept.npz' was begun with"),
+    ],
+)
+def test_another_training_is_not_resumed(here, capsys, more, message):
+    began = ["--hidden", "3", "--lmbda", "0.5", "--checkpoint", "kept.npz"]
+    assert main(["train", "--data", "data.npz", *began, "--maxiter", "3"]) == 0
+    content = Path("kept.npz").read_bytes()
+    capsys.readouterr()
+    assert main(["train", "--data", "data.npz", "--checkpoint", "kept.npz", "--resume", *more]) == 2
+    assert message in capsys.readouterr().err
+    assert Path("kept.npz").read_bytes() == content
+
+
+def test_what_is_said_of_checkpoints_has_to_fit(here, capsys):
+    for arguments, message in [
+        (["train", "--resume"], "--resume is given without --checkpoint; both are wanted"),
+        (["train", "--checkpoint-every", "5"], "--checkpoint-every is given without --checkpoint; both are wanted"),
+        (["train", "--checkpoint", "a.mat"], "checkpoint is 'a.mat'; a name that ends in .npz is wanted"),
+        (["resume", "gone.npz"], "gone.npz"),
+        (["resume", "data.npz"], "path is 'data.npz', which holds no training; a checkpoint is wanted"),
+    ]:
+        assert main(arguments) == 2
+        assert message in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["train", "--checkpoint", "a.npz", "--checkpoint-every", "soon"])
+    assert "'soon'; iterations, as 10, or seconds, as 5.0, are wanted" in capsys.readouterr().err

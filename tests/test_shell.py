@@ -211,6 +211,25 @@ def test_a_signal_in_a_training(here, signum):
     assert cost == model.outcome.cost <= model.history.cost.min()
 
 
+@pytest.mark.parametrize("signum", SIGNALS)
+def test_a_signal_keeps_the_training_too(here, signum):
+    """The notice of a batch system, and then the same command again."""
+    command = f"{FOREVER} --checkpoint kept.npz --resume --out new.npz --verbose"
+    before = 0
+    for _ in range(2):
+        process = started(here, command, PYTHONUNBUFFERED="1")
+        lines = [process.stdout.readline() for _ in range(2)]
+        assert all(line.startswith("iteration ") for line in lines)
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (128 + signum, heard(signum))
+        assert "goes on from the checkpoint" in out
+        done = fastnn.load(here / "kept.npz").outcome.iterations
+        assert int(lines[0].split()[1]) > before
+        assert done >= before + 2
+        before = done
+
+
 # A command in which the given line stands for what the main thread does when the signal comes.
 BUSY = """
 import ctypes, os, sys, time, types
