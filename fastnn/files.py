@@ -314,6 +314,18 @@ def _datasets(path: Path, labels: Path | None, numbers: bool) -> tuple[Any, Arra
         file.visititems(lambda name, node: found.update({name: node} if isinstance(node, h5py.Dataset) else {}))
     except Exception as error:
         raise ValueError(f"path is {str(path)!r}, which cannot be read as {_suffix(path)}: {_why(error)}") from None
+    try:
+        return _checked_datasets(found, path, labels, numbers)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _checked_datasets(
+    found: dict[str, Any], path: Path, labels: Path | None, numbers: bool
+) -> tuple[Any, Array | None, bool]:
+    import h5py
+
     if "X" not in found:
         got = f"datasets {few([printable(repr(name)) for name in found])}" if found else "no datasets"
         raise ValueError(f"path is {str(path)!r}, which holds {got}; 'X', and 'y' with the labels, are wanted")

@@ -7,13 +7,17 @@ import faulthandler
 import gzip
 import io
 import json
+import math
 import random
+import re
 import resource
 import struct
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 import warnings
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable
@@ -416,6 +420,225 @@ def test_a_changed_file_is_refused(tmp_path, suffix):
     with open(path, "wb") as file:
         write(file, arrays | checksum)
     assert fastnn.load(path).lmbda == model.lmbda
+
+
+def element(kind, content, size=None):
+    """Of a .mat file, which says that it has so many bytes."""
+    size = len(content) if size is None else size
+    return struct.pack("<2I", kind, size) + content + bytes(-len(content) % 8 if kind not in (14, 15) else 0)
+
+
+def variable(of, shape, *parts, name=b"Theta1"):
+    head = element(6, struct.pack("<2I", of, 0)) + element(5, struct.pack(f"<{len(shape)}i", *shape)) + element(1, name)
+    return element(14, head + b"".join(parts))
+
+
+def nested(depth):
+    """Cells in cells: a stack without end."""
+    inside = variable(4, (1, 1), element(17, b"a\0"))
+    for _ in range(depth):
+        inside = variable(1, (1, 1), inside)
+    return inside
+
+
+# What hostile files hold; made only where they are wanted.
+ZEROS = bytes(1 << 26)
+MAT = {
+    "an element that says it has 4 GB": lambda: element(14, bytes(64), 2**32 - 8),
+    "an element in a variable": lambda: variable(6, (1, 1), element(9, bytes(8), 2**32 - 8)),
+    "a packed element in a packed one": lambda: element(15, zlib.compress(element(14, bytes(64), 2**32 - 8))),
+    "a packed variable": lambda: element(15, zlib.compress(variable(6, (1, 1 << 23), element(9, ZEROS)))),
+    "many packed variables": lambda: b"".join(
+        element(15, zlib.compress(variable(6, (1, 1 << 20), element(9, ZEROS[: 1 << 23]), name=b"a%d" % i)))
+        for i in range(5)
+    ),
+    "cells that are not there": lambda: variable(1, (2**31 - 1, 2**31 - 1)),
+    "cells that are": lambda: element(15, zlib.compress(variable(1, (1, 1 << 20), element(14, b"") * (1 << 20)))),
+    "spaces": lambda: variable(4, (1, 2**31 - 1), element(16, b"")),
+    "spaces in cells": lambda: variable(1, (1, 64), *[variable(4, (1, 2**20), element(16, b""))] * 64),
+    "numbers of no type": lambda: variable(6, (1, 1), element(200, bytes(8))),
+    "a variable of no class": lambda: variable(200, (1, 1), element(9, bytes(8))),
+    "more axes than there is room for": lambda: variable(6, (1,) * 500, element(9, bytes(8))),
+    "axes that go backwards": lambda: variable(6, (-1, -1), element(9, bytes(8))),
+    "a name without end": lambda: variable(6, (1, 1), element(9, bytes(8)), name=b"a" * 9999),
+    "a variable twice": lambda: variable(6, (1, 1), element(9, bytes(8))) * 2,
+    "cells in cells": lambda: nested(9_000),
+    "a packed one that is cut off": lambda: element(15, zlib.compress(variable(6, (1, 1), element(9, bytes(8))))[:-4]),
+}
+
+
+def refused_in_little_memory(path, read, *arguments, **keywords):
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=f"^path is '{re.escape(str(path))}'") as caught:
+            read(path, *arguments, **keywords)
+        assert tracemalloc.get_traced_memory()[1] < MEMORY
+    finally:
+        tracemalloc.stop()
+    assert str(caught.value).isprintable()
+    assert not isinstance(caught.value.__context__, MemoryError)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", MAT)
+def test_hostile_mat_files(tmp_path, name):
+    path = tmp_path / "a.mat"
+    path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\x01IM" + MAT[name]())
+    refused_in_little_memory(path, fastnn.read_weights)
+
+
+def test_what_is_no_number_or_text_in_a_mat_file_is_left_out(tmp_path):
+    """Cells in cells too, where SciPy's reader would go as deep as they do."""
+    path = tmp_path / "a.mat"
+    others = [
+        variable(1, (1, 1), nested(100), name=b"a"),
+        variable(1, (1, 2), element(14, b""), name=b"b"),
+        variable(2, (1, 1), name=b"c"),
+        element(14, element(6, struct.pack("<2I", 17, 0)) + bytes(64)),
+    ]
+    theta = variable(6, (1, 2), element(9, struct.pack("<2d", 1.5, 2.5)))
+    path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\x01IM" + b"".join(others) + theta)
+    assert fastnn.read_weights(path)[0].tolist() == [[1.5, 2.5]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "kind"), [(2**30, 2**30, 0), (-1, -1, 0), (2, 2, 0), (1, 1, 3000), (1, 1, 90)]
+)
+def test_hostile_mat_files_of_level_4(tmp_path, rows, columns, kind):
+    path = tmp_path / "a.mat"
+    path.write_bytes(struct.pack("<5i", kind, rows, columns, 0, 7) + b"Theta1\0" + bytes(8))
+    refused_in_little_memory(path, fastnn.read_weights)
+
+
+def npy(values, shape=None):
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue().replace(str(values.shape).encode(), str(shape or values.shape).encode())
+
+
+def test_hostile_npz_files(tmp_path):
+    path = tmp_path / "a.npz"
+    zeros = npy(np.frombuffer(ZEROS, float).reshape(1, -1))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("Theta1.npy", zeros)
+    assert "announces much more than it can hold" in refused_in_little_memory(path, fastnn.read_weights)
+    for method in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        with zipfile.ZipFile(path, "w", method) as archive:
+            archive.writestr("Theta1.npy", npy(np.ones((1, 2))))
+        assert "packed in another way" in refused_in_little_memory(path, fastnn.read_weights)
+    # One member under many names.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("X.npy", npy(np.zeros((1000, 1000))))
+        archive.filelist *= 1000
+    for read in (fastnn.read_data, fastnn.read_weights):
+        assert "announces much more than it can hold" in refused_in_little_memory(path, read)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("X.npy", npy(np.zeros((2, 2))))
+        archive.filelist *= 2
+    assert "it holds X twice" in refused_in_little_memory(path, fastnn.read_data)
+    # A directory that says that a member is as long as its header does.
+    for shape in ((2, 3), (10**9, 1), (10**9, 10**9), (2, 1)):
+        content = npy(np.ones((2, 2)), shape)
+        length = len(content) - 32 + 8 * math.prod(shape)
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("X.npy", content)
+            archive.filelist[0].file_size = length
+        refused_in_little_memory(path, fastnn.read_data)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("<f8", "|O8"),
+        ("<f8", "<U0"),
+        ("False", "'<f8'"),
+        ("(2, 2)", "True"),
+        ("(2, 2)", "(0x2, 2)"),
+        ("(2, 2)", "(2or 2,)"),
+        ("(2, 2)", "(2, 2" + ")" * 50),
+        ("fortran_order", "descr"),
+        ("<f8", "<f8\\d"),
+    ],
+)
+def test_headers_are_not_evaluated(tmp_path, old, new):
+    """NumPy's way, as Python, warns of some of these."""
+    for name in ("a.npz", "a.npy"):
+        text = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2), }\n".replace(old, new).encode()
+        content = b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text + bytes(32)
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+            archive.writestr("X.npy", content)
+        (tmp_path / "a.npy").write_bytes(content)
+        refused_in_little_memory(tmp_path / name, fastnn.read_data)
+
+
+def test_headers_of_other_writers_are_read(tmp_path):
+    path = tmp_path / "a.npz"
+    for text in (
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (2L, 2L)}",
+        "{ 'shape':(2,2),'descr' :'<f8' , 'fortran_order': False,}  ",
+        "{'descr': [('a', '<f8'), ('b', '<f4', (2,))], 'fortran_order': True, 'shape': (2,)}",
+    ):
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, head in [("X", "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 2)}"), ("other", text)]:
+                content = b"\x93NUMPY\x02\0" + struct.pack("<I", len(head)) + head.encode() + bytes(32)
+                archive.writestr(f"{name}.npy", content)
+            archive.writestr("y.npy", npy(np.arange(2)))
+        assert np.array_equal(fastnn.read_data(path)[0], np.zeros((2, 2)))
+
+
+def test_a_large_X_that_is_mapped_has_its_checksum_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MAPPED", 0)
+    path = tmp_path / "a.npz"
+    np.savez(path, X=np.ones((300, 7)), y=np.arange(300) % 2)
+    content = path.read_bytes()
+    assert type(fastnn.read_data(path)[0]) is np.memmap
+    path.write_bytes(flipped(content, 8 * 5000))
+    assert "Bad CRC-32" in refused_in_little_memory(path, fastnn.read_data)
+
+
+def test_hostile_hdf5_files(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    for name, rows in [("X", 1), ("y", 2)]:
+        path = tmp_path / "a.h5"
+        with h5py.File(path, "w") as file:
+            for other, value in zip("Xy", data(), strict=True):
+                shape = (10**12, *value.shape[1:]) if rows == 1 or other == name else value.shape
+                file.create_dataset(other, shape, value.dtype, chunks=True)
+                file[other][:12] = value
+        assert "never was written" in refused_in_little_memory(path, fastnn.read_data)
+    path = tmp_path / "a.mat"
+    for shape, attributes in [((10**12, 3), {}), ((2,), {"MATLAB_empty": np.uint8(1)})]:
+        write_recent(path)
+        with h5py.File(path, "r+") as file:
+            del file["X"]
+            file.create_dataset("X", shape, "u8", fillvalue=10**9).attrs.update(attributes)
+        refused_in_little_memory(path, fastnn.read_data)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_hostile_tables(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    for text, words in [
+        (b"1," * 4_300_000, "whose row 1 goes on for more than 8,388,608 characters"),
+        (b"1,2\n" + b"1 " * 4_300_000, "whose row 2 goes on"),
+        (b"1,2\n" * 10**7, "which unpacks to more than 100 times its size; if it is a table, unpack it first"),
+    ]:
+        if suffix == ".csv.gz" or "unpacks" not in words:
+            noise = random.Random(0).randbytes(10**5).hex().encode() if "goes on" in words else b""  # packs badly
+            path.write_bytes(gzip.compress(text + noise) if suffix == ".csv.gz" else text)
+            assert words in refused_in_little_memory(path, fastnn.read_data)
+
+
+def test_a_small_file_may_be_packed_as_well_as_it_can(tmp_path):
+    X, y = np.zeros((20_000, 20)), np.arange(20_000) % 2
+    np.savez_compressed(tmp_path / "a.npz", X=X, y=y)
+    savemat(tmp_path / "a.mat", {"X": X, "y": y}, do_compression=True)
+    with gzip.open(tmp_path / "a.csv.gz", "wt") as file:
+        file.write("1,2,0\n1,2,1\n" * 10_000)
+    for name in ("a.npz", "a.mat", "a.csv.gz"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert fastnn.read_data(tmp_path / name)[1].tolist() == y.tolist()
 
 
 if __name__ == "__main__":
