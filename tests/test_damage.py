@@ -377,12 +377,11 @@ def ends(names, step, count, processes=2):
     return total
 
 
-@pytest.mark.parametrize("names", [tuple(KEPT)], ids=["kept"])
-def test_damaged_files_of_ours_are_refused_or_the_same(names, long):
-    total = ends(names, 1 if long else 53, 500_000 if long else 4_000)
+def test_damaged_files_of_ours_are_refused_or_the_same(long):
+    total = ends(list(KEPT), 1 if long else 53, 500_000 if long else 4_000)
     print(total)
     for counts in total.values():
-        assert counts["refused"] > 0.9 * counts.total()
+        assert counts["refused"] > 0.8 * counts.total()
         assert counts["the same"] > 0  # a bit that says nothing: a date, say
 
 
