@@ -34,7 +34,6 @@ from .validation import Array
 # ms of float64 and 52 of float32, from memory or .npy 61 and 32 (two cores of an EPYC); bytes as long from anywhere.
 MAPPED = 32_000_000
 
-
 # How many times its size a file's arrays may take: packed weights are half as long at best; of data as much as zip and
 # MATLAB's packing can reach, 1,032 times, so that only what lies in a file twice, or is packed twice, is refused.
 _UNPACKED, _UNPACKED_DATA = 100, 1_100
@@ -98,8 +97,8 @@ def read_data(
     path : str or path
         `.mat` or `.npz` with the arrays X (m, n) and y (m labels); `.h5` or `.hdf5` with datasets of these names;
         `.npy` with X alone; or a table, `.csv` or `.tsv`, either also `.gz`, with an example a row and its label in one
-        column. A .mat file must come from a source that you trust: SciPy's reader is not hardened. MATLAB's version
-        7.3, .h5 and .hdf5 need h5py.
+        column. A .mat, .h5 or .hdf5 file must come from a source that you trust: it is looked at first, but SciPy and
+        HDF5, which read it, are not hardened. MATLAB's version 7.3, .h5 and .hdf5 need h5py.
     header : bool, optional
         Whether the table's first row holds names. Default: if it has text among the inputs, or behind numbers a label
         that no other row has, where these are 0, 1, 2, ... or all other labels are numbers. A first row of numbers
@@ -130,7 +129,8 @@ def read_data(
     Raises
     ------
     ValueError, TypeError
-        If the file does not hold that; of a table it names the row.
+        If the file does not hold that, is damaged, or announces more than a file of its size can hold; of a table it
+        names the row.
     OSError
         If it cannot be read.
 
@@ -502,7 +502,7 @@ def _read_npz(file: IO[bytes], most: int, large: str = "") -> dict[str, Array]:
     """Like np.load without pickle, but no header can ask for more memory than the file holds, packed or not.
 
     The array `large` is mapped if it takes MAPPED bytes and lies in the file as it is, row by row. It is looked through
-    for its checksum: 2 GB a second of what is in the system's cache, as long as two or three evaluations.
+    for its checksum: 2 GB a second of what is in the system's cache, as long as two evaluations.
     """
     arrays: dict[str, Array] = {}
     with zipfile.ZipFile(file) as archive:
