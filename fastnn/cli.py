@@ -574,9 +574,10 @@ def _convert(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from .kernels import jit, tiles
+    from .kernels import cache, cores, jit, tiles
 
     packages = {package: version(package) for package in ("numpy", "scipy", "numba", "llvmlite")}
+    usable = cores.usable()
     facts = {
         "fastnn": __version__,
         "python": platform.python_version(),
@@ -584,10 +585,11 @@ def _info(options: argparse.Namespace) -> int:
         "machine": platform.machine(),
         **packages,
         "cores": os.cpu_count(),
+        "usable_cores": usable,
         "vector_bits": 8 * tiles.SHAPE.bytes,
         "threading": jit.threading_report(),
-        "cache": jit.cache_report(),
-        "cache_folder": jit.cache_folder(),
+        "cache": cache.report(),
+        "cache_folder": cache.folder(),
     }
     _tell(
         options,
@@ -596,7 +598,8 @@ def _info(options: argparse.Namespace) -> int:
             f"fastnn           {__version__}",
             f"python           {facts['python']} on {facts['system']} {facts['machine']}",
             *(f"{package:<16} {number}" for package, number in packages.items()),
-            f"cores            {facts['cores']}",
+            f"cores            {facts['cores']}"
+            + f", of which this process may use {usable:g}" * (usable < (os.cpu_count() or 1)),
             f"vector width     {facts['vector_bits']} bits, {tiles.SHAPE.bytes // 8} float64",
             f"threading layer  {facts['threading']}",
             f"cache folder     {facts['cache']}",

@@ -1,6 +1,10 @@
 """What several tests need: the digits, the course's own weights, random networks."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +38,35 @@ def pytest_configure(config):
 def long(request):
     """Whether the long version of the tests is wanted."""
     return request.config.option.long
+
+
+def in_process(code, **environment):
+    """What a new process says. -P: the package that is tested, whose kernels are in the cache, not one in a folder."""
+    return subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env=os.environ | environment, capture_output=True, text=True, check=True, timeout=600,
+    )  # fmt: skip
+
+
+# So much that the engines run on all threads. A module's text, so that any process can tell whether it gets these bits.
+WORK = """
+import hashlib
+import numpy as np
+import fastnn
+
+def bits():
+    rng = np.random.default_rng(0)
+    X, y = rng.random((3000, 4)), np.arange(3000) % 3
+    weights = fastnn.init_weights((4, 5, 3), seed=1)
+    what = hashlib.sha256()
+    for engine in ("loop", "fused"):
+        cost, gradient = fastnn.cost_and_gradient(weights, X, y, engine=engine)
+        for one in (np.float64(cost), *gradient, fastnn.forward(weights, X, engine=engine)):
+            what.update(one.tobytes())
+    return what.hexdigest()
+"""
+work = ModuleType("work")
+exec(WORK, work.__dict__)
 
 
 class Case(NamedTuple):

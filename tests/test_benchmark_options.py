@@ -10,13 +10,13 @@ import pytest
 
 from bench import results
 from fastnn.benchmark import comparison, timing
-from fastnn.kernels import jit
+from fastnn.kernels import cache
 
 from .conftest import ROOT
 
 
 def run_pytest(*arguments, **environment):
-    folder = jit.cache_folder()
+    folder = cache.folder()
     kept = {"FASTNN_CACHE": str(folder.parent) if folder else "0"}  # it would compile everything anew otherwise
     return subprocess.run(
         [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", *arguments],

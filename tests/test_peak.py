@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from fastnn.kernels import jit, peak
+from fastnn.kernels import cache, jit, peak
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -22,7 +22,7 @@ def test_sums(dtype):
     assert np.array_equal(sums, want)
 
 
-@pytest.mark.skipif("+fma" not in jit.cpu_features().split(","), reason="this machine has no fused multiply-add")
+@pytest.mark.skipif("+fma" not in cache.cpu_features().split(","), reason="this machine has no fused multiply-add")
 @pytest.mark.parametrize("real", [ir.DoubleType(), ir.FloatType()], ids=str)
 def test_inner_loop(real, monkeypatch):
     """A loop of one multiply-add for each vector of sums, without loads and stores."""

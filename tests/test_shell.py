@@ -13,7 +13,7 @@ import pytest
 
 import fastnn
 from fastnn import shell
-from fastnn.kernels import jit
+from fastnn.kernels import cache
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "sigwait"), reason="no such signals here")
 
@@ -508,9 +508,9 @@ def test_a_container_without_a_home(files, tmp_path):
     if (probe := boxed(here, sys.executable, "-c", check)).returncode:
         pytest.skip(f"no such container can be made here: {probe.stderr.strip()[-200:]}")
     # One command compiles; the others find kernels, or the test would take minutes.
-    cache = jit.cache_folder()
-    if cache is not None and cache.exists():
-        shutil.copytree(cache, here / "cache" / cache.name)
+    kept = cache.folder()
+    if kept is not None and kept.exists():
+        shutil.copytree(kept, here / "cache" / kept.name)
     cached = {"FASTNN_CACHE": str(here / "cache")}
     for arguments, environment in [(one, {}) for one in ALL[:2]] + [(one, cached) for one in ALL]:
         done = boxed(here, *COMMAND, *arguments.split(), **environment)

@@ -25,12 +25,20 @@ def _forked() -> bool:
 
 
 # If this is imported in a child, its threads may have been started after the fork: it then runs on one for nothing.
-threads_lost = _threads_started() and _forked()
+_lost = _threads_started() and _forked()
+_process = os.getpid()
+
+
+def threads_lost() -> bool:
+    """Whether a parallel loop must not be launched in this process."""
+    if os.getpid() != _process:  # a library in C has forked, and did not tell Python
+        _after_fork()
+    return _lost
 
 
 def _after_fork() -> None:
-    global threads_lost
-    threads_lost = _threads_started()
+    global _lost, _process
+    _lost, _process = _threads_started(), os.getpid()
 
 
 if hasattr(os, "register_at_fork"):

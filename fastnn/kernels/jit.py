@@ -6,32 +6,28 @@ calls in it, and of a parallel one four; so what is large stands apart, compiled
 the tiles (`by_address`), and what is called once for a block of examples (`apart`).
 """
 
-import hashlib
 import inspect
+import math
 import os
-import pickle
 import signal
+import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import cache, wraps
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache, wraps
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
-import llvmlite
-import llvmlite.binding
 import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, UserProvidedCacheLocator
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from . import forks, notice
+from . import cache, cores, forks, notice
 
 # Sums may be reordered (without that no reduction vectorises) and a*b + c fused. Never "nnan"
 # or "ninf": a NaN has to reach the caller.
@@ -39,8 +35,6 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 # Where an order of operations is part of the algorithm (range reduction, differences).
 EXACT = {"contract"}
-
-_PACKAGE = Path(__file__).parent.parent
 
 
 def inner(fastmath: set[str] = FAST) -> Callable[[Callable], Any]:
@@ -78,8 +72,10 @@ def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
 
     @wraps(function)
     def launch(*arguments: Any) -> Any:
-        with _launch_lock:
-            return (parallel if _threads_usable() else alone)(*arguments)
+        if not _threads_usable():
+            return alone(*arguments)
+        with _launch_lock, at_most() if _most() < numba.config.NUMBA_NUM_THREADS else nullcontext():
+            return parallel(*arguments)
 
     return launch
 
@@ -90,10 +86,11 @@ def serial(function: Callable) -> Any:
 
 
 @contextmanager
-def at_most(threads: int) -> Iterator[None]:
-    """Kernels that this Python thread launches run on no more threads than so many."""
+def at_most(most: float = math.inf) -> Iterator[None]:
+    """Kernels that this Python thread launches run on no more threads than so many, and than `threads` says."""
+    allowed = int(min(threads(), max(1, most)))
     before = numba.get_num_threads()
-    numba.set_num_threads(min(before, max(1, threads)))
+    numba.set_num_threads(allowed)
     try:
         yield
     finally:
@@ -127,14 +124,14 @@ def _configured(**settings: Any) -> Iterator[None]:
 
 def _outer(dispatcher: Any, suffix: str = "") -> Any:
     """Give a kernel that is called from outside its place in the cache, and a notice while it compiles."""
-    folder = cache_folder()
+    folder = cache.folder()
     if folder is not None:
         dispatcher._cache = _Cache(dispatcher.py_func, folder, suffix)
     compile_now = dispatcher._compiler.compile  # not called for what the cache has
 
     def compile_aloud(arguments: Any, return_type: Any) -> Any:
-        if folder is None and not _cache_off():
-            _warn(_NO_HOME)
+        if folder is None and not cache.off():
+            cache.warn(cache.NO_HOME)
         # numba turns functions into compiled ones on its way too
         with _configured(DISABLE_JIT=0), notice.compiling(kept=folder is not None):
             return compile_now(arguments, return_type)
@@ -143,6 +140,8 @@ def _outer(dispatcher: Any, suffix: str = "") -> Any:
 
     def compile_whole(signature: Any) -> Any:
         with _uninterrupted():
+            if folder is not None:
+                cache.note_use(folder)
             return compile_or_load(signature)
 
     dispatcher._compiler.compile = compile_aloud
@@ -218,7 +217,7 @@ def by_address(emit: Callable) -> Callable:
 
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
         arguments = []
-        symbol = f"{_TILE}{_build()}.{emit.__name__}"
+        symbol = f"{_TILE}{cache.build()}.{emit.__name__}"
         for kind, value in zip(signature.args, values, strict=True):
             if isinstance(kind, types.Array):
                 arguments.append(context.make_array(kind)(context, builder, value).data)
@@ -240,9 +239,9 @@ _tiles: dict[str, Any] = {}  # numba's libraries that hold them, by symbol: numb
 
 def _have_tile(symbol: str) -> bool:
     """Whether machine code can call that tile: it has been compiled in this process, or is in the cache."""
-    folder = cache_folder()
+    folder = cache.folder()
     if symbol not in _tiles and folder is not None:
-        library = _File(str(folder), symbol, None).load(None)
+        library = cache.File(folder, symbol).load(None)
         if library is not None:
             _tiles[symbol] = cpu_target.target_context.codegen().unserialize_library(library)
     return symbol in _tiles
@@ -263,13 +262,9 @@ def _compile_tile(symbol: str, kind: ir.FunctionType, emit: Callable) -> None:
     library.add_ir_module(module)
     library.finalize()
     _tiles[symbol] = library
-    folder = cache_folder()
+    folder = cache.folder()
     if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            _File(str(folder), symbol, None).save(None, library.serialize_using_object_code())
-        except OSError as error:
-            _warn(error)
+        cache.File(folder, symbol).save(None, library.serialize_using_object_code())
 
 
 def _have(symbol: str, apart: tuple[str, Any] | None) -> bool:
@@ -280,13 +275,13 @@ def _have(symbol: str, apart: tuple[str, Any] | None) -> bool:
     return _compiled(_apart[name], arguments).fndesc.mangled_name == symbol
 
 
-_launch_lock = threading.Lock()
+_launch_lock = threading.RLock()
 
 
 def _new_lock() -> None:
     """A fork may copy the lock while another thread holds it: the child starts with its own."""
     global _launch_lock
-    _launch_lock = threading.Lock()
+    _launch_lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -300,19 +295,19 @@ def _threads_usable() -> bool:
     on the workqueue layer while there is another Python thread: numba would end the process if that launched too,
     from another package, which our lock does not know.
     """
-    if forks.threads_lost:
-        return False
-    return threading_layer() != "workqueue" or not any(map(_may_launch, threading.enumerate()))
+    return not forks.threads_lost() and (threading_layer() != "workqueue" or _nobody_else_launches())
 
 
-def _may_launch(thread: threading.Thread) -> bool:
+def _nobody_else_launches() -> bool:
     from tqdm import TMonitor
 
-    ours = thread is threading.current_thread() or thread.name.startswith("fastnn")
-    return not ours and not isinstance(thread, TMonitor)
+    known = [one for one in threading.enumerate() if isinstance(one, TMonitor) or one.name.startswith("fastnn")]
+    known.append(threading.current_thread())
+    # `threading` does not know all that run Python, and those that are just starting do not run it yet
+    return len(known) == threading.active_count() and sys._current_frames().keys() <= {one.ident for one in known}
 
 
-@cache
+@lru_cache
 def threading_layer() -> str:
     """The threading layer that numba uses; the first call starts its threads."""
     try:
@@ -337,84 +332,36 @@ def threading_report() -> str:
 
 def threads() -> int:
     """On how many threads a parallel loop runs when it is launched from here."""
-    if forks.threads_lost:
+    if not _threads_usable():
         return 1
-    threading_layer()
-    return int(numba.get_num_threads())
+    wanted = int(numba.get_num_threads())
+    return wanted if wanted < numba.config.NUMBA_NUM_THREADS else _most()
 
 
-def cpu_features() -> str:
-    """The features that numba compiles for, "+avx2,-avx512f,...": this machine's, or NUMBA_CPU_FEATURES."""
-    chosen = numba.config.CPU_FEATURES
-    return str(chosen if chosen is not None else llvmlite.binding.get_host_cpu_features().flatten())
-
-
-_NO_HOME = "there is no home folder"
-
-
-def _cache_off() -> bool:
-    return os.environ.get("FASTNN_CACHE") == "0"
-
-
-@cache
-def _build() -> str:
-    """Of everything that the machine code depends on, all kernel sources among it.
-
-    Numba itself does not notice an edit in a file other than the kernel's own.
-    """
-    what = hashlib.sha256()
-    for source in (file for folder in ("kernels", "engines") for file in sorted((_PACKAGE / folder).glob("*.py"))):
-        what.update(source.read_bytes())
-    cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
-    what.update(f"{numba.__version__} {llvmlite.__version__} {cpu} {cpu_features()}".encode())
-    return what.hexdigest()[:16]
-
-
-def cache_folder() -> Path | None:
-    """Where compiled kernels are kept: None if `FASTNN_CACHE` is 0, or if there is no home folder.
-
-    `FASTNN_CACHE` = 0 | 1 | a folder; 1, the default, is the user's cache folder.
-    """
-    setting = os.environ.get("FASTNN_CACHE") or "1"
-    if _cache_off():
-        return None
-    try:
-        if setting != "1":
-            root = Path(setting).expanduser()
-        else:
-            root = Path(os.environ.get("XDG_CACHE_HOME", ""))
-            if not root.is_absolute():  # to be ignored then, as the XDG rule says
-                root = Path.home() / ".cache"
-            if not root.is_absolute():  # HOME is, then: a folder here and there, wherever a process works
-                return None
-            root /= "fastnn"
-    except RuntimeError:  # neither a variable nor the list of users knows a home
-        return None
-    return root / _build()
-
-
-def cache_report() -> str:
-    """Where compiled kernels are kept, or why they are not."""
-    folder = cache_folder()
-    if folder is None:
-        return f"none: {'FASTNN_CACHE is 0' if _cache_off() else _NO_HOME}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        TemporaryFile(dir=folder).close()
-    except OSError as error:
-        return f"{folder}, not written to: {error}"
-    return str(folder)
+@lru_cache
+def _most() -> int:
+    """As many threads as numba has started, but no more than there are cores for; if nobody has said how many."""
+    started = numba.config.NUMBA_NUM_THREADS
+    said = "NUMBA_NUM_THREADS" in os.environ or started != numba.config.NUMBA_DEFAULT_NUM_THREADS
+    return started if said else min(started, max(1, math.ceil(cores.usable())))
 
 
 class _Locator(UserProvidedCacheLocator):
-    """Our folder, even where it can only be read; its name is the stamp of the sources."""
+    """Our folder, whose name is the stamp of the sources; files make it themselves."""
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Any:
         return cls(py_func, py_file)
 
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        return ""
+
     def get_source_stamp(self) -> Any:
         return None
+
+    def ensure_cache_path(self) -> None:
+        pass
 
 
 class _Implementation(CompileResultCacheImpl):
@@ -433,46 +380,15 @@ class _Implementation(CompileResultCacheImpl):
         return super().rebuild(target_context, kernel) if all(_have(*one) for one in called) else None
 
 
-class _File(IndexDataCacheFile):
-    """numba's index and data files, checksum first: machine code with one wrong bit may end the process."""
-
-    def _load_index(self) -> dict:
-        return self._load(self._index_path) or {}
-
-    def _save_index(self, overloads: dict) -> None:
-        self._save(self._index_path, overloads)
-
-    def _load_data(self, name: str) -> Any:
-        return self._load(self._data_path(name))
-
-    def _save_data(self, name: str, data: Any) -> None:
-        self._save(self._data_path(name), data)
-
-    def _load(self, path: str) -> Any:
-        """None for what is not there, cannot be read or is not whole: it is compiled and written anew."""
-        try:
-            content = Path(path).read_bytes()
-        except OSError:
-            return None
-        checksum, content = content[:32], content[32:]
-        # numba's own format; what is in the user's cache folder is run as machine code, so no format can make it safer
-        return pickle.loads(content) if hashlib.sha256(content).digest() == checksum else None
-
-    def _save(self, path: str, data: Any) -> None:
-        content = self._dump(data)
-        with self._open_for_write(path) as file:
-            file.write(hashlib.sha256(content).digest() + content)
-
-
 class _Cache(FunctionCache):
-    """numba's cache of a function, in our folder, where nothing that is wrong with a file reaches the caller."""
+    """numba's cache of a function, in our folder and our files."""
 
     _impl_class = _Implementation
 
     def __init__(self, function: Callable, folder: Path, suffix: str):
         with _configured(CACHE_DIR=str(folder), CACHE_LOCATOR_CLASSES=""):
             super().__init__(function)
-        self._cache_file = _File(self._cache_path, self._impl.filename_base + suffix, None)
+        self._cache_file = cache.File(folder, self._impl.filename_base + suffix)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What is on disk for these types, or None.
@@ -482,23 +398,3 @@ class _Cache(FunctionCache):
         """
         found = super().load_overload(sig, target_context)
         return found if found is not None and tuple(found.signature.args) == tuple(sig) else None
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        try:
-            super().save_overload(sig, data)
-        except OSError as error:  # a full disk, or a folder that can only be read
-            _warn(error)
-
-
-def _warn(why: object) -> None:
-    global _warned
-    if not _warned:
-        warnings.warn(
-            f"kernels are compiled anew in every process: {why} (FASTNN_CACHE may name another folder, or be 0)",
-            RuntimeWarning,
-            stacklevel=2,
-        )
-    _warned = True
-
-
-_warned = False
