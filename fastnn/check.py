@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import network, validation
+from . import engines, network, validation
 from .inputs import Stored, each, runs_of
 from .network import Weights
 from .objective import Objective
@@ -188,6 +188,7 @@ def numerical_gradient(
     Ng, Machine Learning, exercise 4 (2011), section 2.4.
     """
     weights = validation.weights(weights)
+    progress = validation.optional_flag(progress, "progress")
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     problem = validated(X, y, network.sizes_of(weights), lmbda, **family, scale=scale)
     found = _differences(problem, weights, np.arange(problem.P), _step(step, activation), progress)
@@ -251,11 +252,13 @@ def check_gradient(
     whose mean square is |e|**2: so a few directions estimate the norm ratio of all entries.
     """
     weights = validation.weights(weights)
+    progress = validation.optional_flag(progress, "progress")
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     problem = validated(X, y, network.sizes_of(weights), lmbda, **family, scale=scale)
     if parameters is not None and directions is not None:
         raise ValueError("parameters and directions are both given; one of them is wanted")
-    step = _step(step, activation)
+    step, generator = _step(step, activation), validation.seed(seed)
+    engine = validation.choice(engine, engines.ENGINES, "engine")
     if gradient is None:
         kinds = {problem.X.dtype}
         a = Objective.of(problem, engine).evaluate(network.theta_of(weights))[1]
@@ -272,14 +275,17 @@ def check_gradient(
         a, table = a[some], network.parameter_table(problem.sizes)[some]
     else:
         table = np.arange(validation.positive(directions, "directions"))[:, np.newaxis]
-        V = validation.seed(seed).standard_normal((len(table), problem.P))
+        V = generator.standard_normal((len(table), problem.P))
         found = _slopes(problem, weights, V, step)
-        a = V @ a
+        with np.errstate(all="ignore"):
+            a = V @ a
+    _finite(a)
     smooth = found.kinks == 0
     a, d, sizes, table = a[smooth], found.values[smooth], found.sizes[smooth], table[smooth]
     if tolerance is None:
-        rounding = ROUNDING * np.finfo(kind).eps * np.linalg.norm(sizes)
-        total = np.linalg.norm(a) + np.linalg.norm(d)
+        unit = _unit(a, d, sizes)
+        rounding = ROUNDING * np.finfo(kind).eps * np.linalg.norm(sizes / unit)
+        total = np.linalg.norm(a / unit) + np.linalg.norm(d / unit)
         tolerance = float(max(TOLERANCE[kind], step**2, rounding / total if total > 0.0 else 0.0))
     layers = [table[:, 0] == l for l in range(len(weights))] if directions is None else []
     return GradientReport(
@@ -309,7 +315,8 @@ def _differences(problem: Problem, weights: Weights, parameters: Array, step: fl
     total = len(table) * len(problem.X)
     with tqdm(total=total, desc="checking", unit=" differences", unit_scale=True, leave=False, disable=disable) as bar:
         for part in _parts(problem):
-            Z = _finite(differences.pre_activations(theta, part.layers, part.X))
+            Z = differences.pre_activations(theta, part.layers, part.X)
+            _finite(Z)
             count = max(1, _WORK_PER_CALL // len(part.X))
             for first in range(0, len(table), count):
                 own = order[first : first + count]
@@ -327,7 +334,8 @@ def _slopes(problem: Problem, weights: Weights, directions: Array, step: float) 
 
     theta, found = network.theta_of(weights), _nothing(differences.Differences, len(directions))
     for part in _parts(problem):
-        Z = _finite(differences.pre_activations(theta, part.layers, part.X))
+        Z = differences.pre_activations(theta, part.layers, part.X)
+        _finite(Z)
         some = _nothing(differences.Differences, len(directions))
         differences.slopes(theta, part, Z, step, directions, some)
         for whole, numbers in zip(found, some, strict=True):
@@ -345,11 +353,10 @@ def _parts(problem: Problem) -> Iterator[Problem]:
         yield part if run.start == 0 else replace(part, lmbda=0.0)
 
 
-def _finite(Z: Array) -> Array:
-    """Pre-activations; ValueError if a sum has overflowed."""
-    if not np.isfinite(Z).all():
-        validation.computed((np.nan,))
-    return Z
+def _finite(*arrays: Array) -> None:
+    """Raise ValueError if a sum has overflowed."""
+    if not all(np.isfinite(array).all() for array in arrays):
+        validation.computed((np.nan,), "weights, X, y, scale, lmbda and step")
 
 
 def _nothing(kind: Any, count: int) -> Any:
@@ -361,8 +368,10 @@ def _mean(found: Any, problem: Problem) -> Any:
     """Of sums over the examples; ValueError if they are NaN because X is."""
     if isinstance(problem.X, Stored) and not np.isfinite(found.values).all():
         validation.look_through(problem.X)
-    validation.computed(found)
-    return found._replace(values=found.values / problem.total, sizes=found.sizes / problem.total)
+    with np.errstate(over="ignore"):
+        found = found._replace(values=found.values / problem.total, sizes=found.sizes / problem.total)
+    _finite(found.values, found.sizes)
+    return found
 
 
 def _step(step: float | None, activation: str) -> float:
@@ -371,13 +380,20 @@ def _step(step: float | None, activation: str) -> float:
     return STEP_OF_RELU if activation == "relu" else STEP
 
 
+def _unit(*vectors: Array) -> float:
+    """A power of two, about the largest entry: divided by it none has a square that overflows, or all underflow."""
+    largest = max(np.abs(vector).max(initial=0.0) for vector in vectors)
+    return float(2.0 ** max(np.frexp(largest)[1] - 1, -1000))
+
+
 def _compared(a: Array, d: Array, whole: Array, table: Array) -> tuple[float, float, Entry | Slope | None]:
     """What `Comparison` holds; a row of table says where an entry is. Of no entries, or of NaN, all is NaN."""
     if not len(a):
         return float("nan"), float("nan"), None
-    total = np.linalg.norm(a) + np.linalg.norm(d)
+    unit = _unit(a, d)
+    total = np.linalg.norm(a / unit) + np.linalg.norm(d / unit)
     scale = np.maximum(np.maximum(np.abs(a), np.abs(d)), 1e-3 * np.abs(whole).max())
-    errors = np.divide(np.abs(a - d), scale, out=np.zeros_like(a), where=scale != 0.0)
+    errors = np.divide(np.abs(a / unit - d / unit), scale / unit, out=np.zeros_like(a), where=scale != 0.0)
     worst = int(errors.argmax())
     where, analytic, numerical = table[worst].tolist(), float(a[worst]), float(d[worst])
     place: Entry | Slope
@@ -386,4 +402,4 @@ def _compared(a: Array, d: Array, whole: Array, table: Array) -> tuple[float, fl
     else:
         layer, row, column = where
         place = Entry(layer, row, column, analytic, numerical)
-    return float(np.linalg.norm(a - d) / total) if total != 0.0 else 0.0, float(errors[worst]), place
+    return float(np.linalg.norm(a / unit - d / unit) / total) if total != 0.0 else 0.0, float(errors[worst]), place

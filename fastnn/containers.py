@@ -63,9 +63,12 @@ def _is_list(value: Any) -> bool:
 
 def _remedy(value: Any, name: str, error: Exception) -> str:
     """What to pass instead of a tensor; of anything else what its library says."""
-    calls = ".detach()" if getattr(value, "requires_grad", False) else ""
-    calls += ".cpu()" if str(getattr(value, "device", "cpu")) != "cpu" else ""
-    calls += ".float()" if "bfloat16" in str(getattr(value, "dtype", "")) else ""
+    try:
+        calls = ".detach()" if getattr(value, "requires_grad", False) else ""
+        calls += ".cpu()" if str(getattr(value, "device", "cpu")) != "cpu" else ""
+        calls += ".float()" if "bfloat16" in str(getattr(value, "dtype", "")) else ""
+    except Exception:  # it is no tensor, but whatever is asked of it fails
+        calls = ""
     said, _, _ = str(error).partition("\n")
     return f"{name}{calls} is wanted" if calls else f"it says: {said}"
 
@@ -207,8 +210,11 @@ def place(array: Any, position: Any) -> str:
 
 def described(value: Any) -> str:
     """`value` in a few words: what it is if it is short and says more than an address, else its type."""
-    text = repr(value)
-    return text if len(text) <= 40 and "\n" not in text and " at 0x" not in text else f"a {type(value).__name__}"
+    try:
+        text = repr(value.item() if isinstance(value, np.generic) else value)
+    except Exception:  # its own, or that an integer has too many digits
+        text = ""
+    return text if 0 < len(text) <= 40 and "\n" not in text and " at 0x" not in text else f"a {type(value).__name__}"
 
 
 def few(words: Sequence[str], shown: int = 3) -> str:

@@ -11,6 +11,7 @@ from copy import copy, deepcopy
 from dataclasses import replace
 from functools import partial, wraps
 from itertools import pairwise
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -270,7 +271,7 @@ class _Network(BaseEstimator):
         weight = validation.sample_weight(sample_weight, len(X))
 
         K = len(self.classes_) if targets.ndim == 1 else targets.shape[1]
-        sizes = (X.shape[1], *validation.hidden(self.hidden_layer_sizes, "hidden_layer_sizes"), K)
+        sizes = self._sizes(X.shape[1], K)
         random_state = check_random_state(self.random_state)
         start = self._last(sizes) if going_on else self._first(sizes, random_state, X.dtype)
         held_out = None
@@ -330,7 +331,7 @@ class _Network(BaseEstimator):
         y = y if is_dask(y) else containers.plain(y, "y")
         y = y.iloc[:, 0] if hasattr(y, "iloc") and y.ndim == 2 and y.shape[1] == 1 else y
         targets, K, out_activation = self._targets_on_a_cluster(y, going_on)
-        sizes = (int(X.shape[1]), *validation.hidden(self.hidden_layer_sizes, "hidden_layer_sizes"), K)
+        sizes = self._sizes(int(X.shape[1]), K)
         random_state = check_random_state(self.random_state)
         dtype = np.dtype(_type_of(X))
         start = self._last(sizes) if going_on else self._first(sizes, random_state, dtype)
@@ -356,6 +357,9 @@ class _Network(BaseEstimator):
         """What `train` takes for y of Dask, the number of outputs, and their activation."""
         raise NotImplementedError
 
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "coefs_")  # a fit that fails may leave other names
+
     def _settings(self) -> dict[str, Any]:
         """The parameters, valid, as arguments of `train`."""
         if isinstance(self.solver, str) and self.solver in STOCHASTIC:
@@ -369,7 +373,8 @@ class _Network(BaseEstimator):
         max_iter = validation.positive(self.max_iter, "max_iter")
         patience = self.n_iter_no_change
         # Never reached, but the coefficients of the lowest loss on the examples held out come back all the same.
-        patience = max_iter + 1 if patience == math.inf else validation.positive(patience, "n_iter_no_change")
+        endless = isinstance(patience, Real) and patience == math.inf
+        patience = max_iter + 1 if endless else validation.positive(patience, "n_iter_no_change")
         return {
             "activation": ACTIVATIONS[validation.choice(self.activation, HIDDEN, "activation")],
             "solver": SOLVER[validation.choice(self.solver, tuple(SOLVER), "solver")],
@@ -388,6 +393,10 @@ class _Network(BaseEstimator):
     def _class_weight(self) -> Any:
         """As `train` takes it."""
         return None
+
+    def _sizes(self, n: int, K: int) -> tuple[int, ...]:
+        name = "hidden_layer_sizes"
+        return validation.no_giant((n, *validation.hidden(self.hidden_layer_sizes, name), K), name)
 
     def _first(self, sizes: tuple[int, ...], random_state: Any, dtype: Any) -> tuple[Array, ...]:
         """Weights to start from, drawn as scikit-learn draws them: of each layer coefficients, then intercepts.

@@ -24,7 +24,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from . import matlab, tables, validation
-from .containers import few
+from .containers import described, few
 from .inputs import Stored
 from .network import Weights
 from .validation import Array
@@ -582,8 +582,17 @@ def _suffix(path: Path) -> str:
 
 def _path(path: Any, name: str = "path") -> Path:
     if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"{name} is {path!r}; a file name is wanted")
-    return Path(path)
+        raise TypeError(f"{name} is {described(path)}; a file name is wanted")
+    try:
+        found = Path(path)
+    except Exception as error:  # of what says that it is one
+        raise TypeError(f"{name} is {described(path)}, which is no file name: {error}") from None
+    try:
+        if b"\0" not in os.fsencode(found):
+            return found
+    except UnicodeEncodeError:
+        pass
+    raise ValueError(f"{name} is {str(found)!r}; a name that a file can have is wanted")
 
 
 def _names(arrays: dict[str, Array]) -> str:

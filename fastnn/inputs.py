@@ -208,15 +208,15 @@ def stored(X: Any, name: str = "X") -> Stored | None:
         while mapped is not None and not isinstance(mapped, np.memmap):
             mapped = mapped.base if isinstance(mapped, np.ndarray) else None
         return Mapped(X, mapped) if mapped is not None and X.dtype.kind in "biuf" and X.ndim == 2 else None
-    shape, kind = getattr(X, "shape", None), type(X)
+    kind = type(X)
     in_memory = any(hasattr(kind, name) for name in ("__dlpack__", "__array_interface__", "toarray", "to_dense"))
-    if in_memory or not isinstance(shape, tuple) or len(shape) != 2 or not hasattr(kind, "__getitem__"):
+    if in_memory or not hasattr(kind, "__getitem__"):
         return None
-    try:
-        numbers = containers.column_names(X) is None and np.dtype(X.dtype).kind in "biuf"
-    except (AttributeError, TypeError):
-        return None
-    if not numbers:
+    try:  # whatever is asked may fail, in any way
+        plain = isinstance(X.shape, tuple) and len(X.shape) == 2 and containers.column_names(X) is None
+        if not (plain and np.dtype(X.dtype).kind in "biuf"):
+            return None
+    except Exception:
         return None
     mapped = _mapped_dataset(X)
     return Sliced(X, name) if mapped is None else Mapped(mapped, mapped)

@@ -97,7 +97,7 @@ def init_weights(sizes: Any, seed: Any = 0, epsilon: float | None = None) -> Wei
     sizes = validation.sizes(sizes)
     generator = validation.seed(seed)
     if epsilon is not None:
-        epsilon = validation.real(epsilon, "epsilon", above=0.0)
+        epsilon = validation.real(epsilon, "epsilon", above=0.0, below=float(np.finfo(np.float64).max) / 2.0)
     weights = []
     for rows, columns in shapes(sizes):
         width = epsilon if epsilon is not None else np.sqrt(6.0) / np.sqrt(rows + columns - 1)

@@ -157,7 +157,7 @@ class Objective:
     def cost_and_gradient(self, theta: ArrayLike) -> tuple[float, Array]:
         """Both, from one evaluation; the gradient is a new array."""
         cost, gradient = self.evaluate(validation.theta(theta, self.P))
-        validation.computed((cost, gradient), "theta")
+        validation.computed((cost, gradient), "theta, X, y, scale and lmbda")
         return cost, gradient.copy()
 
     def evaluate(self, theta: Array) -> tuple[float, Array]:
@@ -236,7 +236,7 @@ class Forward:
         if not self._engine.outputs(self._prepared[some.dtype], read_only(some), A):
             validation.look_through(X) if isinstance(X, Stored) else validation.finite(some, X, "X")
             validation.weights(self._weights)
-            validation.computed((np.nan,))  # they are finite
+            validation.computed((np.nan,), "weights, X and scale")  # they are finite
         return A
 
 
@@ -276,7 +276,7 @@ def forward(
         validation.look_through(X)
     A = np.empty((len(X), sizes[-1]))
     outputs(network.theta_of(weights), network.layer_table(sizes, activation, output), X, scale, A, engine)
-    validation.computed((A,))
+    validation.computed((A,), "weights, X and scale")
     return A
 
 

@@ -27,6 +27,9 @@ def score(A: Array, targets: Targets, weight: Array, output: str) -> float:
 
 def _r2(A: Array, T: Array, weight: Array) -> float:
     """1 - squared error / squared deviation; of an output that is constant 1 if it is met exactly, else 0."""
+    # By powers of two, so that no square overflows, or all underflow: numbers of any size have the same R2.
+    exponents = -np.frexp(np.maximum(np.abs(A).max(axis=0), np.abs(T).max(axis=0)))[1]
+    A, T = np.ldexp(A, exponents), np.ldexp(T, exponents)
     mean = np.einsum("i,ij->j", weight, T) / weight.sum()
     error, deviation = (np.einsum("i,ij->j", weight, D**2) for D in (A - T, T - mean))
     constant = (T.min(axis=0) == T.max(axis=0)) | (deviation == 0.0)

@@ -24,7 +24,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from .containers import few
+from .containers import described, few
 from .validation import Array
 
 # What a file is split at when nobody says: the first of these that makes most of it numbers.
@@ -140,19 +140,19 @@ class Unfit(Exception):
 def checked(header: Any, delimiter: Any, encoding: Any, label: Any) -> Options:
     """The options of a user."""
     if header is not None and not isinstance(header, bool):
-        raise TypeError(f"header is {header!r}; True, False or None is wanted")
+        raise TypeError(f"header is {described(header)}; True, False or None is wanted")
     for name, value in (("delimiter", delimiter), ("encoding", encoding)):
         if value is not None and not isinstance(value, str):
-            raise TypeError(f"{name} is {value!r}; a string is wanted")
+            raise TypeError(f"{name} is {described(value)}; a string is wanted")
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise ValueError(f"delimiter is {delimiter!r}; one character is wanted, not a quote or the end of a line")
     if encoding is not None:
         try:
             "a".encode(encoding)
-        except LookupError:
+        except (LookupError, ValueError):  # the second of a name with a NUL, or of one that encodes nothing
             raise ValueError(f"encoding is {encoding!r}; one that Python knows is wanted, as 'cp1252'") from None
     if label is not None and (isinstance(label, bool) or not isinstance(label, (str, int))):
-        raise TypeError(f"label is {label!r}; the name or the position of a column is wanted")
+        raise TypeError(f"label is {described(label)}; the name or the position of a column is wanted")
     if isinstance(label, str) and header is False:
         raise ValueError(f"label is {label!r}; the position of a column is wanted where header is False")
     return Options(header, delimiter, encoding, label)

@@ -171,10 +171,11 @@ def train(
     }
     limits = Limits(**_valid(given, others))
     solver = valid.choice(solver, tuple(solvers.SOLVERS), "solver")
-    watch = _Watch(valid.function(callback, "callback"), valid.flag(verbose, "verbose"), progress)
+    watch = _Watch.of(callback, verbose, progress)
     generator = valid.seed(seed)
+    hidden = valid.hidden(hidden)
     if weights is None:
-        weights = network.init_weights((examples.n, *valid.hidden(hidden), examples.K), generator)
+        weights = network.init_weights(valid.no_giant((examples.n, *hidden, examples.K), "hidden"), generator)
     else:
         weights = valid.weights(weights, examples.n, examples.K)
     lmbda = valid.real(lmbda, "lmbda", minimum=0.0)
@@ -284,7 +285,7 @@ def resume(
     }
     anew = _valid({name: value for name, value in given.items() if value is not None}, others)
     plan = replace(plan, limits=replace(plan.limits, **anew))
-    watch = _Watch(valid.function(callback, "callback"), valid.flag(verbose, "verbose"), progress)
+    watch = _Watch.of(callback, verbose, progress)
 
     like = Problem.without_examples(model.sizes, model.lmbda, model.activation, model.output, model.scale)
     checkpoints.refuse_other("X", examples.n, model.sizes[0], kept)
@@ -307,6 +308,15 @@ class _Watch(NamedTuple):
     callback: Callable[[State], Any] | None
     verbose: bool
     progress: bool | None
+
+    @classmethod
+    def of(cls, callback: Any, verbose: Any, progress: Any) -> "_Watch":
+        """Those, if they fit."""
+        return cls(
+            valid.function(callback, "callback"),
+            valid.flag(verbose, "verbose"),
+            valid.optional_flag(progress, "progress"),
+        )
 
 
 class _Training:
@@ -338,7 +348,9 @@ class _Training:
         sides = np.arange(2) if self._multilabel and self._examples.K == 1 else self._examples.classes
         totals = self._parts.ask(class_totals)
         factors = valid.class_weights(class_weight, sides, None if totals[0] is None else np.sum(totals, axis=0))
-        valid.positive_sum(np.array([some @ factors for some in totals]), "class_weight, times sample_weight,")
+        with np.errstate(over="ignore"):
+            weights = np.array([some @ factors for some in totals])
+        valid.positive_sum(weights, "class_weight, times sample_weight,")
         return factors
 
     def reweight(self, factors: Array | None) -> None:

@@ -8,8 +8,9 @@ argument, what came, what is wanted. Nothing passed in is changed.
 import math
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from numbers import Integral, Real
 from typing import Any
 
@@ -24,6 +25,9 @@ from .kernels.arguments import KEPT, Targets, arithmetic
 # How far from 1 rounding may leave the sum of a distribution, for each entry: they may have been float32.
 DISTRIBUTION_TOLERANCE = float(np.finfo(np.float32).eps)
 
+# No more parameters than so many: 8 TB.
+MOST_PARAMETERS = 1 << 40
+
 # How many numbers are checked together: the check then needs a megabyte, not a byte for each number.
 _CHUNK = 1 << 20
 
@@ -35,7 +39,8 @@ def _numbers(value: Any, name: str, keep: Sequence[Any] = (np.dtype(np.float64),
     else:
         array = containers.numbers(value, name)
         dtype = array.dtype if array.dtype in keep and array.dtype.isnative else np.dtype(np.float64)
-        array = np.ascontiguousarray(array, dtype=dtype) if array.ndim else array.astype(dtype)
+        with np.errstate(over="ignore", invalid="ignore"):  # of long doubles, which become infinite
+            array = np.ascontiguousarray(array, dtype=dtype) if array.ndim else array.astype(dtype)
     if look:
         finite(array, value, name)
     return array
@@ -57,10 +62,10 @@ def finite(array: Array, value: Any, name: str) -> None:
             raise ValueError(f"{name} holds {flat[place]} at index {where}; finite numbers are wanted")
 
 
-def computed(results: Sequence[Any], name: str = "weights") -> None:
+def computed(results: Iterable[Any], name: str = "weights, X, y, scale and lmbda") -> None:
     """Raise ValueError if one of the results of finite numbers holds NaN: a sum on the way has overflowed."""
     if any(np.isnan(result).any() for result in results):
-        raise ValueError(f"{name} and X make sums too large for floating point; smaller numbers in them are wanted")
+        raise ValueError(f"{name} are too large together: their sums overflow; smaller numbers in them are wanted")
 
 
 def inputs(X: Any, n: int | None = None, name: str = "X", look: bool = True) -> Array:
@@ -235,7 +240,8 @@ def several_labels(y: ArrayLike, m: int, K: int | None = None) -> Array:
     """y (m, K) of 0 and 1 as float64: which of K labels each example has."""
     T = _numbers(y, "y")
     if T.ndim != 2 or len(T) != m or T.shape[1] < 1 or K not in (None, T.shape[1]):
-        raise ValueError(f"y has shape {T.shape}; ({m}, {K or 'K'}) of 0 and 1 is wanted with multilabel=True")
+        want = f"({m}, {K or 'K'}) of 0 and 1 is wanted with multilabel=True, for each of the {m} examples of X"
+        raise ValueError(f"y has shape {T.shape}; {want}")
     wrong = (T != 0.0) & (T != 1.0)
     if wrong.any():
         i, k = np.argwhere(wrong)[0]
@@ -298,8 +304,8 @@ def held_out(value: Any) -> float | tuple[Any, Any, Any] | None:
     want = "a fraction between 0 and 1, (X, y) or (X, y, sample_weight) is wanted"
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"validation is {described(value)}; {want}")
-    if not 0.0 < (fraction := float(value)) < 1.0:
-        raise ValueError(f"validation is {value}; {want}")
+    if not 0.0 < (fraction := _float(value)) < 1.0:
+        raise ValueError(f"validation is {described(value)}; {want}")
     return fraction
 
 
@@ -360,8 +366,8 @@ def in_range(weight: Array, dtype: Any) -> None:
     largest, most = weight.max(initial=0.0), 2.0 ** (np.finfo(arithmetic(dtype)).maxexp // 2)
     if largest and not 1.0 / most <= largest <= most:
         raise ValueError(
-            f"sample_weight has the largest entry {largest:g}; with X of {dtype} one from {1 / most:.1g} to {most:.1g} "
-            "is wanted: weights that are all multiplied by a number mean the same, with lmbda times that number"
+            f"sample_weight, times class_weight, has the largest entry {largest:g}; with X of {dtype} one from "
+            f"{1 / most:.1g} to {most:.1g} is wanted: all weights, and lmbda, times a number mean the same"
         )
 
 
@@ -431,9 +437,17 @@ def like_weights(value: Any, like: tuple[Array, ...], name: str) -> tuple[Array,
 
 def sizes(value: Any, name: str = "sizes") -> tuple[int, ...]:
     """Layer sizes (n, hidden..., K): at least two positive integers."""
-    if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str) or len(value) < 2:
+    value = value.tolist() if isinstance(value, np.ndarray) else value
+    if not isinstance(value, Sequence) or isinstance(value, str) or len(value) < 2:
         raise TypeError(f"{name} is {described(value)}; layer sizes (n, hidden..., K) are wanted")
-    return tuple(positive(size, f"{name}[{i}]") for i, size in enumerate(value))
+    return no_giant(tuple(positive(size, f"{name}[{i}]") for i, size in enumerate(value)), name)
+
+
+def no_giant(sizes: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """Layer sizes whose parameters a machine's memory may hold."""
+    if sum(above * (below + 1) for below, above in pairwise(sizes)) > MOST_PARAMETERS:
+        raise ValueError(f"{name} makes more than {MOST_PARAMETERS:.1e} parameters; fewer are wanted")
+    return sizes
 
 
 def hidden(value: Any, name: str = "hidden") -> tuple[int, ...]:
@@ -471,7 +485,7 @@ def positive(value: Any, name: str) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(f"{name} is {described(value)}; a positive integer is wanted")
     if value < 1:
-        raise ValueError(f"{name} is {value}; a positive integer is wanted")
+        raise ValueError(f"{name} is {described(value)}; a positive integer is wanted")
     return int(value)
 
 
@@ -480,7 +494,7 @@ def natural(value: Any, name: str) -> int:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(f"{name} is {described(value)}; an integer of at least 0 is wanted")
     if value < 0:
-        raise ValueError(f"{name} is {value}; an integer of at least 0 is wanted")
+        raise ValueError(f"{name} is {described(value)}; an integer of at least 0 is wanted")
     return int(value)
 
 
@@ -503,10 +517,18 @@ def real(
     want += f" and less than {below:g}" if below < math.inf else ""
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
         raise TypeError(f"{name} is {described(value)}; {want} is wanted")
-    number = float(value)
+    number = _float(value)
     if not (math.isfinite(number) and number > above and minimum <= number < below):
-        raise ValueError(f"{name} is {value}; {want} is wanted")
+        raise ValueError(f"{name} is {described(value)}; {want} is wanted")
     return number
+
+
+def _float(value: Real) -> float:
+    """Infinity for an integer, or a fraction of two, that is too large."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def function(value: Any, name: str) -> Any:
@@ -514,6 +536,11 @@ def function(value: Any, name: str) -> Any:
     if value is not None and not callable(value):
         raise TypeError(f"{name} is {described(value)}; a function is wanted, or None")
     return value
+
+
+def optional_flag(value: Any, name: str) -> bool | None:
+    """True, False or None."""
+    return None if value is None else flag(value, name)
 
 
 def flag(value: Any, name: str) -> bool:
@@ -525,7 +552,7 @@ def flag(value: Any, name: str) -> bool:
 
 def verbosity(value: Any) -> Any:
     """False, True, a number of at least 0, or "bar"."""
-    if not isinstance(value, (bool, np.bool_, Real)) and value != "bar":
+    if not isinstance(value, (bool, np.bool_, Real)) and not (isinstance(value, str) and value == "bar"):
         error = ValueError if isinstance(value, str) else TypeError
         raise error(f"verbose is {described(value)}; True, False, a number or 'bar' is wanted")
     return value if isinstance(value, (bool, np.bool_, str)) else real(value, "verbose", minimum=0.0)
@@ -548,5 +575,5 @@ def seed(value: Any) -> np.random.Generator:
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral):
         raise TypeError(f"seed is {described(value)}; an integer, None or a numpy Generator is wanted")
     if value < 0:
-        raise ValueError(f"seed is {value}; an integer of at least 0 is wanted")
+        raise ValueError(f"seed is {described(value)}; an integer of at least 0 is wanted")
     return np.random.default_rng(int(value))

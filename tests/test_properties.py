@@ -32,7 +32,7 @@ from .test_engines import in_50_digits
 from .test_inputs import Slices
 
 LONG = np.longdouble
-OVERFLOW = "make sums too large for floating point"
+OVERFLOW = "too large together: their sums overflow"
 FINITE = [0.0, 5e-324, 1e-308, 1e-45, 1e-16, 0.5, 1.0, 1.0 + 2**-52, 36.8, 88.8, 709.8, 745.2, 1e16, 3e38, 1e154, 1e308]
 
 
@@ -363,7 +363,7 @@ def test_parts_added_in_order_are_the_whole(case, engine, cuts):
             part = {"X": case.X[some], "y": case.y[some], "sample_weight": None if w is None else w[some]}
             # A part may weigh too little for its floats, where the whole does not.
             light = w is not None and part["sample_weight"].max() < 1e-15
-            sentence = f"{OVERFLOW}|sample_weight has the largest entry"
+            sentence = f"{OVERFLOW}|sample_weight, times class_weight, has the largest entry"
             sums = or_refused(fastnn.cost_and_gradient_sums, overflows or light, sentence, **arguments | part)
             if sums is None:
                 return
