@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from itertools import combinations, product
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -20,18 +21,51 @@ COURSE = ROOT.parent / "shared" / "data"
 ENGINES = ("python", "loop", "numpy", "fused")
 
 
+EXAMPLES = 1_000
+
+
 def pytest_configure(config):
     """Properties that do not say for themselves how many examples they try have so many."""
     long = config.option.long
     settings.register_profile(
         "fastnn",
-        max_examples=10_000 if long else 1_000,
+        max_examples=10 * EXAMPLES if long else EXAMPLES,
         derandomize=not long,
         deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("fastnn")
+    config.addinivalue_line("markers", "long: a case that is tried with --long alone")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not config.option.long:
+        left_out = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def with_long(quick, every):
+    """Cases for `parametrize`: the quick ones, and with --long all others among every one."""
+    others = [case if isinstance(case, tuple) else (case,) for case in every if case not in quick]
+    return [*quick, *(pytest.param(*case, marks=pytest.mark.long) for case in others)]
+
+
+def in_pairs(*choices):
+    """Cases for `parametrize`: so many that any two choices meet in one, and with --long all combinations."""
+    every = [*product(*choices)]
+    places = [*product(*(range(len(some)) for some in choices))]
+
+    def met(place):
+        return {*combinations(enumerate(place), 2)}
+
+    quick, left = [], set().union(*map(met, places))
+    while left:
+        best = max(range(len(places)), key=lambda i: len(met(places[i]) & left))
+        quick.append(every[best])
+        left -= met(places[best])
+    return with_long(quick, every)
 
 
 @pytest.fixture(scope="session")

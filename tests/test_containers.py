@@ -10,12 +10,14 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
 import fastnn
 from fastnn import containers, validation
+
+from .conftest import examples
 
 NAN = float("nan")
 X = np.array([[1.5, 1.0, 3.0], [2.0, 0.0, 4.0], [-1.0, 1.0, 0.0], [0.25, 0.0, 7.0]])
@@ -473,7 +475,7 @@ def test_labels_of_other_or_several_kinds(value, error, message):
 one_label = st.none() | st.booleans() | st.integers(-(2**65), 2**65) | st.floats() | st.text(max_size=3)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(200)
 @given(st.lists(one_label, min_size=1, max_size=5))
 def test_labels_are_kept_or_refused(values):
     """Whatever comes out is equal to what went in, and of the same kind."""

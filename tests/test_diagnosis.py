@@ -5,12 +5,14 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import fastnn
 from fastnn import diagnosis
+
+from .conftest import examples
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "identity")
 STATUS = {"converged", "iteration limit", "precision loss", "non-finite"}
@@ -166,7 +168,7 @@ def test_well_scaled_data_are_never_told(name, solver):
         assert "but" not in repr(model)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@examples(60)
 @given(arrays(np.int16, st.tuples(st.integers(2, 40), st.integers(1, 12))), st.integers(1, 30))
 def test_standardised_columns_are_never_too_large(X, h):
     assert len(diagnosis._too_large(standardised(X.astype(float)), h)) == 0

@@ -4,7 +4,7 @@ import mpmath
 import numba
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import fastnn
@@ -14,7 +14,7 @@ from fastnn.engines import numpy as reference
 from fastnn.engines import python as python_loop
 from fastnn.objective import Objective
 
-from .conftest import ENGINES, Case, random_case
+from .conftest import ENGINES, Case, examples, random_case
 
 COMPILED = {"loop": loop, "fused": fused}
 OTHERS = {"python": python_loop, **COMPILED}  # than the reference
@@ -83,7 +83,7 @@ def test_catalogue_forward(engine, sizes, m):
     assert np.abs(guarded[1:-1] - want).max() <= 1e-14
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@examples(60)
 @given(
     hidden=st.lists(st.integers(1, 40), min_size=1, max_size=4),
     n=st.integers(1, 70),

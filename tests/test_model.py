@@ -19,6 +19,8 @@ from scipy.io import loadmat, savemat
 import fastnn
 from fastnn import files
 
+from .conftest import examples
+
 
 @pytest.fixture(params=["numbers", "text"])
 def trained(request):
@@ -272,9 +274,7 @@ numbers = st.sampled_from("bBhHiIqQefd").flatmap(
 
 
 @every_format
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+@settings(examples(60), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(classes=text.map(np.array) | numbers)
 def test_classes_come_back_or_are_refused(tmp_path, suffix, classes):
     path = tmp_path / f"model{suffix}"

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ import pytest
 import fastnn
 from fastnn import shell
 from fastnn.kernels import cache
+
+from .conftest import with_long
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "sigwait"), reason="no such signals here")
 
@@ -149,7 +152,7 @@ def assert_it_ends(process, signum):
     start = time.perf_counter()
     process.send_signal(signum)
     out, err = process.communicate(timeout=60)
-    assert time.perf_counter() - start < 5.0  # about one, on a machine that is not busy
+    assert time.perf_counter() - start < 30.0  # about one; half of a sleep that is not interrupted
     assert err == f"fastnn info: {SIGNALS[signum]}, nothing was saved\n"
     assert (process.returncode, out) == (128 + signum, "")
 
@@ -171,9 +174,12 @@ def watched(process):
         time.sleep(0.002)
 
 
+MOMENTS = [0.0, 0.1, 0.3, 0.7, 1.5, 3.0, 5.0]
+IN_TURN = [*zip(MOMENTS[:-1], [*SIGNALS] * 3, strict=True)]
+
+
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="no /proc here")
-@pytest.mark.parametrize("signum", SIGNALS)
-@pytest.mark.parametrize("seconds", [0.0, 0.1, 0.3, 0.7, 1.5, 3.0, 5.0])
+@pytest.mark.parametrize(("seconds", "signum"), with_long(IN_TURN, product(MOMENTS, SIGNALS)))
 def test_a_signal_at_any_moment(here, seconds, signum):
     """While NumPy and Numba are imported, while kernels are compiled, and where that is quick in the training."""
     (here / "old.npz").write_bytes(b"old")
@@ -371,7 +377,7 @@ def test_a_second_signal_ends_the_process(tmp_path, lines, signum):
     start = time.perf_counter()
     process.send_signal(signum)
     assert_end(process, signum, "", f"fastnn train: {SIGNALS[signum]}, nothing was saved\n")
-    assert time.perf_counter() - start < 5.0
+    assert time.perf_counter() - start < 30.0
     assert (tmp_path / "a.npz").read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.npz"]
 
@@ -507,12 +513,12 @@ def test_a_container_without_a_home(files, tmp_path):
     )
     if (probe := boxed(here, sys.executable, "-c", check)).returncode:
         pytest.skip(f"no such container can be made here: {probe.stderr.strip()[-200:]}")
-    # One command compiles; the others find kernels, or the test would take minutes.
+    # One command compiles, the quickest to do so; the others find kernels, or the test would take minutes.
     kept = cache.folder()
     if kept is not None and kept.exists():
         shutil.copytree(kept, here / "cache" / kept.name)
     cached = {"FASTNN_CACHE": str(here / "cache")}
-    for arguments, environment in [(one, {}) for one in ALL[:2]] + [(one, cached) for one in ALL]:
+    for arguments, environment in [("predict m.npz --data data.npz", {})] + [(one, cached) for one in ALL]:
         done = boxed(here, *COMMAND, *arguments.split(), **environment)
         assert done.returncode == 0, (arguments, done.stderr)
         assert done.stdout

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import fastnn
@@ -455,7 +455,6 @@ def written(draw):
     return text.encode(encoding), np.array(values, dtype=np.float64), labels, missing, options
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(table=written(), pays=st.sampled_from([math.inf, 0]))
 def test_what_pandas_writes_is_read_or_refused_with_file_and_row(table, pays, tmp_path_factory):
     content, want, labels, missing, options = table

@@ -127,11 +127,16 @@ def test_sums_fit_the_registers():
 
 
 @pytest.mark.parametrize(
-    ("cpu", "features", "width"), [("haswell", "+avx,+avx2,+fma", 32), ("generic", "", 16)], ids=["avx2", "none"]
+    ("cpu", "features", "width", "engine"),
+    [("haswell", "+avx,+avx2,+fma", 32, "float32_data"), ("generic", "", 16, "catalogue")],
+    ids=["avx2", "none"],
 )
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="features of x86")
-def test_other_machines(cpu, features, width, tmp_path):
-    """Narrower vectors, other tile shapes: the same tests, compiled for another processor."""
+def test_other_machines(cpu, features, width, engine, long, tmp_path):
+    """Narrower vectors, other tile shapes: the same tests, compiled for another processor.
+
+    Of the fused engine for one type of X, which takes half as long; for both with --long.
+    """
     environment = os.environ | {
         "NUMBA_CPU_NAME": cpu,
         "NUMBA_CPU_FEATURES": features,
@@ -143,7 +148,8 @@ def test_other_machines(cpu, features, width, tmp_path):
     )
     assert done.stdout == f"{width}\n"
     folder = Path(__file__).parent
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-k", "strip or (catalogue or float32_data) and fused"]
+    which = f"strip or ({'catalogue or float32_data' if long else engine}) and fused"
+    command = [sys.executable, "-P", "-m", "pytest", "-q", "-k", which]
     files = [folder / "test_tiles.py", folder / "test_engines.py", folder / "test_family.py"]
     done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, cwd=folder.parent)
     assert done.returncode == 0, done.stdout
