@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 # Seconds that a signal leaves the main thread to remove a file half written and to clear its line on the
-# terminal. Python hears signals between its own instructions only, and LLVM compiles for seconds.
-GRACE = 1.0
+# terminal. Python hears signals between its own instructions only, and a library may read or unpack for seconds.
+GRACE = 0.4
 
 _FAULTS = (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryError)
 

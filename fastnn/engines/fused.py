@@ -21,8 +21,8 @@ import numpy as np
 from numba import prange
 
 from ..kernels.activations import activate, scale_by_slope
-from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets, arithmetic
-from ..kernels.batches import add_in_order, group_count, group_start, regularised_mean, runs
+from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets, arithmetic, equal_runs
+from ..kernels.batches import OPERATIONS, add_in_order, group_count, group_start, regularised_mean, runs
 from ..kernels.elementary import like
 from ..kernels.jit import apart, batch, inner, serial, threads
 from ..kernels.losses import losses_and_deltas
@@ -384,6 +384,8 @@ def outputs(network, X, A):
     """A[:] = output activations (m, K); returns False if a pre-activation on the way was not finite."""
     (m, n), dtype = X.shape, network.W.dtype
     block, few = _cut(m, n, dtype, len(network.W))
+    if not few and m > (most := max(block, int(threads() * OPERATIONS / (2 * len(network.W))))):
+        return all(outputs(network, X[run.start : run.stop], A[run.start : run.stop]) for run in equal_runs(m, most))
     groups = 1 if few else min(-(-m // block), LANES * threads())
     activations = block * network.units
     if X.dtype == dtype and network.scale == 1.0:

@@ -9,11 +9,12 @@ the tiles (`by_address`), and what is called once for a block of examples (`apar
 import inspect
 import math
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, nullcontext
+from contextvars import copy_context
 from functools import lru_cache, wraps
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 
 # Where an order of operations is part of the algorithm (range reduction, differences).
 EXACT = {"contract"}
+
+# Seconds after which Python hears a signal that another thread has got, while this one waits.
+_TICK = 0.1
 
 
 def inner(fastmath: set[str] = FAST) -> Callable[[Callable], Any]:
@@ -139,38 +143,36 @@ def _outer(dispatcher: Any, suffix: str = "") -> Any:
     compile_or_load = dispatcher.compile
 
     def compile_whole(signature: Any) -> Any:
-        with _uninterrupted():
-            if folder is not None:
-                cache.note_use(folder)
-            return compile_or_load(signature)
+        if folder is not None:
+            cache.note_use(folder)
+        return _in_a_thread(compile_or_load, signature)
 
     dispatcher._compiler.compile = compile_aloud
     dispatcher.compile = compile_whole
     return dispatcher
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait until the end.
+def _in_a_thread(function: Callable, *arguments: Any) -> Any:
+    """What the function returns, in a thread of its own: Ctrl-C and SIGTERM do not wait for it, and do not end it.
 
     Raised inside llvmlite, between its freeing of memory and its note of that, their exception makes it free the
-    memory twice, which ends the process: of 410 trainings with a signal at a random moment two ended so.
+    memory twice, which ends the process: of 410 trainings with a signal at a random moment two ended so. What an
+    abandoned thread compiles is there the next time.
     """
-    if threading.current_thread() is not threading.main_thread():  # only there handlers run, and may be set
-        yield
-        return
-    waiting: list[tuple[int, Any]] = []
-    found: dict[int, Any] = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)}
-    handlers = {one: handler for one, handler in found.items() if callable(handler)}
-    for one in handlers:
-        signal.signal(one, lambda *signal_and_frame: waiting.append(signal_and_frame))
-    try:
-        yield
-    finally:
-        for one, handler in handlers.items():
-            signal.signal(one, handler)
-        for signum, frame in waiting:
-            handlers[signum](signum, frame)
+    if threading.current_thread() is not threading.main_thread():  # only there signals are raised
+        return function(*arguments)
+    done: Future = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(function(*arguments))
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=copy_context().run, args=(run,), name="fastnn compiles").start()
+    while not done.done():
+        wait([done], timeout=_TICK)
+    return done.result()
 
 
 def apart(function: Callable, fastmath: set[str] = FAST) -> Any:
