@@ -423,7 +423,8 @@ def read_arrays(path: Path, *, large: str = "", name: str = "path", data: bool =
 def write_arrays(path: Path, arrays: dict[str, Array]) -> None:
     """A file of that format with these arrays and their checksum, all of it or nothing."""
     check_format(path, "path")
-    checked = arrays | {CHECKSUM: np.array(_checksum(as_read(path, arrays)))}
+    # First, so that no file that is cut off is one without a checksum: of some weights, say.
+    checked = {CHECKSUM: np.array(_checksum(as_read(path, arrays)))} | arrays
     write_atomically(path, lambda file: FORMATS[_suffix(path)].write(file, checked))
 
 
@@ -507,6 +508,8 @@ def _read_npz(file: IO[bytes], most: int, large: str = "") -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     with zipfile.ZipFile(file) as archive:
         entries = archive.infolist()
+        if _entries(file) not in (len(entries), 0xFFFF):
+            raise ValueError("its directory is damaged")
         if sum(entry.file_size for entry in entries) > most:
             raise ValueError("it announces much more than it can hold")
         for entry in entries:
@@ -526,6 +529,16 @@ def _read_npz(file: IO[bytes], most: int, large: str = "") -> dict[str, Array]:
                 else:
                     arrays[name] = _read_array(member, header)
     return arrays
+
+
+def _entries(file: IO[bytes]) -> int:
+    """How many members a zip says that it has, 0xFFFF for more: the length of one's comment may hide others.
+
+    PKWARE, APPNOTE.TXT, section 4.3.16: at byte 10 of what ends a zip, but for a comment of 65,535 bytes at most.
+    """
+    file.seek(max(0, file.seek(0, os.SEEK_END) - 22 - 0xFFFF))
+    tail = file.read()
+    return int(struct.unpack_from("<H", tail, tail.rfind(b"PK\5\6") + 10)[0])
 
 
 def _read_array(member: IO[bytes], header: _Header) -> Array:
