@@ -409,6 +409,7 @@ def test_a_changed_file_is_refused(tmp_path, suffix):
     changes = [
         ({"lmbda": np.array(2.0)}, "whose checksum is not that of what it holds"),
         ({"Theta1": arrays["Theta1"].T}, "whose checksum is not that"),
+        ({"Theta1": arrays["Theta1"].reshape(3, 2)}, "whose checksum is not that"),
         ({"Theta1": arrays["Theta1"].astype(np.float32)}, "whose checksum is not that"),
         ({"other": np.array(2.0)}, "whose checksum is not that"),
         ({"checksum": np.array([1.0, 2.0])}, "whose checksum is not that"),
