@@ -16,7 +16,7 @@ import struct
 import sys
 import warnings
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -183,7 +183,7 @@ def read_examples(
         else:
             arrays = read_arrays(path, large="X", data=True)
             if "X" not in arrays:
-                raise ValueError(f"path is {str(path)!r}, which holds {_names(arrays)}; arrays X and y are wanted")
+                raise ValueError(f"path is {str(path)!r}, which holds {named(arrays)}; arrays X and y are wanted")
             X, y = arrays["X"], arrays.get("y")
         with validation.about(f"path is {str(path)!r}"):
             valid = validation.inputs(X, n)
@@ -238,7 +238,7 @@ def _read_labels(path: Path, options: tables.Options, m: int, numbers: bool) -> 
     elif _suffix(path) in FORMATS:
         arrays = read_arrays(path, name="labels", data=True)
         if "y" not in arrays:
-            raise ValueError(f"{source}, which holds {_names(arrays)}; an array y is wanted")
+            raise ValueError(f"{source}, which holds {named(arrays)}; an array y is wanted")
         y = arrays["y"]
     else:
         want = (
@@ -315,24 +315,21 @@ def _datasets(path: Path, labels: Path | None, numbers: bool) -> tuple[Any, Arra
     except Exception as error:
         raise ValueError(f"path is {str(path)!r}, which cannot be read as {_suffix(path)}: {_why(error)}") from None
     try:
-        return _checked_datasets(found, path, labels, numbers)
-    except BaseException:
+        return _checked_datasets(found, labels, numbers)
+    except Exception as error:  # of ours, or of HDF5
         file.close()
-        raise
+        raise ValueError(f"path is {str(path)!r}, {_why(error)}") from None
 
 
-def _checked_datasets(
-    found: dict[str, Any], path: Path, labels: Path | None, numbers: bool
-) -> tuple[Any, Array | None, bool]:
+def _checked_datasets(found: dict[str, Any], labels: Path | None, numbers: bool) -> tuple[Any, Array | None, bool]:
     import h5py
 
     if "X" not in found:
         got = f"datasets {few([printable(repr(name)) for name in found])}" if found else "no datasets"
-        raise ValueError(f"path is {str(path)!r}, which holds {got}; 'X', and 'y' with the labels, are wanted")
+        raise ValueError(f"which holds {got}; 'X', and 'y' with the labels, are wanted")
     X = found["X"]
     if len(X.shape or ()) != 2 or X.dtype.kind not in "biuf":
-        got = f"whose X is {X.shape} of {X.dtype}"
-        raise ValueError(f"path is {str(path)!r}, {got}; numbers (m, n), one example a row, are wanted")
+        raise ValueError(f"whose X is {X.shape} of {X.dtype}; numbers (m, n), one example a row, are wanted")
     inside = labels is not None and labels.as_posix() in found
     y = found.get(labels.as_posix() if labels is not None and inside else "y")
     if labels is not None and not inside:
@@ -340,16 +337,13 @@ def _checked_datasets(
     for data in [X] if y is None else [X, y]:
         if not data.is_virtual and data.nbytes > max(_LITTLE, _UNPACKED_DATA * data.id.get_storage_size()):
             got = f"whose {data.name.lstrip('/')} announces shape {data.shape}, but never was written"
-            raise ValueError(f"path is {str(path)!r}, {got}; all numbers are wanted")
+            raise ValueError(f"{got}; all numbers are wanted")
     if y is None:
         return X, None, False
     if not y.shape or (y.size != len(X) and not (numbers and len(y) == len(X))):
         got = f"whose {y.name.lstrip('/')} is {y.shape} of {y.dtype}"
-        raise ValueError(f"path is {str(path)!r}, {got}; a label for each of the {len(X)} examples of X is wanted")
-    try:
-        return X, np.array(y.asstr()[()], str) if h5py.check_string_dtype(y.dtype) else y[()], inside
-    except Exception as error:
-        raise ValueError(f"path is {str(path)!r}, whose y cannot be read: {_why(error)}") from None
+        raise ValueError(f"{got}; a label for each of the {len(X)} examples of X is wanted")
+    return X, np.array(y.asstr()[()], str) if h5py.check_string_dtype(y.dtype) else y[()], inside
 
 
 def read_weights(path: str | os.PathLike[str]) -> Weights:
@@ -380,7 +374,7 @@ def weights_in(arrays: dict[str, Array], path: Path) -> Weights:
     """Theta1, Theta2, ... of a file that has been read."""
     if "Theta1" not in arrays:
         want = "arrays Theta1, Theta2, ... are wanted"
-        raise ModelFileError(f"path is {str(path)!r}, which holds {_names(arrays)}; {want}")
+        raise ModelFileError(f"path is {str(path)!r}, which holds {named(arrays)}; {want}")
     layers = 1
     while f"Theta{layers + 1}" in arrays:
         layers += 1
@@ -608,7 +602,7 @@ def _path(path: Any, name: str = "path") -> Path:
     raise ValueError(f"{name} is {str(found)!r}; a name that a file can have is wanted")
 
 
-def _names(arrays: dict[str, Array]) -> str:
+def named(arrays: Collection[str]) -> str:
     return "arrays " + few([printable(name) for name in sorted(arrays)], 20) if arrays else "no arrays"
 
 

@@ -29,7 +29,7 @@ _NONE = 0, 0, 0
 _LEVEL_4 = 8, 4, 4, 2, 2, 1
 
 # Variables by the number of their class, and two of their flags.
-_CELLS, _TEXT, _SPARSE, _NUMERIC, _OPAQUE = 1, 4, 5, range(6, 16), 17
+_CELLS, _TEXT, _SPARSE, _NUMERIC, _OPAQUE, _CLASSES = 1, 4, 5, range(6, 16), 17, range(1, 19)
 _LOGICAL, _COMPLEX = 0x200, 0x800
 
 # What SciPy has room for; MATLAB's names have 63 bytes at most.
@@ -163,6 +163,8 @@ def _head(file: Any, order: str, kind: int, start: int, size: int) -> _Head:
         raise ValueError(f"it holds an element of type {kind} that is no variable")
     file.seek(flags_at)
     (flags,) = struct.unpack(order + "I4x", file.read(8))
+    if flags & 0xFF not in _CLASSES:
+        raise ValueError("it holds a variable of no class that is known")
     if flags & 0xFF == _OPAQUE:
         return _Head(_OPAQUE, flags, "", 0, parts)
     sizes_, sizes_at, sizes_size = next(parts, _NONE)

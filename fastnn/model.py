@@ -232,6 +232,13 @@ class Model:
         return arrays | {f"history_{name}": self.history[name] for name in self.history.dtype.names}
 
 
+# Of a saved model the arrays beside its weights.
+_KEPT = {
+    *("classes", "classes_dtype", "mean", "deviation", "lmbda", "activation", "output", "multilabel", "scale"),
+    *("outcome", "feature_names", *(f"history_{name}" for name in (*HISTORY, *VALIDATION))),
+}
+
+
 def load(path: str | os.PathLike[str]) -> Model:
     """Read a model that `Model.save` wrote.
 
@@ -255,6 +262,11 @@ def load(path: str | os.PathLike[str]) -> Model:
 def model_in(arrays: dict[str, Array], path: Path) -> Model:
     """The model of a file that has been read."""
     weights = files.weights_in(arrays, path)
+    unknown = set(arrays) - {f"Theta{l + 1}" for l in range(len(weights))} - _KEPT
+    if unknown:  # one of the others, perhaps, or the checksum, whose name is damaged
+        raise files.ModelFileError(
+            f"path is {str(path)!r}, which holds {files.named(unknown)}: no saved model has these"
+        )
     try:
         n, K = weights[0].shape[1] - 1, weights[-1].shape[0]
         output = validation.choice(str(arrays["output"].item()), OUTPUTS, "output")

@@ -456,10 +456,11 @@ ZEROS = bytes(1 << 26)
 MAT = {
     "an element that says it has 4 GB": lambda: element(14, bytes(64), 2**32 - 8),
     "an element in a variable": lambda: variable(6, (1, 1), element(9, bytes(8), 2**32 - 8)),
+    "text that says it has 4 GB": lambda: variable(4, (1, 1), element(16, b"a", 2**32 - 8)),
     "a packed element in a packed one": lambda: element(15, zlib.compress(element(14, bytes(64), 2**32 - 8))),
     "a packed variable": lambda: element(15, zlib.compress(variable(6, (1, 1 << 23), element(9, ZEROS)))),
     "many packed variables": lambda: b"".join(
-        element(15, zlib.compress(variable(6, (1, 1 << 20), element(9, ZEROS[: 1 << 23]), name=b"a%d" % i)))
+        element(15, zlib.compress(variable(6, (1, 1 << 20), element(9, ZEROS[: 1 << 23]), name=b"Theta%d" % (i + 1))))
         for i in range(5)
     ),
     "cells that are not there": lambda: variable(1, (2**31 - 1, 2**31 - 1)),
@@ -472,7 +473,6 @@ MAT = {
     "axes that go backwards": lambda: variable(6, (-1, -1), element(9, bytes(8))),
     "a name without end": lambda: variable(6, (1, 1), element(9, bytes(8)), name=b"a" * 9999),
     "a variable twice": lambda: variable(6, (1, 1), element(9, bytes(8))) * 2,
-    "cells in cells": lambda: nested(9_000),
     "a packed one that is cut off": lambda: element(15, zlib.compress(variable(6, (1, 1), element(9, bytes(8))))[:-4]),
 }
 
@@ -494,14 +494,14 @@ def refused_in_little_memory(path, read, *arguments, **keywords):
 def test_hostile_mat_files(tmp_path, name):
     path = tmp_path / "a.mat"
     path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\x01IM" + MAT[name]())
-    refused_in_little_memory(path, fastnn.read_weights)
+    assert "which cannot be read as .mat" in refused_in_little_memory(path, fastnn.read_weights)
 
 
 def test_what_is_no_number_or_text_in_a_mat_file_is_left_out(tmp_path):
     """Cells in cells too, where SciPy's reader would go as deep as they do."""
     path = tmp_path / "a.mat"
     others = [
-        variable(1, (1, 1), nested(100), name=b"a"),
+        variable(1, (1, 1), nested(9_000), name=b"a"),
         variable(1, (1, 2), element(14, b""), name=b"b"),
         variable(2, (1, 1), name=b"c"),
         element(14, element(6, struct.pack("<2I", 17, 0)) + bytes(64)),
@@ -512,12 +512,20 @@ def test_what_is_no_number_or_text_in_a_mat_file_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "columns", "kind"), [(2**30, 2**30, 0), (-1, -1, 0), (2, 2, 0), (1, 1, 3000), (1, 1, 90)]
+    ("rows", "columns", "kind"),
+    [(2**30, 2**30, 0), (2**14, 2**14, 0), (-1, -1, 0), (2, 2, 0), (1, 1, 3000), (1, 1, 90)],
 )
 def test_hostile_mat_files_of_level_4(tmp_path, rows, columns, kind):
     path = tmp_path / "a.mat"
     path.write_bytes(struct.pack("<5i", kind, rows, columns, 0, 7) + b"Theta1\0" + bytes(8))
-    refused_in_little_memory(path, fastnn.read_weights)
+    words = "of no kind that is known" if kind or rows < 0 else "it is cut off"
+    assert words in refused_in_little_memory(path, fastnn.read_weights)
+
+
+def test_mat_files_of_level_4_are_read(tmp_path):
+    path = tmp_path / "a.mat"
+    savemat(path, weights() | {"c": np.ones((2, 3)) * 1j, "t": "text", "b": np.arange(3, dtype=np.uint8)}, format="4")
+    assert told(fastnn.read_weights(path)) == told(tuple(weights().values()))
 
 
 def npy(values, shape=None):
@@ -649,6 +657,19 @@ def test_a_small_file_may_be_packed_as_well_as_it_can(tmp_path):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             assert fastnn.read_data(tmp_path / name)[1].tolist() == y.tolist()
+
+
+@every_format
+def test_arrays_that_are_of_no_model_are_refused(tmp_path, suffix):
+    """The checksum's name may be damaged, and the one of what says that there should be one."""
+    path = tmp_path / f"model{suffix}"
+    trained().save(path)
+    arrays = files.read_arrays(path)
+    arrays["shale"] = arrays.pop("scale")
+    with open(path, "wb") as file:
+        files.FORMATS[suffix].write(file, arrays | {"cecksum": np.array("")})
+    with pytest.raises(fastnn.ModelFileError, match="which holds arrays cecksum, shale: no saved model has these"):
+        fastnn.load(path)
 
 
 def test_files_that_hide_a_part_are_refused(tmp_path):
