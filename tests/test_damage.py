@@ -459,6 +459,9 @@ MAT = {
     "text that says it has 4 GB": lambda: variable(4, (1, 1), element(16, b"a", 2**32 - 8)),
     "a packed element in a packed one": lambda: element(15, zlib.compress(element(14, bytes(64), 2**32 - 8))),
     "a packed variable": lambda: element(15, zlib.compress(variable(6, (1, 1 << 23), element(9, ZEROS)))),
+    "a packed variable with much behind it": lambda: element(
+        15, zlib.compress(variable(6, (1, 1), element(9, bytes(8))) + ZEROS)
+    ),
     "many packed variables": lambda: b"".join(
         element(15, zlib.compress(variable(6, (1, 1 << 20), element(9, ZEROS[: 1 << 23]), name=b"Theta%d" % (i + 1))))
         for i in range(5)
