@@ -39,6 +39,9 @@ every_format = pytest.mark.parametrize("suffix", [".npz", ".mat"])
 # What reading a damaged file of some KB may take beside what the process has: arrays of 32 MB (`files._LITTLE`), twice.
 MEMORY = 100_000_000
 
+# Where files are in memory.
+SHARED = Path("/dev/shm")
+
 # How many files of a kind a process damages.
 PART = 25_000
 
@@ -247,7 +250,7 @@ def directory(content, other, rng):
 
 
 def header(content, other, rng):
-    """Of an array in a zip; with a fitting checksum half of the time."""
+    """Of an array in a zip."""
     start = content.find(b"{'descr'", rng.randrange(len(content) + 1))
     if start < 0:
         return content
@@ -340,27 +343,25 @@ def fault(kind, path, want):
     return "the same" if got == want else "wrong" if kind.exact else "other"
 
 
-def main(name, step, first, count):
+def main(folder, name, step, first, count):
     """Damage so many files; the counts of how it ended, and the first of each fault, as JSON."""
     kind = KINDS[name]
-    shared = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
-        path = Path(folder) / f"file{kind.suffix}"
-        kind.write(path)
-        content = path.read_bytes()
-        want = told(kind.read(path))
-        held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, held + MEMORY))
-        ends, faults = Counter(), {}
-        for i, changed in enumerate(damaged(kind, path, content, step, first, count)):
-            faulthandler.dump_traceback_later(SECONDS, exit=True)
-            path.write_bytes(changed)
-            end = fault(kind, path, want)
-            if end not in ("refused", "the same", "other"):
-                faults.setdefault(end.replace(folder, "")[:300], (i, zlib.crc32(changed)))
-                end = "faults"
-            ends[end] += 1
-        print(json.dumps([ends, faults]))
+    path = Path(folder) / f"file{kind.suffix}"
+    kind.write(path)
+    content = path.read_bytes()
+    want = told(kind.read(path))
+    held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (held + MEMORY, held + MEMORY))
+    ends, faults = Counter(), {}
+    for i, changed in enumerate(damaged(kind, path, content, step, first, count)):
+        faulthandler.dump_traceback_later(SECONDS, exit=True)
+        path.write_bytes(changed)
+        end = fault(kind, path, want)
+        if end not in ("refused", "the same", "other"):
+            faults.setdefault(end.replace(folder, "")[:300], (i, zlib.crc32(changed)))
+            end = "faults"
+        ends[end] += 1
+    print(json.dumps([ends, faults]))
 
 
 def ends(names, step, count, processes=2):
@@ -372,8 +373,9 @@ def ends(names, step, count, processes=2):
         parts += [(name, 0 if first else step, first, min(size, count - first)) for first in range(0, count, size)]
 
     def run(part):
-        command = [sys.executable, "-P", __file__, *map(str, part)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        with tempfile.TemporaryDirectory(dir=SHARED if SHARED.is_dir() else None) as folder:
+            command = [sys.executable, "-P", __file__, folder, *map(str, part)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode < 0 and KINDS[part[0]].trusted:
             return part[0], {"the process's end": 1}, {}
         assert done.returncode == 0, (part, done.stderr[-2000:])
@@ -698,5 +700,5 @@ def test_files_that_hide_a_part_are_refused(tmp_path):
 
 
 if __name__ == "__main__":
-    name, *numbers = sys.argv[1:]
-    main(name, *map(int, numbers))
+    folder, name, *numbers = sys.argv[1:]
+    main(folder, name, *map(int, numbers))
