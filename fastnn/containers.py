@@ -211,7 +211,7 @@ def place(array: Any, position: Any) -> str:
 def described(value: Any) -> str:
     """`value` in a few words: what it is if it is short and says more than an address, else its type."""
     try:
-        text = repr(value.item() if isinstance(value, np.generic) else value)
+        text = repr(value)
     except Exception:  # its own, or that an integer has too many digits
         text = ""
     return text if 0 < len(text) <= 40 and "\n" not in text and " at 0x" not in text else f"a {type(value).__name__}"

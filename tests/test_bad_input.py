@@ -11,6 +11,8 @@ import io
 import json
 import re
 import signal
+import subprocess
+import sys
 import traceback
 from collections import deque
 from decimal import Decimal
@@ -19,6 +21,7 @@ from functools import cache, partial
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
+from unittest import mock
 
 import numpy as np
 import pandas
@@ -32,8 +35,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import fastnn
-from fastnn.cli import main
+from fastnn import cli
 from fastnn.estimator import FastNNClassifier, FastNNRegressor
+from fastnn.kernels import jit
 
 PACKAGE = str(Path(fastnn.__file__).parent)
 
@@ -199,8 +203,14 @@ def anything(random):
     return random.choice(JUNK) if random.random() < 0.75 else any_array(random)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def compiled():
+    """So that no call waits for the compiler."""
+    fastnn.warmup()
+
+
 @contextlib.contextmanager
-def not_hanging(seconds=20):
+def not_hanging(seconds=120):
     """Far more than anything here takes: it says only that nothing hangs."""
 
     def stop(*signal_and_frame):
@@ -881,15 +891,19 @@ def command_lines(draw):
     return line
 
 
+parser = cache(cli._parser)
+
+
 @given(command_lines())
 @pytest.mark.filterwarnings("ignore:y holds:UserWarning")
 def test_command_line(folder, drawn):
     """It ends with a status and, where that is 2, with one sentence; in this process, so that nothing is raised."""
     out, errors = io.StringIO(), io.StringIO()
     usage = False
-    with nothing_changed(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+    made_once = mock.patch.object(cli, "_parser", parser)  # which takes half of the time
+    with nothing_changed(folder), made_once, contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         try:
-            status = main(drawn)
+            status = cli.main(drawn)
         except SystemExit as ended:  # argparse's
             status, usage = ended.code, True
     assert status in (0, 1, 2), (status, drawn)
@@ -901,3 +915,41 @@ def test_command_line(folder, drawn):
         assert len(last) < 6_000
     if "--json" in drawn and status == 0 and drawn[0] in ("train", "predict", "check", "convert", "info"):
         json.loads(out.getvalue())
+
+
+BOUNDS = """
+import numpy as np
+import fastnn
+from fastnn.kernels import jit
+from fastnn.objective import Objective
+from fastnn.problem import validated
+
+rng = np.random.default_rng(0)
+weights = fastnn.init_weights((5, 4, 3))
+for m in (1, 70, 700):
+    X, y = rng.standard_normal((m, 5)), rng.integers(0, 3, m)
+    for output, targets in (("sigmoid", y), ("softmax", np.eye(3)[y]), ("identity", X[:, :3])):
+        cost, gradient = fastnn.cost_and_gradient(weights, X, targets, 1.0, output=output, sample_weight=np.ones(m))
+    fastnn.forward(weights, X)
+theta = fastnn.pack(weights)
+problem = validated(X[:6], y[:6], (5, 4, 3))
+classes = np.array(problem.targets.classes)
+classes[3] = 1_000
+wrong = type(problem)(problem.X, problem.targets._replace(classes=classes), problem.weight, problem.sizes)
+try:
+    Objective.of(wrong).evaluate(theta)
+except IndexError as error:
+    print(jit._build(), error)
+"""
+
+
+def test_checked_indices():
+    """With NUMBA_BOUNDSCHECK=1 kernels of their own are compiled: they pass, and see an index that nobody refused."""
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", BOUNDS], capture_output=True, text=True, timeout=400,
+        env={**os.environ, "NUMBA_BOUNDSCHECK": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    build, _, said = done.stdout.strip().partition(" ")
+    assert said == "index is out of bounds"
+    assert build != jit._build()
