@@ -279,7 +279,6 @@ def check_gradient(
         found = _slopes(problem, weights, V, step)
         with np.errstate(all="ignore"):
             a = V @ a
-    _finite(a)
     smooth = found.kinks == 0
     a, d, sizes, table = a[smooth], found.values[smooth], found.sizes[smooth], table[smooth]
     if tolerance is None:
@@ -316,7 +315,7 @@ def _differences(problem: Problem, weights: Weights, parameters: Array, step: fl
     with tqdm(total=total, desc="checking", unit=" differences", unit_scale=True, leave=False, disable=disable) as bar:
         for part in _parts(problem):
             Z = differences.pre_activations(theta, part.layers, part.X)
-            _finite(Z)
+            _finite(problem, Z)
             count = max(1, _WORK_PER_CALL // len(part.X))
             for first in range(0, len(table), count):
                 own = order[first : first + count]
@@ -335,7 +334,7 @@ def _slopes(problem: Problem, weights: Weights, directions: Array, step: float) 
     theta, found = network.theta_of(weights), _nothing(differences.Differences, len(directions))
     for part in _parts(problem):
         Z = differences.pre_activations(theta, part.layers, part.X)
-        _finite(Z)
+        _finite(problem, Z)
         some = _nothing(differences.Differences, len(directions))
         differences.slopes(theta, part, Z, step, directions, some)
         for whole, numbers in zip(found, some, strict=True):
@@ -353,9 +352,11 @@ def _parts(problem: Problem) -> Iterator[Problem]:
         yield part if run.start == 0 else replace(part, lmbda=0.0)
 
 
-def _finite(*arrays: Array) -> None:
-    """Raise ValueError if a sum has overflowed."""
+def _finite(problem: Problem, *arrays: Array) -> None:
+    """Raise ValueError if what was computed is not finite: because X is not, or a sum has overflowed."""
     if not all(np.isfinite(array).all() for array in arrays):
+        if isinstance(problem.X, Stored):
+            validation.look_through(problem.X)
         validation.computed((np.nan,), "weights, X, y, scale, lmbda and step")
 
 
@@ -365,12 +366,10 @@ def _nothing(kind: Any, count: int) -> Any:
 
 
 def _mean(found: Any, problem: Problem) -> Any:
-    """Of sums over the examples; ValueError if they are NaN because X is."""
-    if isinstance(problem.X, Stored) and not np.isfinite(found.values).all():
-        validation.look_through(problem.X)
+    """Of sums over the examples; ValueError if they are not finite."""
     with np.errstate(over="ignore"):
         found = found._replace(values=found.values / problem.total, sizes=found.sizes / problem.total)
-    _finite(found.values, found.sizes)
+    _finite(problem, found.values, found.sizes)
     return found
 
 
@@ -383,9 +382,10 @@ def _step(step: float | None, activation: str) -> float:
 def _unit(*vectors: Array) -> float:
     """A power of two, about the largest entry: divided by it none has a square that overflows, or all underflow."""
     largest = max(np.abs(vector).max(initial=0.0) for vector in vectors)
-    return float(2.0 ** max(np.frexp(largest)[1] - 1, -1000))
+    return float(2.0 ** max(np.frexp(largest)[1] - 1, -1000)) if np.isfinite(largest) else 1.0
 
 
+@np.errstate(all="ignore")
 def _compared(a: Array, d: Array, whole: Array, table: Array) -> tuple[float, float, Entry | Slope | None]:
     """What `Comparison` holds; a row of table says where an entry is. Of no entries, or of NaN, all is NaN."""
     if not len(a):

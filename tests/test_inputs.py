@@ -520,16 +520,16 @@ def test_bytes_and_halves_are_the_numbers_that_they_stand_for(activation, output
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
 @pytest.mark.parametrize("engine", ["loop", "numpy", "fused"])
 def test_every_half(engine):
-    """All 65,536 of them, through a network of one unit that gives back its input."""
+    """All 63,488 finite ones, through a network of one unit that gives back its input."""
     X = np.arange(1 << 16, dtype=np.uint16).view(np.float16)[:, np.newaxis]
+    X = X[np.isfinite(X[:, 0])]
     A = np.full(X.shape, np.nan)
     engines.module(engine).forward(np.array([0.0, 1.0]), network.layer_table((1, 1), "sigmoid", "identity"), X, 1.0, A)
     want = X.astype(np.float64)
-    assert np.array_equal(A, want, equal_nan=True)
-    finite = np.isfinite(X[:, 0])
-    assert np.count_nonzero(finite) == 63_488
-    got = fastnn.forward((np.array([[0.0, 1.0]]),), X[finite], engine=engine, output="identity")
-    assert np.array_equal(got, want[finite])
+    assert np.array_equal(A, want)
+    assert len(X) == 63_488
+    got = fastnn.forward((np.array([[0.0, 1.0]]),), X, engine=engine, output="identity")
+    assert np.array_equal(got, want)
 
 
 @pytest.mark.parametrize("scale", [0, 0.0, -1.0, np.nan, np.inf, "1/255", True, None])
