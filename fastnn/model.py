@@ -236,6 +236,8 @@ class Model:
 _KEPT = {
     *("classes", "classes_dtype", "mean", "deviation", "lmbda", "activation", "output", "multilabel", "scale"),
     *("outcome", "feature_names", *(f"history_{name}" for name in (*HISTORY, *VALIDATION))),
+    *("plan", "factors", "trail_start", "trail_marks", "trail_costs", "trail_gradients"),  # these of a checkpoint
+    *("trail_counts", "trail_seconds", "trail_lowest", "trail_lowest_held_out"),
 }
 
 
