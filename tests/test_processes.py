@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import nullcontext
 
 import numba
 import numpy as np
@@ -259,15 +260,22 @@ def test_workqueue_runs_on_all_threads_while_nobody_else_can_launch():
     assert got == f"True True {said}" * 2 + f"False False {said}" * 2
 
 
-def test_launches_wait_for_each_other_but_not_for_themselves():
-    """Another Python thread's launch waits; one by a signal's handler in the middle of a launch would for ever."""
-    want, got = work.bits(), []
-    thread = threading.Thread(target=lambda: got.append(work.bits()), name="fastnn test")
-    with jit._launch_lock:
+@pytest.mark.parametrize("mine", [True, False])
+def test_launches_wait_for_those_of_other_threads_alone(mine):
+    """A signal's handler that launches in the middle of a launch does not wait for ever."""
+    want, got, begun = work.bits(), [], threading.Event()
+
+    def launch():
+        with jit._launch_lock if mine else nullcontext():
+            begun.set()
+            got.append(work.bits())
+
+    thread = threading.Thread(target=launch, name="fastnn test", daemon=True)
+    with nullcontext() if mine else jit._launch_lock:
         thread.start()
-        thread.join(0.5)
-        assert thread.is_alive()
-        assert work.bits() == want
+        begun.wait()
+        thread.join(60.0 if mine else 0.5)
+        assert thread.is_alive() is not mine
     thread.join(60.0)
     assert got == [want]
 
@@ -397,3 +405,69 @@ def test_info_says_how_many_cores_there_are_for_it(monkeypatch, capsys):
     monkeypatch.setattr(cores, "usable", lambda: 64.0)
     assert main(["info"]) == 0
     assert "\ncores            64\n" in capsys.readouterr().out
+
+
+COMPILING = """
+import fastnn
+from numba.core.compiler_lock import global_compiler_lock
+
+def compiling():
+    with global_compiler_lock:
+        begun.set()
+        over.wait()
+
+begun, over = threading.Event(), threading.Event()
+threading.Thread(target=compiling).start()
+begun.wait()
+threading.Timer(0.3, over.set).start()
+got = [in_child(fastnn_bits)]
+got.append(fastnn_bits())
+print(len(got), *set(got))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_while_another_thread_compiles():
+    """Its child would wait for ever for a lock that nobody holds there."""
+    assert_same_bits(in_process(OTHER + COMPILING), 2)
+
+
+BLAS = """
+from fastnn import blas
+from threadpoolctl import threadpool_info, threadpool_limits
+
+def limited():
+    return {one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"} == {1}
+
+def used():
+    with blas.one_thread():
+        assert limited()
+    return limited()
+
+def training():
+    with blas.one_thread():
+        begun.set()
+        over.wait()
+
+np.ones((2, 2)) @ np.ones((2, 2))
+begun, over = threading.Event(), threading.Event()
+thread = threading.Thread(target=training)
+print(limited())
+thread.start()
+begun.wait()
+print(limited(), in_child(used), limited())
+with blas.one_thread():
+    print(in_child(used))
+over.set()
+thread.join()
+print(limited())
+blas._limits = threadpool_limits(1, user_api="blas")  # as if Ctrl-C had come right after it
+print(limited(), used())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork") or os.cpu_count() == 1, reason="no fork, or one core")
+def test_blas_has_its_threads_again():
+    """In a child too, whose parent was training in another thread; not while this thread trains."""
+    got = in_process(OTHER + BLAS, OPENBLAS_NUM_THREADS="2").stdout
+    assert got == "False\nTrue False True\nTrue\nFalse\nTrue False\n"

@@ -1,4 +1,4 @@
-"""Whether numba's threads were lost in a fork: a child has none of those that its parent had started.
+"""What a fork loses: numba's threads, of which a child has none that its parent had started, and who holds its lock.
 
 The package imports this at once, without numba, so that no fork goes unseen.
 """
@@ -39,7 +39,27 @@ def threads_lost() -> bool:
 def _after_fork() -> None:
     global _lost, _process
     _lost, _process = _threads_started(), os.getpid()
+    _compiler_free()
+
+
+# A fork waits until what numba compiles in another thread is done: its lock would never be released in the child.
+_held: Any = None
+
+
+def _compiler_held() -> None:
+    global _held
+    compiler: Any = sys.modules.get("numba.core.compiler_lock")
+    if compiler is not None and hasattr(compiler, "global_compiler_lock"):  # it is imported wholly
+        compiler.global_compiler_lock.acquire()
+        _held = compiler.global_compiler_lock
+
+
+def _compiler_free() -> None:
+    global _held
+    if _held is not None:
+        lock, _held = _held, None
+        lock.release()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(before=_compiler_held, after_in_parent=_compiler_free, after_in_child=_after_fork)

@@ -67,8 +67,8 @@ def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
     """Compile the outer storey of a kernel: its `prange` runs on all of numba's threads.
 
     Where these cannot be used (`_threads_usable`), the same function runs to the same bits on one thread.
-    Numba's portable threading layer aborts the process when two Python threads launch at once: a lock lets
-    one launch run at a time.
+    A lock lets one Python thread launch at a time: numba's threads are all busy then, and its portable layer would
+    abort the process. A signal's handler may launch in the middle of a launch.
     """
     options = _options(fastmath)
     parallel = _outer(_jit(parallel=True, **options)(function))
@@ -305,7 +305,7 @@ def _nobody_else_launches() -> bool:
 
     known = [one for one in threading.enumerate() if isinstance(one, TMonitor) or one.name.startswith("fastnn")]
     known.append(threading.current_thread())
-    # `threading` does not know all that run Python, and those that are just starting do not run it yet
+    # Those that are just starting run no Python yet; those that `threading` does not know do, a moment later.
     return len(known) == threading.active_count() and sys._current_frames().keys() <= {one.ident for one in known}
 
 
