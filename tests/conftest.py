@@ -23,6 +23,9 @@ ENGINES = ("python", "loop", "numpy", "fused")
 
 EXAMPLES = 1_000
 
+# For a process that may not write files: the measurement of coverage would fail at its end, and say so.
+UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
+
 
 def pytest_configure(config):
     """Properties that do not say for themselves how many examples they try have so many."""
@@ -49,6 +52,11 @@ def pytest_collection_modifyitems(config, items):
         left_out = [item for item in items if item.get_closest_marker("long")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def examples(count):
+    """So many, where a thousand would show no more than these; ten times as many with --long."""
+    return settings(max_examples=count * settings.default.max_examples // EXAMPLES)
 
 
 def with_long(quick, every):

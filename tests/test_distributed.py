@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import warnings
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import pandas as pd
@@ -63,6 +64,14 @@ def client():
         yield client
 
 
+@contextmanager
+def in_this_process(workers):
+    """A client of so many workers that are threads: they are there in no time."""
+    cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=":0")
+    with cluster, distributed.Client(cluster) as client:
+        yield client
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 8, 13, 64, 100])
 def test_the_tree_does_not_care_who_adds(count):
     """Parts dealt to workers at random: what comes out is the sum by pairs of neighbours, to the bit."""
@@ -94,8 +103,7 @@ def test_the_same_bits_on_1_2_and_4_workers(client, digits):
     digits_X, digits_y = digits
     want = None
     for workers in (1, 2, 4):
-        cluster = distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=":0")
-        with cluster, distributed.Client(cluster) as own:
+        with nullcontext(client) if workers == 2 else in_this_process(workers) as own:
             got = [
                 fastnn.train(in_chunks(digits_X, 700), in_chunks(digits_y, 700), maxiter=8, client=own),
                 fastnn.train(in_chunks(X, 70), in_chunks(Y, 70), 6, maxiter=8, solver="l-bfgs", client=own),
@@ -349,13 +357,12 @@ def test_class_weights_and_other_arrays(client):
 def test_bytes_that_are_standardised_anew(client, scale, monkeypatch):
     """Of parts that would become too large as float64; and examples of them that are brought here."""
     bytes_ = np.clip(40 * X + 100, 0, 255).astype(np.uint8)
-    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
-        monkeypatch.setattr("fastnn.parts.COPIED", 100)
-        with distributed.Client(cluster) as own:
-            options = {"standardize": True, "scale": scale, "validation": 0.2, "seed": 1}
-            got = fastnn.train(in_chunks(bytes_), in_chunks(Y), 6, maxiter=4, client=own, **options)
-            monkeypatch.undo()
-            want = fastnn.train(in_chunks(bytes_), in_chunks(Y), 6, maxiter=4, client=own, **options)
+    monkeypatch.setattr("fastnn.parts.COPIED", 100)
+    with in_this_process(1) as own:
+        options = {"standardize": True, "scale": scale, "validation": 0.2, "seed": 1}
+        got = fastnn.train(in_chunks(bytes_), in_chunks(Y), 6, maxiter=4, client=own, **options)
+        monkeypatch.undo()
+        want = fastnn.train(in_chunks(bytes_), in_chunks(Y), 6, maxiter=4, client=own, **options)
     assert close_weights(got, want)
 
 
@@ -404,8 +411,7 @@ def test_functions_of_a_notebook(tmp_path):
 
 
 def test_a_worker_uses_the_threads_it_owns():
-    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0")
-    with cluster, distributed.Client(cluster) as client:
+    with in_this_process(1) as client:
         counts = client.submit(_threads_inside).result()
     assert counts == [1, _threads()]
 

@@ -16,7 +16,7 @@ import fastnn
 from fastnn import shell
 from fastnn.kernels import cache
 
-from .conftest import with_long
+from .conftest import UNMEASURED, with_long
 
 pytestmark = pytest.mark.skipif(not hasattr(signal, "sigwait"), reason="no such signals here")
 
@@ -109,7 +109,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file(here, out):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 
-    done = fastnn_at(here, f"{out} --data data.npz", preexec_fn=limit)
+    done = fastnn_at(here, f"{out} --data data.npz", env=UNMEASURED, preexec_fn=limit)
     assert done.returncode == 2
     assert done.stderr == f"fastnn {out.split()[0]}: [Errno 27] File too large\n"
     assert done.stdout == ""
@@ -452,12 +452,26 @@ ALL = (
     "bench --sizes 3,2,2 --examples 20 --out c.png",
 )
 
+# The command, with short times for `bench`, which would take 20 s.
+SHORT = """
+import sys
+from fastnn import shell
+from fastnn.benchmark import ladder, timing
+ladder.ROUNDS, ladder.CHECK_SECONDS, ladder.TRAINING_SECONDS, timing.REST, timing.BLOCK = 1, 1e-3, 1e-3, 0.0, 1e-3
+sys.exit(shell.main())
+"""
+
+
+def program(arguments):
+    """Arguments of Python for a command of `fastnn`."""
+    return [*(["-c", SHORT] if arguments.startswith("bench") else ["-m", "fastnn"]), *arguments.split()]
+
 
 @pytest.mark.parametrize("arguments", ALL)
 def test_every_command_without_docstrings_in_an_emptied_environment(made, arguments):
     """python -OO, one processor, and nothing set but where kernels are: no HOME, no PATH, no locale."""
     done = subprocess.run(
-        [sys.executable, "-P", "-OO", "-m", "fastnn", *arguments.split()], cwd=made, env=bare("FASTNN_CACHE"),
+        [sys.executable, "-P", "-OO", *program(arguments)], cwd=made, env=bare("FASTNN_CACHE"),
         capture_output=True, text=True, timeout=300, preexec_fn=one_processor,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -519,7 +533,7 @@ def test_a_container_without_a_home(files, tmp_path):
         shutil.copytree(kept, here / "cache" / kept.name)
     cached = {"FASTNN_CACHE": str(here / "cache")}
     for arguments, environment in [("predict m.npz --data data.npz", {})] + [(one, cached) for one in ALL]:
-        done = boxed(here, *COMMAND, *arguments.split(), **environment)
+        done = boxed(here, sys.executable, "-P", *program(arguments), **environment)
         assert done.returncode == 0, (arguments, done.stderr)
         assert done.stdout
         assert "Traceback" not in done.stderr
