@@ -42,11 +42,6 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "long: a case that is tried with --long alone")
 
 
-def examples(count):
-    """So many for a property that is not about bad input, and as many times more with --long."""
-    return settings(max_examples=count * settings.default.max_examples // EXAMPLES)
-
-
 def pytest_collection_modifyitems(config, items):
     if not config.option.long:
         left_out = [item for item in items if item.get_closest_marker("long")]

@@ -9,6 +9,7 @@ import contextlib
 import datetime
 import io
 import json
+import os
 import re
 import signal
 import subprocess
