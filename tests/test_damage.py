@@ -32,7 +32,7 @@ import pytest
 from scipy.io import savemat
 
 import fastnn
-from fastnn import files
+from fastnn import checkpoint, files
 
 every_format = pytest.mark.parametrize("suffix", [".npz", ".mat"])
 
@@ -49,11 +49,11 @@ PART = 25_000
 SECONDS = 60
 
 
-def trained():
+def trained(**options):
     """A model with all that a file can hold."""
     rng = np.random.default_rng(0)
     X, y = rng.standard_normal((30, 2)), np.array(["ant", "bee", "naïve"])[np.arange(30) % 3]
-    return fastnn.train(X, y, 2, maxiter=2, standardize=True, scale=0.5)
+    return fastnn.train(X, y, 2, maxiter=2, standardize=True, scale=0.5, **options)
 
 
 def told(value):
@@ -155,6 +155,9 @@ REFUSED = ValueError, TypeError, OSError
 KEPT = {
     "model .npz": Kind(".npz", lambda path: trained().save(path), fastnn.load),
     "model .mat": Kind(".mat", lambda path: trained().save(path), fastnn.load),
+    "checkpoint .npz": Kind(
+        ".npz", lambda path: trained(validation=0.3, class_weight="balanced", checkpoint=path), checkpoint.read
+    ),
 }
 
 # What users bring.

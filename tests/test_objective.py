@@ -196,9 +196,10 @@ def test_the_bar_inside_a_long_evaluation(progress, disable, monkeypatch):
         def update(self, examples):
             self.done += examples
 
+    case = random_case((6, 4, 3), 9_001)
+    Objective.of(case.problem(0.0)).evaluate(case.theta)  # compiles, which has a bar of its own
     monkeypatch.setattr("tqdm.tqdm", Bar)
     monkeypatch.setattr("fastnn.inputs.RUN_BYTES", 1_000)
-    case = random_case((6, 4, 3), 9_001)
 
     class Slices:
         shape, dtype = case.X.shape, case.X.dtype
