@@ -516,8 +516,11 @@ def processes(tmp_path):
     client.close(timeout=5)
 
 
-def test_a_lost_scheduler_ends_in_an_error_with_the_best_model(processes):
+def test_a_lost_scheduler_ends_in_an_error_with_the_best_model(processes, client, tmp_path):
+    """And the training goes on, where there is a checkpoint, on another cluster."""
+    other = client
     client, scheduler, _ = processes
+    path = tmp_path / "training.npz"
     killed = []
 
     def disturb(state):
@@ -526,12 +529,16 @@ def test_a_lost_scheduler_ends_in_an_error_with_the_best_model(processes):
             killed.append(time.monotonic())
 
     with pytest.raises(ClusterLost, match="the cluster does not answer any more") as caught:
-        fastnn.train(in_chunks(X), in_chunks(Y), 6, callback=disturb, client=client)
+        fastnn.train(in_chunks(X), in_chunks(Y), 6, callback=disturb, client=client, validation=0.2, checkpoint=path)
     assert time.monotonic() - killed[0] < 60
     model = caught.value.model
     assert model.outcome.status == "interrupted"
     assert model.history.cost[-1] < model.history.cost[0]
     assert model.score(X, Y) > 0.3
+    with pytest.raises(ValueError, match=r"X is not what the training in .* was begun with"):
+        fastnn.resume(path, in_chunks(X + 1.0), in_chunks(Y), client=other)
+    got = fastnn.resume(path, in_chunks(X), in_chunks(Y), client=other)
+    assert same_weights(got, fastnn.train(in_chunks(X), in_chunks(Y), 6, client=other, validation=0.2))
 
 
 def test_lost_workers_end_in_an_error_too(processes, monkeypatch):
