@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
+
 from .objective import Objective
 from .validation import Array
 
@@ -142,4 +144,4 @@ class Log:
 
 
 def _mark(theta: Array) -> bytes:
-    return hashlib.sha256(theta.data).digest()[:16]
+    return hashlib.sha256(np.ascontiguousarray(theta).data).digest()[:16]
