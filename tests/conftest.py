@@ -86,7 +86,7 @@ def in_process(code, **environment):
     """What a new process says. -P: the package that is tested, whose kernels are in the cache, not one in a folder."""
     return subprocess.run(
         [sys.executable, "-P", "-c", code],
-        env=os.environ | environment, capture_output=True, text=True, check=True, timeout=600,
+        env=os.environ | environment, capture_output=True, text=True, check=True, timeout=300,
     )  # fmt: skip
 
 

@@ -188,16 +188,15 @@ def test_folder_that_was_filled_before_is_read_where_it_cannot_be_written(filled
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
-@pytest.mark.parametrize("room", [100, 3000])
-def test_full_disk(room, tmp_path):
-    """Files of at most so many bytes: none is left that is not whole."""
-    limited = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, resource.RLIM_INFINITY))\n"
+def test_full_disk(tmp_path):
+    """Files of at most 3,000 bytes, as indices are: none is left that is not whole."""
+    limited = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))\n"
     done = in_process(limited + RUN, FASTNN_CACHE=str(tmp_path))
     assert done.stdout == SAYS
     assert done.stderr.count("compiled anew in every process: [Errno 27] File too large") == 1
     left = [file.name for file in files_of(tmp_path)]
     assert [name for name in left if ".tmp" in name] == []
-    assert len(left) == {100: 0, 3000: 2}[room]  # the indices
+    assert len(left) == 2
     assert run(tmp_path) == SAYS
 
 
@@ -244,7 +243,7 @@ def refuse_pickles(monkeypatch):
 
 
 def test_a_flipped_byte_anywhere(whole, tmp_path, monkeypatch, long):
-    """Of indices, kernels and tiles; 0 is none."""
+    """Of indices, kernels and tiles."""
     rng = np.random.default_rng(0)
     paths = sorted(files_of(whole))
     assert {path.suffix for path in paths} == {".nbi", ".nbc"}
@@ -319,9 +318,6 @@ def test_process_that_finds_damaged_files_compiles_anew(ending, how, copy):
     damage(paths, how)
     run(copy)
     assert all(opened(path) is not None for path in paths)
-    before = files_of(copy)
-    run(copy)
-    assert files_of(copy) == before
 
 
 def half_of(x):
@@ -526,7 +522,7 @@ def test_a_folder_may_go_at_any_moment(tmp_path, monkeypatch):
     """While threads write to it and read from it."""
     over, data = threading.Event(), b"1" * 10_000
     monkeypatch.setattr(cache, "_warned", False)
-    removed, found = [], []
+    removed, finished, found = [], [], set()
     folder = tmp_path / ("1" * 16)
 
     def remove():
@@ -538,10 +534,13 @@ def test_a_folder_may_go_at_any_moment(tmp_path, monkeypatch):
             time.sleep(random.uniform(0.0, 0.002))
 
     def use(i):
-        for k in range(100):
+        k = 0
+        while len(removed) < 30:
             file = cache.File(folder, f"{i}")
             file.save(k % 3, data)
-            found.append(file.load(k % 3))
+            found.add(file.load(k % 3))
+            k += 1
+        finished.append(i)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # removed twice while one file was written
@@ -553,9 +552,8 @@ def test_a_folder_may_go_at_any_moment(tmp_path, monkeypatch):
             thread.join()
         over.set()
         remover.join()
-    assert len(removed) > 3
-    assert len(found) == 300  # no thread has failed
-    assert set(found) == {None, data}
+    assert sorted(finished) == [0, 1, 2]
+    assert found == {None, data}
 
 
 def test_a_folder_that_is_removed_while_a_file_is_written(own, monkeypatch):

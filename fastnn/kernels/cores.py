@@ -21,8 +21,8 @@ def usable() -> float:
 def limit(root: Path = Path("/")) -> float:
     """Of Linux's control groups, version 1 or 2: the least of this process's own and those above it, or inf.
 
-    In a group of half a core's time, two threads are stopped for most of each tenth of a second: both have used it up
-    in the first 25 ms.
+    Threads use up a group's share of each tenth of a second, and are stopped until the next. Those that wait for
+    others use it up too: of half a core's time, 506 gradients of the digits in 6 s on one thread, 359 on two.
     """
     with suppress(OSError, ValueError, ArithmeticError):  # no such files, or what no kernel writes
         return min(map(_quota, _groups(root)), default=math.inf)
