@@ -1,6 +1,7 @@
 """What several tests need: the digits, the course's own weights, random networks."""
 
 import os
+import shutil
 import subprocess
 import sys
 from itertools import combinations, product
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 import fastnn
 from fastnn import network
+from fastnn.kernels import cache
 from fastnn.problem import validated
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +25,7 @@ ENGINES = ("python", "loop", "numpy", "fused")
 
 EXAMPLES = 1_000
 
-# For a process that may not write files: the measurement of coverage would fail at its end, and say so.
+# For a process that may not write files, where the measurement of coverage would fail, or that has another fastnn.
 UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
 
 
@@ -74,6 +76,14 @@ def in_pairs(*choices):
         quick.append(every[best])
         left -= met(places[best])
     return with_long(quick, every)
+
+
+def copied_cache(folder):
+    """A folder for FASTNN_CACHE with all kernels that are compiled already; the session's own stays as it is."""
+    own = cache.folder()
+    if own is not None and own.exists():
+        shutil.copytree(own, folder / own.name)
+    return folder
 
 
 @pytest.fixture(scope="session")

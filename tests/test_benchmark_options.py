@@ -24,6 +24,14 @@ def run_pytest(*arguments, **environment):
     )  # fmt: skip
 
 
+@pytest.fixture
+def short(tmp_path, monkeypatch):
+    """Processes of pytest time for milliseconds instead of seconds."""
+    (tmp_path / "short.py").write_text("from fastnn.benchmark import timing; timing.REST, timing.BLOCK = 0.0, 1e-3")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTEST_PLUGINS", "short")
+
+
 def collected(*arguments):
     """The files that would run."""
     done = run_pytest("--collect-only", "-q", *arguments)
@@ -41,7 +49,7 @@ def test_benchmarks_and_nothing_else(option, tmp_path):
 def test_plain_pytest_has_both():
     files = collected("tests/test_network.py", "bench")
     assert files == {"tests/test_network.py", "bench/test_benchmarks.py"}
-    some = collected("--ignore-glob=*/test_[a-su-z]*.py")  # all would take 10 s
+    some = collected("--ignore-glob=*/tests/test_[a-su-z]*.py")  # all would take 10 s
     assert {"tests/test_timing.py", "bench/test_benchmarks.py"} <= some
 
 
@@ -55,6 +63,7 @@ def test_without_the_plugin():
     assert "1 skipped" in done.stdout
 
 
+@pytest.mark.usefixtures("short")
 def test_a_run(tmp_path):
     """Of one implementation: what is stored, and the comparison, with the baseline beside it and the same numbers."""
     file = tmp_path / "run.json"
@@ -103,6 +112,7 @@ def test_forced_kernels_are_said_first():
         assert "OPENBLAS_CORETYPE" not in done.stdout + done.stderr
 
 
+@pytest.mark.usefixtures("short")
 def test_a_wrong_result_is_not_timed(tmp_path):
     """A fault of a millionth in one entry of what the engine returns: the benchmark fails, the others run."""
     plugin = tmp_path / "fault.py"
@@ -120,7 +130,7 @@ def test_a_wrong_result_is_not_timed(tmp_path):
     )
     done = run_pytest(
         "--benchmark", "-k", "threads and float64 and (1_thread and (fused or NumPy))", "-p", "fault",
-        "--benchmark-max-time=0.1", PYTHONPATH=str(tmp_path),
+        "--benchmark-max-time=0.1",
     )  # fmt: skip
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
     assert "1 failed, 1 passed" in done.stdout
