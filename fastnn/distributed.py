@@ -310,8 +310,8 @@ class Spread:
         """sums[:P] = the examples' gradients, sums[P] = their losses."""
         count = len(self._parts)
         for trial in range(RETRIES + 1):
-            places = self._places or self._placed()
             try:
+                places = self._places or self._placed()
                 found = gathered(self._client, [self._submitted(theta, *place) for place in places.items()])
                 break
             except distributed.KilledWorker as error:

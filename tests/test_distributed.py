@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -376,6 +377,63 @@ def test_the_clients_own_scheduler(client):
         some = there[there[:, 0] > -10]  # all of them, but nobody knows
         got = fastnn.train(some, Y, 6, maxiter=3, client=own)
     assert close_weights(got, fastnn.train(X, Y, 6, maxiter=3))
+
+
+def test_the_estimators_of_frames(client):
+    """Names of columns are kept and looked at; what cannot go on is refused."""
+    frame = dd.from_pandas(pd.DataFrame(X, columns=[f"x{j}" for j in range(SIZES[0])]), npartitions=3)
+    labels = pd.Series(np.array(["a", "b", "c"])[Y])
+    fit = FastNNClassifier((6,), max_iter=3, random_state=0, warm_start=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit.fit(frame, dd.from_pandas(labels, npartitions=3))
+    assert fit.feature_names_in_.tolist() == [f"x{j}" for j in range(SIZES[0])]
+    assert fit.classes_.tolist() == ["a", "b", "c"]
+    assert fit.predict(frame).compute().tolist() == fit.predict(frame.compute()).tolist()
+    turned = frame[frame.columns[::-1].tolist()]
+    with pytest.raises(ValueError, match="X has column 'x11' where the model was trained on 'x0'"):
+        fit.predict(turned)
+    with pytest.raises(ValueError, match="X has other columns than in the last fit"):
+        fit.fit(turned, labels)
+    with pytest.raises(ValueError, match=r"X has shape \(450,\); \(m, n\), one example a row, is wanted"):
+        fit.fit(in_chunks(X[:, 0]), labels)
+    with pytest.raises(ValueError, match="warm_start is True, with standardize=True and X of Dask"):
+        fit.set_params(standardize=True).fit(frame, labels)
+
+
+def test_labels_of_other_kinds_in_other_chunks(client):
+    """Nobody sees all of them before they are there."""
+
+    def mixed(block, block_id):
+        return block.astype(str) if block_id[0] else block
+
+    y = in_chunks(Y, 200).map_blocks(mixed, dtype=object, meta=np.empty(0, object))
+    with pytest.raises(TypeError, match=r"y has labels of dtypes <U\d+.* int64; one kind is wanted"):
+        fastnn.train(in_chunks(X, 200), y, 6)
+
+
+@pytest.mark.parametrize("forever", [False, True])
+def test_workers_that_die_at_an_evaluation(client, monkeypatch, forever):
+    """It is tried again, to the same bits; if they always do, the best weights so far come with the error."""
+    right, asked = fastnn.distributed.gathered, []
+
+    def dies(*arguments, **options):
+        asked.append(1)
+        if len(asked) == 30 or (forever and len(asked) > 30):
+            raise distributed.KilledWorker("accumulate", SimpleNamespace(address="tcp://gone"), 3)
+        return right(*arguments, **options)
+
+    train = {"hidden": 6, "maxiter": 25, "lmbda": 0.1}
+    want = fastnn.train(in_chunks(X), in_chunks(Y), **train)
+    monkeypatch.setattr("fastnn.distributed.gathered", dies)
+    if not forever:
+        assert same_weights(fastnn.train(in_chunks(X), in_chunks(Y), **train), want)
+        assert len(asked) > 30
+        return
+    with pytest.raises(ClusterLost, match="the cluster's workers die again and again at an evaluation") as caught:
+        fastnn.train(in_chunks(X), in_chunks(Y), **train)
+    assert len(asked) == 30 + fastnn.distributed.RETRIES
+    assert caught.value.model.history.cost[-1] < caught.value.model.history.cost[0]
 
 
 def test_early_stopping(client):

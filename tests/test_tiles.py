@@ -126,30 +126,40 @@ def test_sums_fit_the_registers():
         assert shape.dot_rows * shape.dot_columns + shape.dot_columns + 1 <= registers
 
 
-@pytest.mark.parametrize(
-    ("cpu", "features", "width", "engine"),
-    [("haswell", "+avx,+avx2,+fma", 32, "float32_data"), ("generic", "", 16, "catalogue")],
-    ids=["avx2", "none"],
-)
-@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="features of x86")
-def test_other_machines(cpu, features, width, engine, long, tmp_path):
-    """Narrower vectors, other tile shapes: the same tests, compiled for another processor.
+# Their names, features and vectors, and which tests of the fused engine: for one type of X, which takes half as long.
+MACHINES = {
+    "avx2": ("haswell", "+avx,+avx2,+fma", 32, "float32_data"),
+    "none": ("generic", "", 16, "catalogue"),
+}
 
-    Of the fused engine for one type of X, which takes half as long; for both with --long.
-    """
-    environment = os.environ | {
-        "NUMBA_CPU_NAME": cpu,
-        "NUMBA_CPU_FEATURES": features,
-        "FASTNN_CACHE": str(tmp_path),
-    }
+
+@pytest.fixture(scope="module")
+def on_other_machines(tmp_path_factory, long):
+    """Of each its environment, and the tests that run compiled for it: all at once, as each has one thread mostly."""
+    folder, running = Path(__file__).parent, {}
+    for name, (cpu, features, _, some) in MACHINES.items():
+        which = f"strip or ({'catalogue or float32_data' if long else some}) and fused"
+        files = [folder / f"test_{part}.py" for part in ("tiles", "engines", "family")]
+        command = [sys.executable, "-P", "-m", "pytest", "-q", "-k", which, *files]
+        environment = os.environ | {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features}
+        environment["FASTNN_CACHE"] = str(tmp_path_factory.mktemp(name))
+        options = {"stdout": subprocess.PIPE, "text": True, "cwd": folder.parent}
+        running[name] = environment, subprocess.Popen(command, env=environment, **options)
+    yield running
+    for _, process in running.values():
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("name", MACHINES)
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="features of x86")
+def test_other_machines(name, on_other_machines):
+    """Narrower vectors, other tile shapes: the same tests, compiled for another processor; all of them with --long."""
+    environment, process = on_other_machines[name]
     code = "from fastnn.kernels.tiles import SHAPE; print(SHAPE.bytes)"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout == f"{width}\n"
-    folder = Path(__file__).parent
-    which = f"strip or ({'catalogue or float32_data' if long else engine}) and fused"
-    command = [sys.executable, "-P", "-m", "pytest", "-q", "-k", which]
-    files = [folder / "test_tiles.py", folder / "test_engines.py", folder / "test_family.py"]
-    done = subprocess.run([*command, *files], env=environment, capture_output=True, text=True, cwd=folder.parent)
-    assert done.returncode == 0, done.stdout
+    assert done.stdout == f"{MACHINES[name][2]}\n"
+    out, _ = process.communicate()
+    assert process.returncode == 0, out
