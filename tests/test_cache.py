@@ -402,6 +402,7 @@ from fastnn.kernels import cache
 warnings.simplefilter("error")
 warnings.filterwarnings("ignore", "This process", DeprecationWarning)
 folder, times = Path(sys.argv[1]), int(sys.argv[2])
+random.seed(0)
 data = random.randbytes(3_000_000)
 partial = whole = 0
 for i in range(times):
@@ -410,6 +411,8 @@ for i in range(times):
         while True:
             cache.File(folder, str(i)).save("key", data)
             cache.File(folder, "all").save(random.random(), data)
+    while not any(folder.iterdir()):  # it begins
+        time.sleep(0.0005)
     time.sleep(random.uniform(0.0, 0.03))
     os.kill(child, 9)
     os.waitpid(child, 0)

@@ -148,7 +148,8 @@ def on_other_machines(tmp_path_factory, long):
     yield running
     for _, process in running.values():
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 @pytest.mark.parametrize("name", MACHINES)
