@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections import deque
 from decimal import Decimal
@@ -39,6 +40,8 @@ import fastnn
 from fastnn import cli
 from fastnn.estimator import FastNNClassifier, FastNNRegressor
 from fastnn.kernels.cache import build
+
+from .conftest import examples
 
 PACKAGE = str(Path(fastnn.__file__).parent)
 
@@ -565,6 +568,8 @@ TRAINING = {
     "verbose": (False, "flag"),
     "progress": (False, "flag or None"),
     "client": (None, "any"),
+    "checkpoint": (None, "any"),
+    "checkpoint_every": (None, "any"),
     **FAMILY,
     **ENGINE,
 }
@@ -580,6 +585,38 @@ TRAININGS = {
 @pytest.mark.filterwarnings("ignore:y holds 6 classes for 6 examples, each a class of its own:UserWarning")
 def test_training(drawn):
     judge(TRAININGS, drawn)
+
+
+@cache
+def kept():
+    """The bytes of a checkpoint."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kept.npz"
+        fastnn.train(X, Y, 2, 0.5, maxiter=2, sample_weight=WEIGHT, checkpoint=path)
+        return path.read_bytes()
+
+
+def resumed(**arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "kept.npz"
+        path.write_bytes(kept())
+        return fastnn.resume(path, X, Y, **arguments)
+
+
+ASKED = ("sample_weight", "callback", "target_cost", "max_seconds", "max_evaluations", "progress", "client")
+RESUMED = {
+    "resume": Call(
+        resumed,
+        {name: TRAINING[name] for name in ASKED} | {"maxiter": (3, "count"), "tol": (1e-5, "real or None")},
+    )
+}
+
+
+@given(changed(RESUMED))
+@examples(300)
+def test_resuming(drawn):
+    """Data in another form may be of another type, which is refused: tests of checkpoints have those."""
+    judge(RESUMED, drawn)
 
 
 @cache
