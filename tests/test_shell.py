@@ -231,8 +231,8 @@ def test_a_signal_keeps_the_training_too(here, signum):
         assert (process.returncode, err) == (128 + signum, heard(signum))
         assert "goes on from the checkpoint" in out
         done = fastnn.load(here / "kept.npz").outcome.iterations
-        assert int(lines[0].split()[1]) > before
-        assert done >= before + 2
+        assert int(lines[0].split()[1]) >= before  # where the signal came in the midst of an iteration, that one again
+        assert done > before
         before = done
 
 
