@@ -62,6 +62,7 @@ def advice(problem: Problem, theta: Array) -> str:
     It begins with the finding, which a colon ends.
     """
     weight = problem.weight
+    inputs = "X" if problem.scale == 1.0 else f"X times scale={problem.scale:g}"
     examples = np.flatnonzero(weight) if len(weight) else np.arange(len(problem.X))
     sample = problem.inputs(_spread(examples, EXAMPLES)).astype(np.float64, copy=False)
     # BLAS threads would go on spinning for a while, on the cores that the next training needs:
@@ -79,12 +80,13 @@ def advice(problem: Problem, theta: Array) -> str:
             columns, verdict = _by_size(sample), "too nearly constant"
         if not np.ptp(X, axis=0).any():
             named = _named(X, _by_size(sample))
-            return f"all examples in X are the same: {named} constant; no scaling helps, columns that differ are wanted"
+            remedy = "no scaling helps, columns that differ are wanted"
+            return f"all examples in {inputs} are the same: {named} constant; {remedy}"
         remedy = REMEDY + PIXELS * (problem.X.dtype == np.uint8 and problem.scale == 1.0)
         if len(columns):
             stuck, units = _stuck(problem, theta, sample)
             seen = f"{stuck} of {units} hidden units are {_word(problem)}, " if stuck else ""
-            return f"{seen}X wants scaling: {_named(X, columns)} {verdict} for weights to learn from; {remedy}"
+            return f"{seen}{inputs} wants scaling: {_named(X, columns)} {verdict} for weights to learn from; {remedy}"
         layer = _constant_layer(problem, theta, X)
         if not layer:
             return ""

@@ -308,6 +308,13 @@ def test_too_large_to_begin_with():
         fastnn.train(1e307 * normal(7)[0], normal(7)[1], (5, 5), activation="relu")
 
 
+def test_a_scale_is_named():
+    with pytest.raises(ValueError, match=r"not finite; .*X times scale=1e\+308 wants scaling: columns"):
+        fastnn.train(*normal(7), 5, scale=1e308)
+    outcome = fastnn.train(*normal(7), 5, maxiter=2, scale=1e3).outcome
+    assert "X times scale=1000 wants scaling: columns" in outcome.message
+
+
 def test_the_same_weights_as_without_it(monkeypatch):
     Z, y = normal(8)
     want = fastnn.train(1e3 * Z, y, maxiter=10)
