@@ -167,7 +167,7 @@ JUNK = [
     Ellipsis, int, np, Fraction(1, 2), Decimal("0.5"), Decimal("nan"), Decimal("sNaN"), np.float64(0.5),
     np.float32(0.5),
     np.float16(0.5), np.longdouble(0.5), np.int8(1), np.uint64(2**63), np.array(1), np.array([1]), np.array([]),
-    np.array(None), np.array("fused"), np.str_("fused"), np.datetime64("2020-01-01"), np.timedelta64(1),
+    np.array(None), np.array("fused"), np.str_("fused"), np.datetime64("2020-01-01"), np.timedelta64(1, "s"),
     datetime.date(2020, 1, 1), pandas.NA, pandas.NaT, np.ma.masked, np.random.default_rng(0),
     np.random.RandomState(0),
     np.zeros((2, 2)), np.ones((6, 3), bool), np.ones(6, np.int8), np.full(6, 2**63, np.uint64), np.full((6, 3),

@@ -404,7 +404,7 @@ def test_text_of_variable_width():
     assert_refused(TypeError, "X holds text, '1' at index (0, 0)", validation.inputs, np.array([["1"]], kind()))
 
 
-MISSING = [None, NAN, np.float32("nan"), np.datetime64("NaT"), Decimal("nan"), "NA", "NaT"]
+MISSING = [None, NAN, np.float32("nan"), np.datetime64("NaT", "s"), Decimal("nan"), "NA", "NaT"]
 
 
 @pytest.mark.parametrize("missing", MISSING, ids=repr)
