@@ -103,7 +103,7 @@ def pytest_benchmark_update_json(config, benchmarks, output_json):
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter, config):
-    groups = config.bench.groups
+    groups = config.bench.groups if hasattr(config, "bench") else {}  # another plugin may stop a run before it begins
     if not groups:
         return
     terminalreporter.section("comparison")

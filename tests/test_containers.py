@@ -343,7 +343,7 @@ class Number(enum.IntEnum):
         (memoryview(b"\3\7"), np.uint8, [3, 7]),
         (array.array("l", [3, 7]), np.int64, [3, 7]),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).partition(" at 0x")[0],
 )
 def test_labels_are_what_they_were(value, dtype, want):
     got = validation.labels(value, 2)

@@ -293,7 +293,9 @@ def test_suffixes(tmp_path, name):
     assert y.tolist() == [0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("content", [b"", b"1,2,3\n", gzip.compress(ROWS.encode(), mtime=0)[:-9], gzip.compress(b"", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"", b"1,2,3\n", gzip.compress(ROWS.encode(), mtime=0)[:-9], gzip.compress(b"", mtime=0)]
+)
 def test_damaged_gz(tmp_path, content):
     (tmp_path / "a.csv.gz").write_bytes(content)
     with pytest.raises(ValueError, match=r"a\.csv\.gz', which (cannot be unpacked|holds no rows)"):
