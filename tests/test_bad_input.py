@@ -17,6 +17,7 @@ import sys
 import tempfile
 import traceback
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache, partial
@@ -41,7 +42,7 @@ from fastnn import cli
 from fastnn.estimator import FastNNClassifier, FastNNRegressor
 from fastnn.kernels.cache import build
 
-from .conftest import examples
+from .conftest import examples, in_process
 
 PACKAGE = str(Path(fastnn.__file__).parent)
 
@@ -207,10 +208,24 @@ def anything(random):
     return random.choice(JUNK) if random.random() < 0.75 else any_array(random)
 
 
+# What takes a third of the time, from its end on.
+WARMUP = """
+import numpy as np
+import fastnn
+weights = fastnn.init_weights((2, 2, 2))
+fastnn.check_gradient(weights, np.eye(2), [0, 1], gradient=weights, directions=1)
+fastnn.numerical_gradient(weights, np.eye(2), [0, 1])
+fastnn.cost_and_gradient(weights, np.eye(2, dtype=np.float32), [0, 1], engine="loop")
+"""
+
+
 @pytest.fixture(autouse=True, scope="module")
 def compiled():
-    """So that no call waits for the compiler."""
-    fastnn.warmup()
+    """So that no call waits for the compiler; two processes take half a minute, one takes a whole."""
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(in_process, WARMUP)
+        fastnn.warmup()
+        other.result()
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ import pytest
 
 import fastnn
 from fastnn import shell
+from fastnn.kernels import cache
 
 from .conftest import UNMEASURED, copied_cache, with_long
 
@@ -482,10 +483,22 @@ def program(arguments):
 
 
 @pytest.mark.parametrize("arguments", ALL)
-def test_every_command_without_docstrings_in_an_emptied_environment(made, its_cache, arguments):
-    """python -OO, one processor, and nothing set but where kernels are: no HOME, no PATH, no locale."""
+def test_every_command_in_an_emptied_environment(made, arguments):
+    """One processor, and nothing set but where kernels are: no HOME, no PATH, no locale."""
+    runs([], arguments, made)
+
+
+@pytest.mark.parametrize("arguments", ["--help", "info", "show", "bench --help"])
+def test_commands_without_docstrings(made, arguments):
+    """python -OO, whose kernels are others: what needs none of them."""
+    runs(["-OO"], arguments, made)
+
+
+def runs(options, arguments, folder):
+    where = cache.folder()
     done = subprocess.run(
-        [sys.executable, "-P", "-OO", *program(arguments)], cwd=made, env=bare(FASTNN_CACHE=str(its_cache)),
+        [sys.executable, "-P", *options, *program(arguments)], cwd=folder,
+        env=bare(FASTNN_CACHE=str(where.parent) if where else "0"),
         capture_output=True, text=True, timeout=300, preexec_fn=one_processor,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -497,12 +510,6 @@ def test_every_command_without_docstrings_in_an_emptied_environment(made, its_ca
 def made(files, tmp_path_factory):
     """A folder for commands that need what those before them have made."""
     return shutil.copytree(files, tmp_path_factory.mktemp("made") / "here")
-
-
-@pytest.fixture(scope="module")
-def its_cache(tmp_path_factory):
-    """For Python without docstrings, whose kernels would push others out of the cache."""
-    return copied_cache(tmp_path_factory.mktemp("cache"))
 
 
 def bare(**environment):

@@ -477,3 +477,13 @@ def test_names_of_several_kinds_are_refused():
         fastnn.train(frame, Y)
     frame.columns = pandas.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)])
     assert validation.feature_names(frame) is None
+
+
+@pytest.mark.parametrize("value", [True, np.True_, np.timedelta64(1, "s"), np.timedelta64(1, "Y")], ids=repr)
+def test_what_numpy_counts_among_the_integers_is_no_number(value):
+    for check in (validation.real, validation.positive, validation.natural):
+        with pytest.raises(TypeError, match=r"^size is (np\.)?[Tt].*; .* is wanted$"):
+            check(value, "size")
+    for name, check in (("hidden", validation.hidden), ("validation", validation.held_out), ("seed", validation.seed)):
+        with pytest.raises(TypeError, match=f"^{name} is "):
+            check(value)
