@@ -505,14 +505,18 @@ def test_hostile_mat_files(tmp_path, name):
     assert "which cannot be read as .mat" in refused_in_little_memory(path, fastnn.read_weights)
 
 
+OBJECT = (b"d", b"MCOS", b"string")  # its name, the kind of object and its class
+
+
 def test_what_is_no_number_or_text_in_a_mat_file_is_left_out(tmp_path):
-    """Cells in cells too, where SciPy's reader would go as deep as they do."""
+    """Cells in cells too, where SciPy's reader would go as deep as they do; and an object of a class."""
     path = tmp_path / "a.mat"
+    number = variable(13, (1, 1), element(6, bytes(4)), name=b"")
     others = [
         variable(1, (1, 1), nested(9_000), name=b"a"),
         variable(1, (1, 2), element(14, b""), name=b"b"),
         variable(2, (1, 1), name=b"c"),
-        element(14, element(6, struct.pack("<2I", 17, 0)) + bytes(64)),
+        element(14, element(6, struct.pack("<2I", 17, 0)) + b"".join(element(1, word) for word in OBJECT) + number),
     ]
     theta = variable(6, (1, 2), element(9, struct.pack("<2d", 1.5, 2.5)))
     path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\x01IM" + b"".join(others) + theta)
