@@ -512,7 +512,7 @@ def test_a_killed_worker_and_a_late_one(client):
 
 def test_a_worker_that_runs_out_of_memory(client, tmp_path):
     """Dask's nanny kills a worker at its limit and starts another: the same bits."""
-    train = {"hidden": 6, "maxiter": 40, "lmbda": 0.1}
+    train = {"hidden": 6, "maxiter": 25, "lmbda": 0.1}
     want = fastnn.train(in_chunks(X), in_chunks(Y), **train)
     with (
         distributed.LocalCluster(

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 import fastnn
 from fastnn import files, tables
 
+from .conftest import examples
+
 ROWS = "5.1,3.5,0\n4.9,3.0,0\n7.0,3.2,1\n6.4,3.2,1\n"
 X = [[5.1, 3.5], [4.9, 3.0], [7.0, 3.2], [6.4, 3.2]]
 
@@ -458,6 +460,7 @@ def written(draw):
 
 
 @given(table=written(), pays=st.sampled_from([math.inf, 0]))
+@examples(300)
 def test_what_pandas_writes_is_read_or_refused_with_file_and_row(table, pays, tmp_path_factory):
     content, want, labels, missing, options = table
     path = tmp_path_factory.getbasetemp() / "pandas.csv"
