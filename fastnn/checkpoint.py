@@ -30,7 +30,7 @@ from .solvers import SOLVERS, Found
 from .trail import Answer, Point, Trail
 from .validation import Array
 
-# Seconds between two checkpoints, where the user does not say. One of the seed's network takes 9 ms at first and 0.3 s
+# Seconds between two checkpoints, where the user does not say. One of the seed's network takes 7 ms at first and 0.3 s
 # with all the answers that are ever kept.
 EVERY = 60.0
 

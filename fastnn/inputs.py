@@ -212,11 +212,11 @@ def stored(X: Any, name: str = "X") -> Stored | None:
     in_memory = any(hasattr(kind, name) for name in ("__dlpack__", "__array_interface__", "toarray", "to_dense"))
     if in_memory or not hasattr(kind, "__getitem__"):
         return None
-    try:  # whatever is asked may fail, in any way
+    try:
         plain = isinstance(X.shape, tuple) and len(X.shape) == 2 and containers.column_names(X) is None
         if not (plain and np.dtype(X.dtype).kind in "biuf"):
             return None
-    except Exception:
+    except Exception:  # of a class of the user's; `containers` asks again, and refuses it in a sentence
         return None
     mapped = _mapped_dataset(X)
     return Sliced(X, name) if mapped is None else Mapped(mapped, mapped)

@@ -29,7 +29,7 @@ DISTRIBUTION_TOLERANCE = float(np.finfo(np.float32).eps)
 MOST_PARAMETERS = 1 << 40
 
 # What Python or NumPy counts among the integers. A time difference has a unit, and most of them are no float.
-NO_NUMBERS = (bool, np.bool_, np.timedelta64)
+_NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
 # How many numbers are checked together: the check then needs a megabyte, not a byte for each number.
 _CHUNK = 1 << 20
@@ -305,7 +305,7 @@ def held_out(value: Any) -> float | tuple[Any, Any, Any] | None:
     if isinstance(value, (tuple, list)) and len(value) in (2, 3):
         return value[0], value[1], value[2] if len(value) == 3 else None
     want = "a fraction between 0 and 1, (X, y) or (X, y, sample_weight) is wanted"
-    if isinstance(value, NO_NUMBERS) or not isinstance(value, Real):
+    if not _is_a(value, Real):
         raise TypeError(f"validation is {described(value)}; {want}")
     if not 0.0 < (fraction := _float(value)) < 1.0:
         raise ValueError(f"validation is {described(value)}; {want}")
@@ -485,7 +485,7 @@ def theta(value: ArrayLike, P: int, name: str = "theta") -> Array:
 
 def positive(value: Any, name: str) -> int:
     """An integer, at least 1."""
-    if isinstance(value, NO_NUMBERS) or not isinstance(value, Integral):
+    if not _is_a(value, Integral):
         raise TypeError(f"{name} is {described(value)}; a positive integer is wanted")
     if value < 1:
         raise ValueError(f"{name} is {described(value)}; a positive integer is wanted")
@@ -494,7 +494,7 @@ def positive(value: Any, name: str) -> int:
 
 def natural(value: Any, name: str) -> int:
     """An integer, at least 0."""
-    if isinstance(value, NO_NUMBERS) or not isinstance(value, Integral):
+    if not _is_a(value, Integral):
         raise TypeError(f"{name} is {described(value)}; an integer of at least 0 is wanted")
     if value < 0:
         raise ValueError(f"{name} is {described(value)}; an integer of at least 0 is wanted")
@@ -518,12 +518,16 @@ def real(
     want += f" greater than {above:g}" if above > -math.inf else ""
     want += f" of at least {minimum:g}" if minimum > -math.inf else ""
     want += f" and less than {below:g}" if below < math.inf else ""
-    if isinstance(value, NO_NUMBERS) or not isinstance(value, Real):
+    if not _is_a(value, Real):
         raise TypeError(f"{name} is {described(value)}; {want} is wanted")
     number = _float(value)
     if not (math.isfinite(number) and number > above and minimum <= number < below):
         raise ValueError(f"{name} is {described(value)}; {want} is wanted")
     return number
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, _NO_NUMBERS)
 
 
 def _float(value: Real) -> float:
@@ -575,7 +579,7 @@ def seed(value: Any) -> np.random.Generator:
         return value
     if value is None:
         return np.random.default_rng()
-    if isinstance(value, NO_NUMBERS) or not isinstance(value, Integral):
+    if not _is_a(value, Integral):
         raise TypeError(f"seed is {described(value)}; an integer, None or a numpy Generator is wanted")
     if value < 0:
         raise ValueError(f"seed is {described(value)}; an integer of at least 0 is wanted")
