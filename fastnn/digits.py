@@ -47,7 +47,7 @@ def load_digits() -> tuple[Array, Array]:
     """
     with np.load(_digits_path(), allow_pickle=False) as archive:
         images, digits = archive["images"], archive["labels"]
-    R = _resize_matrix(images.shape[1], 20)
+    R = resize_matrix(images.shape[1], 20)
     resized = R @ (images / 255.0) @ R.T
     return resized.transpose(0, 2, 1).reshape(len(images), -1), digits.astype(np.int64)
 
@@ -188,7 +188,7 @@ def _fine_images() -> tuple[Array, Array]:
     """The images on the fine grid, column by column, uint8 (5000, 64, 64), and their digits; made once, read only."""
     with np.load(_digits_path(), allow_pickle=False) as archive:
         images, digits = archive["images"], archive["labels"].astype(np.int64)
-    R = _resize_matrix(images.shape[1], 20, _FINE)
+    R = resize_matrix(images.shape[1], 20, _FINE)
     fine = np.zeros((len(images), _SIDE, _SIDE), np.uint8)
     inside = slice(_MARGIN, -_MARGIN)
     for first in range(0, len(images), _BLOCK):
@@ -208,7 +208,7 @@ def _digits_path() -> Path:
     return installed if installed.exists() else installed.parent.parent / "data" / "digits.npz"
 
 
-def _resize_matrix(old: int, new: int, fine: int = 1) -> Array:
+def resize_matrix(old: int, new: int, fine: int = 1) -> Array:
     """The (new * fine, old) matrix that resizes one axis; each row sums to 1.
 
     Output pixel i is centred at (i + 1/2) old/new - 1/2; the kernel is stretched by old/new

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.digits import _FINE, _GOLDEN, _MARGIN, _fine_images, _mixed, _order, _resize_matrix, _uniform, _warped
+from fastnn.digits import _FINE, _GOLDEN, _MARGIN, _fine_images, _mixed, _order, _uniform, _warped, resize_matrix
 
 from .conftest import ROOT
 
@@ -39,15 +39,15 @@ def test_images_are_the_documented_ones():
 
 
 def test_resize_matrix():
-    R = _resize_matrix(28, 20)
+    R = resize_matrix(28, 20)
     np.testing.assert_allclose(R.sum(axis=1), 1.0, rtol=1e-15)
     np.testing.assert_allclose(R, R[::-1, ::-1], rtol=0, atol=1e-14)
-    assert np.array_equal(_resize_matrix(7, 7), np.eye(7))
+    assert np.array_equal(resize_matrix(7, 7), np.eye(7))
 
 
 def test_resize_matrix_of_a_finer_grid():
     """Every third row is a row of the coarse one."""
-    np.testing.assert_allclose(_resize_matrix(28, 20, 3)[1::3], _resize_matrix(28, 20), rtol=0, atol=1e-14)
+    np.testing.assert_allclose(resize_matrix(28, 20, 3)[1::3], resize_matrix(28, 20), rtol=0, atol=1e-14)
 
 
 def crc(*block, **seed):
