@@ -99,7 +99,7 @@ def require_clean_tree():
 def write(kept):
     """The figure, the results with its checksum, and the tables."""
     groups = by_kind(kept)
-    plot.save_ladder(groups["ladder"], FIGURE, note=measured_on(kept))
+    plot.save(plot.benchmark(groups["ladder"], note=measured_on(kept)), FIGURE)
     kept["figure_sha256"] = hashlib.sha256(FIGURE.read_bytes()).hexdigest()
     head = {key: value for key, value in kept.items() if key != "rows"}
     lines = ",\n".join(json.dumps(row) for row in kept["rows"])

@@ -386,14 +386,26 @@ def _unit(*vectors: Array) -> float:
 
 
 @np.errstate(all="ignore")
+def compare(gradient: Weights, numerical: Weights) -> Comparison:
+    """A gradient and differences of all its entries, shaped like the weights."""
+    a, d = network.theta_of(gradient), network.theta_of(numerical)
+    return Comparison(*_compared(a, d, a, network.parameter_table(network.sizes_of(gradient))))
+
+
+def relative_errors(a: Array, d: Array, whole: Array) -> Array:
+    """Of each entry of a gradient: |a - d| / max(|a|, |d|, 1e-3 of the largest entry of the whole)."""
+    unit = _unit(a, d)
+    scale = np.maximum(np.maximum(np.abs(a), np.abs(d)), 1e-3 * np.abs(whole).max())
+    return np.divide(np.abs(a / unit - d / unit), scale / unit, out=np.zeros_like(a), where=scale != 0.0)
+
+
 def _compared(a: Array, d: Array, whole: Array, table: Array) -> tuple[float, float, Entry | Slope | None]:
     """What `Comparison` holds; a row of table says where an entry is. Of no entries, or of NaN, all is NaN."""
     if not len(a):
         return float("nan"), float("nan"), None
     unit = _unit(a, d)
     total = np.linalg.norm(a / unit) + np.linalg.norm(d / unit)
-    scale = np.maximum(np.maximum(np.abs(a), np.abs(d)), 1e-3 * np.abs(whole).max())
-    errors = np.divide(np.abs(a / unit - d / unit), scale / unit, out=np.zeros_like(a), where=scale != 0.0)
+    errors = relative_errors(a, d, whole)
     worst = int(errors.argmax())
     where, analytic, numerical = table[worst].tolist(), float(a[worst]), float(d[worst])
     place: Entry | Slope

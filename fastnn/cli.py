@@ -1,6 +1,7 @@
 """The command line: `fastnn` or `python -m fastnn`."""
 
 import argparse
+import csv
 import dataclasses
 import json
 import math
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 # Options of a training by their names in Python.
 _LIMITS = ("maxiter", "max_seconds", "target_cost", "tol", "patience")
 
-_MODEL = "fastnn-model.npz; .mat works too"
+_SAVED = "fastnn-model.npz"
+
+_PICTURES = ("digits", "errors", "units", "history", "confusion")
 
 # How many classes are listed with their counts.
 _SHOWN = 20
@@ -49,16 +52,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"fastnn {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
-    def command(run: Callable[[argparse.Namespace], int], usage: str, what: str) -> argparse.ArgumentParser:
+    def command(
+        run: Callable[[argparse.Namespace], int], usage: str, what: str, example: str
+    ) -> argparse.ArgumentParser:
         name = usage.split()[0]
         shape = partial(argparse.HelpFormatter, max_help_position=26)
         added = commands.add_parser(
-            name, help=what, description=what, usage=f"fastnn {usage} [options]", formatter_class=shape
+            name,
+            help=what,
+            description=what,
+            usage=f"fastnn {usage} [options]",
+            epilog=f"example: fastnn {example}",
+            formatter_class=shape,
         )
         added.set_defaults(run=run)
         return added
 
-    train = command(_train, "train", "train a network and save it")
+    train = command(
+        _train,
+        "train",
+        "train a network and save it",
+        "train --data flowers.csv --validation 0.2 --plot",
+    )
     data = _data_options(train)
     data.add_argument(
         "--validation", type=_held_out, metavar="DATA", help="held out: a fraction, as 0.2, or a FILE like --data"
@@ -73,25 +88,48 @@ def _parser() -> argparse.ArgumentParser:
     training.add_argument("--solver", metavar="NAME", help="cg (default), l-bfgs or another of SciPy's")
     training.add_argument("--checkpoint", type=Path, metavar="FILE", help="an .npz that keeps it, to survive a kill")
     training.add_argument(
-        "--checkpoint-every", type=_interval, metavar="EVERY", help="as 10 iterations, or 5.0 seconds (default: 60.0)"
+        "--checkpoint-every", type=_interval, metavar="N", help="10 iterations, or 5.0 seconds (default: 60.0)"
     )
     training.add_argument("--resume", action="store_true", help="go on from --checkpoint FILE, if it is there")
     _stop_options(train, "50", "1e-5")
-    _verbose_option(_output_options(train, _MODEL))
+    _training_output(train)
 
-    resume = command(_resume, "resume CHECKPOINT", "go on with a training that fastnn train --checkpoint kept")
+    resume = command(
+        _resume,
+        "resume CHECKPOINT",
+        "go on with a training that fastnn train --checkpoint kept",
+        "resume training.npz --data flowers.csv --maxiter 200",
+    )
     resume.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="the file; the training is kept there on")
     data = _data_options(resume)
     data.add_argument("--validation", type=_held_out, metavar="DATA", help="the FILE of the training, if it had one")
     _stop_options(resume, "as before", "as before")
-    _verbose_option(_output_options(resume, _MODEL))
+    _training_output(resume)
 
-    predict = command(_predict, "predict MODEL", "print what a saved model predicts for each example")
+    predict = command(
+        _predict,
+        "predict MODEL [IMAGE]",
+        "print what a saved model predicts: for each example, or for a photo or drawing of one digit",
+        "predict fastnn-model.npz --data new.csv --proba --output csv",
+    )
     predict.add_argument("model", metavar="MODEL", help="a model that fastnn train saved")
+    predict.add_argument(
+        "image", nargs="?", type=Path, metavar="IMAGE", help="a picture of one digit; what the network sees is drawn"
+    )
     _data_options(predict)
-    _output_options(predict)
+    predict.add_argument(
+        "--order", metavar="F|C", help="of the pixels of IMAGE: by column, F (default, as in the digits), or by row, C"
+    )
+    output = _output_options(predict, "seen.png, of an IMAGE")
+    output.add_argument("--proba", action="store_true", help="the probability of every class behind the label")
+    output.add_argument("--output", choices=("text", "csv"), default="text", help="text (default), or csv with names")
 
-    check = command(_check, "check", "check the gradient against differences of the cost; exit status 1 if it is wrong")
+    check = command(
+        _check,
+        "check",
+        "check the gradient against differences of the cost; exit status 1 if it is wrong",
+        "check --hidden 64,32 --activation tanh --quick",
+    )
     check.add_argument("--model", metavar="FILE", help="check at a saved model: its weights, activations and lmbda")
     check.add_argument("--examples", type=int, metavar="M", help="on M examples, evenly spaced (default: all)")
     how = check.add_mutually_exclusive_group()
@@ -101,16 +139,35 @@ def _parser() -> argparse.ArgumentParser:
     _network_options(check)
     _output_options(check)
 
-    show = command(_show, "show", "draw 100 examples, or a model's hidden units, as a PNG")
-    show.add_argument("--model", metavar="FILE", help="draw the hidden units of this saved model")
-    show.add_argument("--seed", type=int, default=0, metavar="N", help="which 100 examples (default: 0)")
+    show = command(
+        _show,
+        "show WHAT",
+        "draw digits, a model's errors, its hidden units, its training or what it confuses, as a PNG",
+        "show errors --model fastnn-model.npz",
+    )
+    show.add_argument(
+        "what", nargs="?", choices=_PICTURES, metavar="WHAT", help=f"{', '.join(_PICTURES)} (default: digits)"
+    )
+    show.add_argument(
+        "--model",
+        action="append",
+        metavar="FILE",
+        help=f"a saved model (default: {_SAVED}); of digits: what it says; of history as many as you like",
+    )
+    show.add_argument("--over", default="iterations", metavar="WHAT", help="history over iterations (default), seconds")
+    show.add_argument("--seed", type=int, default=0, metavar="N", help="which 100 digits (default: 0)")
     show.add_argument(
         "--order", default="F", metavar="F|C", help="pixels by column, F (default, as in the digits), or by row, C"
     )
     _data_options(show)
-    _output_options(show, "digits.png or hidden-units.png")
+    _output_options(show, "WHAT.png")
 
-    bench = command(_bench, "bench", "time the ladder: loop in Python, compiled loop, NumPy, fused; and draw it")
+    bench = command(
+        _bench,
+        "bench",
+        "time the ladder: loop in Python, compiled loop, NumPy, fused; and draw it",
+        "bench --sizes 784,128,10",
+    )
     bench.add_argument("--hidden", type=_layers, default=(25,), metavar="SIZES", help="as 25 or 64,32 (default: 25)")
     bench.add_argument("--sizes", type=_layers, metavar="SIZES", help="random data for these layers, as 784,128,10")
     bench.add_argument("--examples", type=int, metavar="M", help="how many (default: as a minute allows)")
@@ -118,7 +175,12 @@ def _parser() -> argparse.ArgumentParser:
     _data_options(bench)
     _output_options(bench, "ladder.png, if matplotlib is there")
 
-    convert = command(_convert, "convert SOURCE TARGET", "turn a table of any length into arrays that can be mapped")
+    convert = command(
+        _convert,
+        "convert SOURCE TARGET",
+        "turn a table of any length into arrays that can be mapped",
+        "convert pixels.csv.gz pixels.npz --dtype uint8",
+    )
     convert.add_argument("source", type=Path, metavar="SOURCE", help="a table: .csv or .tsv, also .gz")
     convert.add_argument("target", type=Path, metavar="TARGET", help=".npz, or .npy with the labels beside it")
     convert.add_argument(
@@ -127,8 +189,24 @@ def _parser() -> argparse.ArgumentParser:
     _table_options(convert.add_argument_group("table; what is not said is found in it"))
     _output_options(convert)
 
-    _output_options(command(_info, "info", "versions, cores, vector width, threading layer, cache folder"))
+    _output_options(
+        command(_info, "info", "versions, cores, vector width, threading layer, cache folder", "info --json")
+    )
+    _complete(parser)
     return parser
+
+
+def _complete(parser: argparse.ArgumentParser) -> None:
+    """Add `--print-completion SHELL`, which prints what makes a shell complete commands, options and files."""
+    try:
+        import shtab
+    except ImportError:
+        return
+    shtab.add_argument_to(parser, help="of bash, zsh or tcsh; print what makes it complete commands, options and files")
+    for command in parser._subparsers._group_actions[0].choices.values():  # type: ignore[union-attr]
+        for action in command._actions:
+            if action.metavar in ("FILE", "DATA", "MODEL", "IMAGE", "CHECKPOINT", "SOURCE", "TARGET"):
+                action.complete = shtab.FILE
 
 
 def _data_options(parser: argparse.ArgumentParser) -> Any:
@@ -136,9 +214,7 @@ def _data_options(parser: argparse.ArgumentParser) -> Any:
     data.add_argument(
         "--data", metavar="FILE", help="X, y in .npz, .mat or .h5; X in .npy; a table, .csv, .tsv (default: the digits)"
     )
-    data.add_argument(
-        "--labels", metavar="FILE", help="y in .npy, .npz or a column of text, or a dataset's name in .h5"
-    )
+    data.add_argument("--labels", metavar="FILE", help="y in .npy, .npz or a text column, or a name in .h5")
     _table_options(data)
     return data
 
@@ -159,21 +235,23 @@ def _stop_options(parser: argparse.ArgumentParser, maxiter: str, tol: str) -> No
     stop.add_argument("--patience", type=int, metavar="N", help="after N iterations without a lower validation cost")
 
 
-def _verbose_option(output: Any) -> None:
+def _training_output(parser: argparse.ArgumentParser) -> None:
+    output = _output_options(parser, f"{_SAVED}; .mat, .safetensors")
+    output.add_argument(
+        "--plot", nargs="?", type=Path, const=Path("history.png"), metavar="FILE", help="draw it (default: history.png)"
+    )
     output.add_argument("--verbose", action="store_true", help="a line after each iteration")
 
 
 def _network_options(parser: argparse.ArgumentParser) -> None:
     network = parser.add_argument_group("network")
     network.add_argument("--hidden", type=_layers, metavar="SIZES", help="25 (default), or as 64,32")
-    network.add_argument(
-        "--activation", metavar="NAME", help="of hidden layers: sigmoid (default), tanh, relu, identity"
-    )
+    network.add_argument("--activation", metavar="NAME", help="sigmoid (default), tanh, relu or identity")
     network.add_argument("--output", metavar="NAME", help="sigmoid (default), softmax or identity")
     network.add_argument("--scale", type=_scale, metavar="NUMBER", help="multiplies X: 1/255 for bytes (default: 1)")
     network.add_argument("--lmbda", type=float, metavar="L", help="regularisation (default: 1)")
     network.add_argument("--seed", type=int, metavar="N", help="of the random weights (default: 0)")
-    network.add_argument("--weights", metavar="FILE", help="to start from: a model, or .mat with Theta1, Theta2, ...")
+    network.add_argument("--weights", metavar="FILE", help="to start from: a model, or .mat with Theta1, ...")
 
 
 def _output_options(parser: argparse.ArgumentParser, default: str = "") -> Any:
@@ -181,6 +259,7 @@ def _output_options(parser: argparse.ArgumentParser, default: str = "") -> Any:
     if default:
         output.add_argument("--out", type=Path, metavar="FILE", help=f"default: {default}")
     output.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
+    output.add_argument("--quiet", action="store_true", help="only what was asked for, and what is wrong")
     return output
 
 
@@ -195,6 +274,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.resume and options.checkpoint.exists():
         return _resume(options)
     out = _model_file(options)
+    _picture(options.plot, "--plot")
     examples = _examples(options, numbers=output == "identity")
     y = examples.y
     asked = _given(options, "hidden", "lmbda", "seed", "activation", "scale", "solver", *_LIMITS)
@@ -209,6 +289,7 @@ def _train(options: argparse.Namespace) -> int:
             validation=_validation(options, examples, output == "identity"),
             callback=ending.begin,
             verbose=options.verbose,
+            progress=_bar(options),
             checkpoint=options.checkpoint,
             checkpoint_every=options.checkpoint_every,
             **asked,
@@ -224,6 +305,7 @@ def _resume(options: argparse.Namespace) -> int:
     model, plan, _ = checkpoint.read(path)
     _same_options(options, model, plan)
     out = _model_file(options)
+    _picture(options.plot, "--plot")
     numbers = _has_numbers(model)
     examples = _examples(options, numbers=numbers)
     options.validation = _validation(options, examples, numbers) or plan.validation
@@ -236,6 +318,7 @@ def _resume(options: argparse.Namespace) -> int:
             validation=options.validation,
             callback=ending.begin,
             verbose=options.verbose,
+            progress=_bar(options),
             **_given(options, *_LIMITS),
         )
     return _trained(options, examples, model, out, ending)
@@ -278,7 +361,7 @@ def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
 def _model_file(options: argparse.Namespace) -> Path:
     from . import files
 
-    out = options.out or Path("fastnn-model.npz")
+    out = options.out or Path(_SAVED)
     files.check_format(out, "--out")
     _output(out)
     return out
@@ -290,6 +373,10 @@ def _trained(options: argparse.Namespace, examples: "Examples", model: "Model", 
     X, y = examples.X, examples.y
     score = model.score(X, y)  # may compile: before saving, which then is the last that a signal can stop
     model.save(out)
+    if options.plot:
+        from . import plot
+
+        plot.save(plot.history(model), options.plot)
     _tell(options, *_report(options, examples, model, score, out))
     signum = ending.signum or (signal.SIGINT if model.outcome.status == "interrupted" else 0)
     return 128 + signum if signum else 0
@@ -314,6 +401,7 @@ def _report(
         "validation": None,
         **dataclasses.asdict(outcome),
         "saved": out,
+        "plot": options.plot,
     }
     layout = f", {examples.layout}" if examples.layout else ""
     lines = [f"data         {options.data or 'the digits'}: {len(X):,} examples of {X.shape[1]} inputs{layout}"]
@@ -342,6 +430,7 @@ def _report(
         f"seconds      {outcome.seconds:.2f}",
         f"ended        {outcome.message}",
         f"saved        {out}",
+        *[f"drawn        {options.plot}"] * bool(options.plot),
     ]
     return facts, lines
 
@@ -391,16 +480,68 @@ def _predict(options: argparse.Namespace) -> int:
     from .model import load
 
     model = load(options.model)
+    if options.image:
+        return _predict_image(options, model)
+    for given in ("out", "order"):
+        if getattr(options, given) is not None:
+            raise ValueError(f"--{given} is given without IMAGE; both are wanted")
     examples = _examples(options, model, numbers=_has_numbers(model))
-    predictions = model.predict(examples.X)
     score = None if examples.y is None else model.score(examples.X, examples.y)
     measure = _measure(model)
-    rows = (" ".join(map(str, row)) for row in predictions.reshape(len(predictions), -1))
-    _tell(options, {"predictions": predictions, measure.name: score}, rows)
-    if score is not None and not options.json:
+    _tell_predictions(options, model, examples.X, {measure.name: score})
+    if score is not None and not options.json and not options.quiet:
         sys.stdout.flush()  # where nobody reads on, as behind head, this ends the command
         print(f"{measure.name} {measure.shown(score)} of {len(examples.X):,} examples", file=sys.stderr)
     return 0
+
+
+def _predict_image(options: argparse.Namespace, model: "Model") -> int:
+    """Of a photo or a drawing; and a picture of what the network saw."""
+    from . import photo, plot
+
+    if options.data or options.labels:
+        raise ValueError("IMAGE and --data are both given; one of them is wanted")
+    out = options.out or Path("seen.png")
+    _picture(out)
+    x = photo.read_digit(options.image, model.sizes[0], options.order or "F") / model.scale
+    figure = plot.digits(x, order=options.order or "F")
+    plot.canvas.title(figure.axes[0], f"The network sees {_seen(model, x)}")
+    plot.save(figure, out)
+    _tell_predictions(options, model, x, {"saved": out})
+    if not options.json and not options.quiet:
+        sys.stdout.flush()
+        print(f"{_seen(model, x)}; what the network saw: {out}", file=sys.stderr)
+    return 0
+
+
+def _seen(model: "Model", x: Any) -> str:
+    """What a model says of one example, and how sure it is."""
+    said = " ".join(map(str, model.predict(x).ravel().tolist()))
+    return said if _has_numbers(model) else f"{said} ({100.0 * model.predict_proba(x).max():.0f} %)"
+
+
+def _tell_predictions(options: argparse.Namespace, model: "Model", X: Any, facts: dict[str, Any]) -> None:
+    """A line for each example: what the model says, and with --proba how probable every class is."""
+    predictions = model.predict(X)
+    facts = {"predictions": predictions, **facts}
+    columns = predictions.reshape(len(predictions), -1).astype(object)  # as Python writes them, in full
+    names = ["prediction"] if columns.shape[1] == 1 else [f"prediction {name}" for name in _outputs(model)]
+    if options.proba:
+        A = model.predict_proba(X)
+        facts |= {"classes": model.classes, "probabilities": A}
+        columns = np.concatenate([columns, A.astype(object)], axis=1)
+        names += [f"P({name})" for name in _outputs(model)]
+    if options.output == "csv" and not options.json:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows(columns)
+    else:
+        _tell(options, facts, (" ".join(map(str, row)) for row in columns), wanted=True)
+
+
+def _outputs(model: "Model") -> list[Any]:
+    """What the model's outputs are called."""
+    return [*range(model.sizes[-1])] if model.classes is None else model.classes.tolist()
 
 
 def _check(options: argparse.Namespace) -> int:
@@ -451,59 +592,86 @@ def _check(options: argparse.Namespace) -> int:
         lmbda,
         directions=10 if options.quick else None,
         seed=seed,
-        progress=None,
+        progress=_bar(options),
         activation=activation,
         output=output,
         scale=scale,
     )
-    _tell(options, {"passed": report.passed, **dataclasses.asdict(report)}, [str(report)])
+    _tell(options, {"passed": report.passed, **dataclasses.asdict(report)}, [str(report)], wanted=not report.passed)
     return 0 if report.passed else 1
 
 
 def _show(options: argparse.Namespace) -> int:
-    from . import inputs, plot, validation
-    from .model import load
+    from . import plot
 
-    if options.model:
-        images = load(options.model).weights[0][:, 1:]
-        out = options.out or Path("hidden-units.png")
+    what = options.what or ("units" if options.model else "digits")
+    out = options.out or Path("hidden-units.png" if what == "units" else f"{what}.png")
+    _picture(out)
+    models = _models(options) if options.model or what != "digits" else {}
+    if len(models) > 1 and what != "history":
+        raise ValueError(f"--model is given {len(models)} times; of {what} once is wanted")
+    model: Any = next(iter(models.values()), None)
+    if what == "history":
+        figure = plot.history(models if len(models) > 1 else model, over=options.over)
+    elif what == "units":
+        figure = plot.units(model, order=options.order)
+    elif what == "digits":
+        figure = plot.digits(*_some_digits(options, model), order=options.order)
     else:
-        X = _examples(options, labelled=False).X
-        some = validation.seed(options.seed).permutation(len(X))[:100]
-        kept = inputs.stored(X)
-        images = kept.rows(some) if kept else X[some]
-        out = options.out or Path("digits.png")
-    _output(out)
-    plot.save_images(images, out, order=options.order)
+        examples = _examples(options, model)
+        X, y = examples.X, _answers(examples, "--data")
+        figure = plot.errors(model, X, y, order=options.order) if what == "errors" else plot.confusion(model, X, y)
+    plot.save(figure, out)
     _tell(options, {"saved": out}, [f"saved {out}"])
     return 0
+
+
+def _models(options: argparse.Namespace) -> dict[str, "Model"]:
+    """Those that are named, or the one that fastnn train has saved here."""
+    from .model import load
+
+    if not options.model and not Path(_SAVED).exists():
+        raise ValueError(f"--model is not given, and {_SAVED}, which fastnn train saves, is not here; one is wanted")
+    return {path: load(path) for path in options.model or [_SAVED]}
+
+
+def _some_digits(options: argparse.Namespace, model: "Model | None") -> tuple[Any, Any, Any]:
+    """A hundred, their labels if they have some, and what a model says of them."""
+    from . import inputs, validation
+
+    examples = _examples(options, model, labelled=False)
+    X, y = examples.X, examples.y
+    some = validation.seed(options.seed).permutation(len(X))[:100]
+    kept = inputs.stored(X)
+    X = kept.rows(some) if kept else X[some]
+    return X, None if y is None else y[some], None if model is None else model.predict(X)
 
 
 def _bench(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
-    from . import plot
     from .benchmark import comparison, ladder, timing
 
     out = options.out or Path("ladder.png")
-    if options.out or find_spec("matplotlib"):
-        plot.check_path(out)
-    _output(out)
+    drawn = options.out is not None or find_spec("matplotlib") is not None
+    if drawn:
+        _picture(out)
     task, note = _bench_task(options)
     machine = timing.machine()
     for line in (timing.forced_kernels(os.environ.get("OPENBLAS_CORETYPE")), note, timing.described(machine)):
         if line:
             print(line, file=sys.stderr if options.json else sys.stdout)
-    with tqdm(total=ladder.STEPS, unit=" blocks", leave=False, disable=None) as bar:
+    with tqdm(total=ladder.STEPS, unit=" blocks", leave=False, disable=options.quiet or None) as bar:
 
         def progress(what: str, done: int) -> None:
             bar.set_description(what, refresh=False)
             bar.update(done)
 
         groups = ladder.measure_all(task, progress)
-    drawn = find_spec("matplotlib") is not None
     if drawn:
-        plot.save_ladder(groups, out, note=timing.described(machine))
+        from . import plot
+
+        plot.save(plot.benchmark(groups, note=timing.described(machine)), out)
     else:
         print('no picture: it needs matplotlib; python -m pip install "fastnn[plot]" brings it', file=sys.stderr)
     _tell(
@@ -514,6 +682,7 @@ def _bench(options: argparse.Namespace) -> int:
             *("", *comparison.NOTES, "", *map(comparison.headline, groups)),
             *[f"saved {out}"] * drawn,
         ],
+        wanted=True,
     )
     return 0
 
@@ -563,7 +732,12 @@ def _convert(options: argparse.Namespace) -> int:
     source, target = options.source, options.target
     _output(target, "target")
     with tqdm(
-        total=source.stat().st_size, desc="converting", unit="B", unit_scale=True, leave=False, disable=None
+        total=source.stat().st_size,
+        desc="converting",
+        unit="B",
+        unit_scale=True,
+        leave=False,
+        disable=options.quiet or None,
     ) as bar:
         done = convert.convert(source, target, dtype=options.dtype, progress=bar.update, **_table(options))
     _note(options, str(source), done.notes)
@@ -604,14 +778,20 @@ def _info(options: argparse.Namespace) -> int:
             f"threading layer  {facts['threading']}",
             f"cache folder     {facts['cache']}",
         ],
+        wanted=True,
     )
     return 0
 
 
-def _tell(options: argparse.Namespace, facts: dict[str, Any], lines: Iterable[str]) -> None:
-    """Print the facts as JSON where a script asks for that, else as the lines that a person reads."""
+def _tell(options: argparse.Namespace, facts: dict[str, Any], lines: Iterable[str], *, wanted: bool = False) -> None:
+    """Print the facts as JSON where a script asks for that, else as the lines that a person reads.
+
+    With --quiet lines are printed only if they are what is `wanted` of the command.
+    """
     if options.json:
         lines = [json.dumps(_plain(facts), allow_nan=False)]  # in ASCII: any encoding of the output can say it
+    elif options.quiet and not wanted:
+        lines = []
     for line in lines:
         print(line)
 
@@ -685,11 +865,32 @@ def _has_numbers(model: "Model") -> bool:
     return model.classes is None or model.multilabel
 
 
+def _bar(options: argparse.Namespace) -> bool | None:
+    """Whether there is one: where standard error is a terminal, unless the command is to be quiet."""
+    return False if options.quiet else None
+
+
 def _output(out: Path, name: str = "--out") -> None:
     """The file that the command is going to write."""
+    _in_a_folder(out, name)
+    shell.writes(out)
+
+
+def _picture(out: Path | None, name: str = "--out") -> None:
+    """The same for a picture, or for none; beside another file the signal's words are about that."""
+    if out is None:
+        return
+    from .plot import canvas
+
+    canvas.check_path(out)
+    _in_a_folder(out, name)
+    if name == "--out":
+        shell.writes(out)
+
+
+def _in_a_folder(out: Path, name: str) -> None:
     if not out.absolute().parent.is_dir():
         raise ValueError(f"{name} is {str(out)!r}, in a folder that does not exist")
-    shell.writes(out)
 
 
 def _layers(text: str) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import files, network, solvers, validation
+from . import files, html, network, solvers, validation
 from .containers import brought, few, is_dask
 from .kernels.arguments import HIDDEN, OUTPUTS
 from .network import Weights
@@ -119,6 +119,21 @@ class Model:
         ended = outcome.status + (f", but {outcome.advice.partition(':')[0]}" if outcome.advice else "")
         return f"<fastnn.Model {'-'.join(map(str, self.sizes))}, cost {outcome.cost:.6f}, {ended}>"
 
+    def _repr_html_(self) -> str:
+        """For notebooks: sizes, how it ended, and a small curve of the cost."""
+        outcome = self.outcome
+        layers = " - ".join(f"{size:,}" for size in self.sizes)
+        facts = {
+            "layers": f"{layers}, {self.activation} and {self.output}",
+            "lmbda": f"{self.lmbda:g}",
+            "cost": f"{outcome.cost:.6g}",
+            "iterations": f"{outcome.iterations:,}, {outcome.evaluations:,} evaluations, {outcome.seconds:.3g} s",
+            "ended": outcome.message,
+        }
+        if self.classes is not None:
+            facts["classes"] = few([*map(str, self.classes)], 10)
+        return html.card("fastnn.Model", facts, self.history)
+
     def predict_proba(self, X: ArrayLike) -> Array:
         """The K outputs for every example, (m, K), in the order of `classes`.
 
@@ -161,16 +176,21 @@ class Model:
             targets = validation.known_answers(y, len(A), self.classes, A.shape[1], self.multilabel)
             return score(A, targets, np.empty(0), self.output)
         said = brought(self._outputs(X, _best))
-        indices = validation.class_indices(y, len(said), self.classes)
-        unknown = validation.labels(y, len(said))[indices < 0]
+        return float((said == self.known(y, len(said))).mean())
+
+    def known(self, y: ArrayLike, m: int) -> Array:
+        """The number of each of m labels among the classes, -1 for those that the model has never seen: a warning."""
+        classes: Any = self.classes
+        indices = validation.class_indices(y, m, classes)
+        unknown = validation.labels(y, m)[indices < 0]
         if len(unknown):
             names = np.unique(unknown).tolist()
             warnings.warn(
                 f"y holds labels that the model has never seen, {few([*map(repr, names)])}: "
                 f"{len(unknown)} of {len(indices)} examples, which count as wrong",
-                stacklevel=2,
+                stacklevel=3,
             )
-        return float((said == indices).mean())
+        return indices
 
     def _outputs(self, X: Any, answer: Callable[[Array], Array] = _itself) -> Any:
         """The K outputs (m, K), or what `answer` makes of those of some examples."""

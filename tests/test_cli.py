@@ -1,5 +1,6 @@
 """The command line, as a person meets it."""
 
+import csv
 import dataclasses
 import json
 import subprocess
@@ -211,12 +212,172 @@ def test_failed_check_is_status_1(here, capsys, monkeypatch):
 
 
 def test_show(here, capsys):
+    """Every picture of the data and of the model that `fastnn train` has saved here."""
     assert main(["show", "--data", "data.npz"]) == 0
-    main(["train", "--data", "data.npz", "--hidden", "3"])
+    main(["train", "--data", "data.npz", "--hidden", "3", "--validation", "0.2"])
+    capsys.readouterr()
+    for what, name in [
+        ("digits", "digits"),
+        ("errors", "errors"),
+        ("units", "hidden-units"),
+        ("history", "history"),
+        ("confusion", "confusion"),
+    ]:
+        assert main(["show", what, "--data", "data.npz"]) == 0
+        assert capsys.readouterr().out == f"saved {name}.png\n"
+        assert Path(f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert main(["show", "--model", "fastnn-model.npz", "--order", "C", "--out", "units.png"]) == 0
-    for name in ("digits.png", "units.png"):
-        assert (here / name).read_bytes().startswith(b"\x89PNG")
-        assert f"saved {name}" in capsys.readouterr().out or name == "units.png"
+    assert Path("units.png").read_bytes() != Path("hidden-units.png").read_bytes()
+    assert main("show history --over seconds --model fastnn-model.npz --model fastnn-model.npz".split()) == 0
+
+
+def titles(monkeypatch):
+    """Of the figures that are saved from now on."""
+    from fastnn import plot
+
+    found, save = [], plot.save
+    monkeypatch.setattr(plot, "save", lambda figure, path: found.append(figure) or save(figure, path))
+    return lambda: [figure.axes[0].get_title(loc="left") for figure in found]
+
+
+def test_what_is_shown_is_the_models(here, monkeypatch):
+    seen = titles(monkeypatch)
+    main("train --data data.npz --hidden 3 --maxiter 9 --plot training.png".split())
+    model = fastnn.load("fastnn-model.npz")
+    main("show digits --data data.npz --model fastnn-model.npz".split())
+    main("show digits --data unlabelled.csv --model fastnn-model.npz".split())
+    main("show errors --data data.npz".split())
+    main("show confusion --data data.npz".split())
+    assert Path("training.png").exists()
+    training, *others = seen()
+    assert training.startswith(f"Cost {model.history.cost[0]:.3g} to {model.outcome.cost:.3g} in ")
+    assert others == [
+        "0 of 40 wrong",
+        "What the model says of 40 examples",
+        "0 of 40 wrong (0.00 %)",
+        "100.00 % of 40 right",
+    ]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_resumed_training_is_drawn_too(here, capsys, form):
+    main("train --data data.npz --hidden 3 --maxiter 2 --checkpoint c.npz".split())
+    capsys.readouterr()
+    assert main(["resume", "c.npz", "--data", "data.npz", "--maxiter", "4", "--plot", *form]) == 0
+    out = capsys.readouterr().out
+    assert read_json(out)["plot"] == "history.png" if form else "drawn        history.png" in out
+    assert Path("history.png").exists()
+
+
+def test_predict_with_probabilities(here, capsys):
+    main("train --data data.npz --hidden 3".split())
+    capsys.readouterr()
+    model = fastnn.load("fastnn-model.npz")
+    X, _ = fastnn.read_data("data.npz")
+    labels, A = model.predict(X).tolist(), model.predict_proba(X).tolist()
+    assert main("predict fastnn-model.npz --data data.npz --proba".split()) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(int(row[0]), [*map(float, row[1:])]) for row in rows] == [*zip(labels, A, strict=True)]
+    assert main("predict fastnn-model.npz --data data.npz --proba --output csv --quiet".split()) == 0
+    shown = capsys.readouterr()
+    header, *rows = csv.reader(shown.out.splitlines())
+    assert header == ["prediction", "P(3)", "P(5)"]
+    assert [(int(row[0]), [*map(float, row[1:])]) for row in rows] == [*zip(labels, A, strict=True)]
+    assert shown.err == ""
+    got = told(capsys, "predict fastnn-model.npz --data data.npz --proba")
+    assert (got["predictions"], got["classes"], got["probabilities"]) == (labels, [3, 5], A)
+
+
+def test_csv_of_labels_that_need_quotes_and_of_numbers(here, capsys):
+    np.savez("a.npz", X=np.eye(2).repeat(10, axis=0), y=np.array(['a,"b"', "c"]).repeat(10))
+    main("train --data a.npz --hidden 2 --lmbda 0".split())
+    np.savez("several.npz", X=np.eye(4), y=np.arange(8.0).reshape(4, 2))
+    main("train --data several.npz --hidden 2 --regression --out numbers.npz".split())
+    capsys.readouterr()
+    assert main("predict fastnn-model.npz --data a.npz --output csv".split()) == 0
+    header, *rows = csv.reader(capsys.readouterr().out.splitlines())
+    assert header == ["prediction"]
+    assert [row for (row,) in rows] == ['a,"b"'] * 10 + ["c"] * 10
+    assert main("predict numbers.npz --data several.npz --output csv".split()) == 0
+    header, *rows = csv.reader(capsys.readouterr().out.splitlines())
+    assert header == ["prediction 0", "prediction 1"]
+    assert np.array_equal(np.array(rows, float), fastnn.load("numbers.npz").predict(np.eye(4)))
+    assert main("predict numbers.npz --data several.npz --proba".split()) == 2
+    assert "the model predicts numbers, without probabilities" in capsys.readouterr().err
+
+
+def test_predict_of_an_image(tmp_path, monkeypatch, capsys):
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    seen = titles(monkeypatch)
+    X, y = fastnn.load_digits()
+    model = fastnn.train(X * 255.0, y, scale=1 / 255, maxiter=60)
+    model.save("m.npz")
+    ink = X[3500].reshape(20, 20).T.clip(0.0, 1.0).repeat(15, axis=0).repeat(15, axis=1)  # a seven
+    Image.fromarray((255.0 * (1.0 - np.pad(ink, 100))).astype(np.uint8)).save("seven.png")
+    assert main(["predict", "m.npz", "seven.png"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "7\n"
+    (title,) = seen()
+    assert title.startswith("The network sees 7 (")
+    assert shown.err == f"{title.removeprefix('The network sees ')}; what the network saw: seen.png\n"
+    assert Path("seen.png").read_bytes().startswith(b"\x89PNG")
+    got = told(capsys, "predict m.npz seven.png --proba --out other.png")
+    assert (got["predictions"], got["saved"]) == ([7], "other.png")
+    assert np.argmax(got["probabilities"]) == 7
+
+
+def test_quiet(here, capsys):
+    """Nothing but files, an exit status and what was asked for."""
+    for line in [
+        "train --data data.npz --hidden 3 --checkpoint c.npz --plot",
+        "resume c.npz --data data.npz --maxiter 3",
+        "check --data data.npz --hidden 3",
+        "show --data data.npz",
+    ]:
+        assert main([*line.split(), "--quiet"]) == 0
+        assert capsys.readouterr() == ("", "")
+    assert main("predict fastnn-model.npz --data data.npz --quiet".split()) == 0
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 40
+    assert shown.err == ""
+    assert main(["info", "--quiet"]) == 0
+    assert "numpy" in capsys.readouterr().out
+
+
+def test_quiet_says_what_is_wrong(here, capsys, monkeypatch):
+    from fastnn.objective import Objective
+
+    right = Objective.evaluate
+    monkeypatch.setattr(Objective, "evaluate", lambda self, theta: (0.0, 2.0 * right(self, theta)[1]))
+    assert main("check --data data.npz --hidden 3 --quiet".split()) == 1
+    assert "gradient check FAILED" in capsys.readouterr().out
+
+
+def commands():
+    from fastnn import cli
+
+    return cli._parser()._subparsers._group_actions[0].choices
+
+
+@pytest.mark.parametrize("name", commands())
+def test_the_example_of_every_command_is_one(name):
+    from fastnn import cli
+
+    program, *words = commands()[name].epilog.removeprefix("example: ").split()
+    assert program == "fastnn"
+    assert cli._parser().parse_args(words).command == name
+
+
+def test_completion(capsys):
+    pytest.importorskip("shtab")
+    with pytest.raises(SystemExit) as ended:
+        main(["--print-completion", "bash"])
+    assert ended.value.code == 0
+    script = capsys.readouterr().out
+    assert all(name in script for name in commands())
+    assert subprocess.run(["bash", "-n"], input=script, text=True).returncode == 0
 
 
 @pytest.fixture
@@ -605,6 +766,12 @@ def test_help_of_training_is_on_one_screen(capsys, monkeypatch):
         ("check --examples 0", "--examples is 0"),
         ("show --order X --data data.npz", "order is 'X'"),
         ("show --out a.svg", "path is 'a.svg'"),
+        ("train --data data.npz --plot a.svg", "path is 'a.svg'"),
+        ("train --data data.npz --plot no/a.png", "--plot is 'no/a.png', in a folder that does not exist"),
+        ("show errors", "--model is not given, and fastnn-model.npz, which fastnn train saves, is not here"),
+        ("show errors --model missing.npz", "No such file or directory: 'missing.npz'"),
+        ("show history --over days --model data.npz", "arrays Theta1, Theta2, ... are wanted"),
+        ("predict data.npz a.png", "arrays Theta1, Theta2, ... are wanted"),
         ("show --out no/a.png", "--out is 'no/a.png', in a folder that does not exist"),
         ("bench --out a.svg", "path is 'a.svg'"),
         ("bench --out no/a.png", "--out is 'no/a.png', in a folder that does not exist"),
@@ -673,6 +840,7 @@ def test_json_of_a_training_and_its_predictions(here, capsys):
         "validation": None,
         **dataclasses.asdict(model.outcome),
         "saved": "fastnn-model.npz",
+        "plot": None,
     }
     want = model.predict(X).tolist()
     assert told(capsys, "predict fastnn-model.npz --data data.npz") == {"predictions": want, "accuracy": 1.0}

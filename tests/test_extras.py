@@ -13,7 +13,7 @@ import fastnn
 from .conftest import ROOT
 
 # The names under which packages are imported, where they are others.
-MODULES = {"scikit-learn": "sklearn"}
+MODULES = {"scikit-learn": "sklearn", "pillow": "PIL"}
 
 HIDDEN = """
 import sys

@@ -42,6 +42,8 @@ ROOMS = [
     "matlab",
     "files",
     "convert",
+    "photo",
+    "html",
     "model",
     "checkpoint",
     "train",

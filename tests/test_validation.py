@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import validation
-from fastnn.plot import save_images
+from fastnn import plot, validation
 
 X = np.random.default_rng(0).standard_normal((6, 3))
 Y = np.array([0, 1, 0, 1, 1, 0])
@@ -288,14 +287,10 @@ FUNCTIONS = {
     "load": (fastnn.load, {}, {"path": BAD_PATH}),
     "read_data": (fastnn.read_data, {}, {"path": BAD_PATH}),
     "read_weights": (fastnn.read_weights, {}, {"path": BAD_PATH}),
-    "save_images": (
-        save_images,
-        {"X": np.ones((2, 4)), "path": "a.png", "order": "F"},
-        {
-            "X": [*BAD_X, (X, ValueError, "X has 3 columns; a square number")],
-            "order": [(0, TypeError, "order is 0")],
-            "path": [("a.svg", ValueError, "path is 'a.svg'; a name that ends in .png")],
-        },
+    "digits": (
+        plot.digits,
+        {"X": np.ones((2, 4)), "order": "F"},
+        {"X": [*BAD_X, (X, ValueError, "X has 3 columns; a square number")], "order": [(0, TypeError, "order is 0")]},
     ),
 }
 CASES = [

@@ -1,0 +1,24 @@
+"""Pictures of the data, the network and its training. Needs matplotlib: the extra `plot`.
+
+    digits      examples as images, with labels and predictions
+    errors      the mistakes of a model, the surest first
+    units       what the hidden units look for
+    history     cost, validation cost and score of one training, or of several
+    confusion   which labels a model takes for which
+    check       the entries of a gradient against differences of the cost
+    benchmark   how long every implementation took
+
+Each draws into the axes `ax`, or makes a figure, and returns the figure: `figure.savefig("errors.png")`, or
+`save(figure, path)`, which leaves an older file whole if it fails. A notebook shows what a cell ends with. Nothing
+goes through pyplot: no figure stays open, no setting changes. Colours can be told apart by the colour-blind, and in
+grey.
+"""
+
+from . import canvas
+from .canvas import save
+from .curves import history
+from .images import digits, errors, units
+from .ladder import benchmark
+from .tables import check, confusion
+
+__all__ = ["benchmark", "canvas", "check", "confusion", "digits", "errors", "history", "save", "units"]

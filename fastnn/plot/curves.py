@@ -1,0 +1,113 @@
+"""What a training was like."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import validation
+from ..model import Model
+from .canvas import COLOURS, MARKERS, SMALL, axes, label, pair, plain, title
+from .images import a_model
+
+# From this ratio on the highest cost to the lowest one is drawn on a logarithmic axis.
+_LOGARITHMIC = 3.0
+
+
+def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations", ax: Any = None) -> Any:
+    """Cost, validation cost and score of a training, or of several together.
+
+    Parameters
+    ----------
+    trainings : Model, or dict of str -> Model
+        Models with the names that are to stand beside their curves.
+    over : {"iterations", "seconds"}
+        What is drawn to the right.
+    ax : matplotlib.axes.Axes, or a pair of them, optional
+        Where to draw the costs, and the scores on the examples held out, if there are any; of one axes these are left
+        out. Default: in a figure of its own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Dashed curves are of the examples held out; a ring marks the lowest cost on these.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument does not fit.
+
+    Examples
+    --------
+    >>> from fastnn import plot
+    >>> X, y = fastnn.load_digits()
+    >>> models = {solver: fastnn.train(X, y, solver=solver, maxiter=5) for solver in ("cg", "l-bfgs")}
+    >>> figure = plot.history(models, over="seconds")
+    """
+    over = validation.choice(over, ("iterations", "seconds"), "over")
+    models = dict(trainings) if isinstance(trainings, Mapping) else {"": trainings}
+    if not models:
+        raise ValueError("trainings holds no model; at least one is wanted")
+    for model in models.values():
+        a_model(model)
+    scored = any(_held_out(model) for model in models.values())
+    upper, lower = pair(ax, 7.0, (3.8, 2.2)) if scored else (axes(ax, 7.0, 4.0), None)
+    for number, (name, model) in enumerate(models.items()):
+        name = label(name)
+        colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+        style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.5}
+        kept = model.history
+        x = np.arange(len(kept)) if over == "iterations" else kept.seconds
+        style["markevery"] = max(1, len(kept) // 8)
+        upper.plot(x, kept.cost, label=name or "cost", **style)
+        if _held_out(model):
+            best = int(np.argmin(kept.validation_cost))
+            words = f"{name}, held out" if name else "cost of the examples held out"
+            upper.plot(x, kept.validation_cost, linestyle="--", label=words, **style)
+            ring = {"color": colour, "marker": "o", "markersize": 9, "fillstyle": "none", "markeredgewidth": 1.5}
+            upper.plot(x[best], kept.validation_cost[best], **ring)
+            if lower is not None:
+                lower.plot(x, kept.validation_score, linestyle="--", **style)
+                lower.plot(x[best], kept.validation_score[best], **ring)
+    costs = np.concatenate([line.get_ydata() for line in upper.lines])
+    if costs.min() > 0.0 and costs.max() > _LOGARITHMIC * costs.min():
+        upper.set_yscale("log")
+        upper.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        upper.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if costs.max() < 30 * costs.min() else "")
+        upper.tick_params(axis="y", which="minor", labelsize=SMALL)
+    upper.set_ylabel("cost", fontsize=SMALL)
+    if len(upper.lines) > 1:
+        upper.legend(fontsize=SMALL, frameon=False)
+    if lower is not None:
+        lower.set_ylabel(f"{_score(models)} on examples held out", fontsize=SMALL)
+        lower.sharex(upper)
+        plain(lower)
+    plain(upper)
+    (lower or upper).set_xlabel({"iterations": "iteration", "seconds": "seconds"}[over], fontsize=SMALL)
+    title(upper, _finding(models))
+    return upper.figure
+
+
+def _held_out(model: Model) -> bool:
+    return "validation_cost" in model.history.dtype.names
+
+
+def _score(models: dict[str, Model]) -> str:
+    return "R2" if all(model.output == "identity" for model in models.values()) else "accuracy"
+
+
+def _finding(models: dict[str, Model]) -> str:
+    """In a sentence."""
+    if len(models) == 1:
+        (model,) = models.values()
+        kept, outcome = model.history, model.outcome
+        words = (
+            f"Cost {kept.cost[0]:.3g} to {outcome.cost:.3g} in {outcome.iterations} iterations, {outcome.seconds:.2g} s"
+        )
+        if _held_out(model):
+            best = int(np.argmin(kept.validation_cost))
+            words += f"\nLowest on examples held out: {kept.validation_cost[best]:.3g} at iteration {best}"
+        return f"{words} ({outcome.status})"
+    name = min(models, key=lambda name: models[name].outcome.cost)
+    outcome = models[name].outcome
+    return f"Lowest: {label(name)}, {outcome.cost:.3g} after {outcome.iterations} iterations, {outcome.seconds:.2g} s"

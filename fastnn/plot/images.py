@@ -1,0 +1,292 @@
+"""Rows of X, and of the first layer's weights, as images."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import validation
+from ..containers import brought, described
+from ..inputs import read, stored
+from ..model import Model
+from ..validation import Array
+from .canvas import SMALL, WRONG, LinearSegmentedColormap, Rectangle, axes, label, title
+
+# So many images can be seen at a glance; more in a picture cannot be seen at all.
+_MOST = 400
+
+# From the lowest weight over zero to the highest: dark blue to light yellow, which the colour-blind see as others do,
+# and which is dark to light in grey, too.
+_SIGNED = ("#081d58", "#2c5fa8", "#9a9a9a", "#e8cf6a", "#fff7bc")
+
+# Resampled digits are a little below the background next to ink: it is still background.
+_OVERSHOOT = 0.2
+
+
+def digits(
+    X: ArrayLike, y: ArrayLike | None = None, predictions: ArrayLike | None = None, *, order: str = "F", ax: Any = None
+) -> Any:
+    """Examples as images, in a grid; with labels, and what a model said of them, the wrong ones marked.
+
+    Parameters
+    ----------
+    X : array (m, n)
+        An image a row, n a square number, m at most 400. Ink is dark: the largest value is black, 0 is white.
+    y : array (m,), optional
+        The labels, below the images.
+    predictions : array (m,), optional
+        What a model says, `model.predict(X)`: it stands below each image, and beside it the label if there is another.
+    order : {"F", "C"}
+        Whether a row holds its image column by column (the course's digits) or row by row (MNIST).
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: in a figure of its own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument does not fit.
+
+    Examples
+    --------
+    >>> from fastnn import plot
+    >>> X, y = fastnn.load_digits()
+    >>> figure = plot.digits(X[::50], y[::50])
+    >>> figure.axes[0].get_title(loc="left")
+    '100 examples, 10 labels'
+    """
+    X = _in_memory(X)
+    m = len(X)
+    images = _images(X, order, "X")
+    labels = None if y is None else validation.labels(y, m)
+    count = f"{m:,} example{'s' * (m > 1)}"
+    if predictions is None:
+        words = "" if labels is None else f", {len(np.unique(labels)):,} labels"
+        captions = [[]] * m if labels is None else [[label(b)] for b in labels]
+        return _grid(images, captions, np.zeros(m, bool), f"{count}{words}", ax)
+    with validation.about("predictions"):
+        said = validation.labels(predictions, m)
+    if labels is None:
+        return _grid(images, [[label(a)] for a in said], np.zeros(m, bool), f"What the model says of {count}", ax)
+    wrong = labels != said
+    captions = [[label(a) if a == b else f"{label(a)}, is {label(b)}"] for a, b in zip(said, labels, strict=True)]
+    return _grid(images, captions, wrong, f"{wrong.sum():,} of {m:,} wrong", ax)
+
+
+def errors(model: Model, X: ArrayLike, y: ArrayLike, *, order: str = "F", count: int = 50, ax: Any = None) -> Any:
+    """The examples that a model gets wrong, the surest mistakes first.
+
+    Below each image stands what the model says, its probability, and what it is.
+
+    Parameters
+    ----------
+    model : Model
+        Of classes.
+    X : array (m, n)
+        An image a row, n a square number.
+    y : array (m,)
+        The labels. One that the model has never seen counts as wrong; a UserWarning names it.
+    order : {"F", "C"}
+        Whether a row holds its image column by column (the course's digits) or row by row (MNIST).
+    count : int
+        How many are drawn at most, 400 or less.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: in a figure of its own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument does not fit.
+
+    Examples
+    --------
+    >>> from fastnn import plot
+    >>> X, y = fastnn.load_digits()
+    >>> model = fastnn.train(X, y, maxiter=5)
+    >>> figure = plot.errors(model, X, y)
+    """
+    classes = of_classes(model)
+    count = validation.positive(count, "count")
+    X = brought(X)
+    A = model.predict_proba(X)
+    known = model.known(y, len(A))
+    said = A.argmax(axis=1)
+    sure = A[np.arange(len(A)), said]
+    wrong = np.flatnonzero(said != known)
+    surest = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
+    labels = validation.labels(y, len(A))[surest]
+    kept = stored(X)
+    rows = kept.rows(surest) if kept else validation.inputs(X)[surest]
+    captions = [
+        [f"{label(a)} ({percent:.0f} %)", f"is {label(b)}"]
+        for a, percent, b in zip(classes[said[surest]], 100.0 * sure[surest], labels, strict=True)
+    ]
+    words = f"{len(wrong):,} of {len(A):,} wrong ({100.0 * len(wrong) / len(A):.2f} %)"
+    if len(surest) < len(wrong):
+        words += f": the {len(surest)} surest"
+    return _grid(_images(rows, order, "X"), captions, np.ones(len(surest), bool), words, ax)
+
+
+def units(model: Model, *, order: str = "F", ax: Any = None) -> Any:
+    """What each hidden unit of the first layer looks for: its weights, all on one scale with zero in the middle.
+
+    Parameters
+    ----------
+    model : Model
+    order : {"F", "C"}
+        Whether a row of X holds an image column by column (the course's digits) or row by row (MNIST).
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: in a figure of its own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        An image for each unit if the number of inputs is a square, else one row for each unit and one column for each
+        input, with its name if it has one. The biases are left out.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument does not fit, or there are more than 400 units.
+
+    Examples
+    --------
+    >>> from fastnn import plot
+    >>> model = fastnn.train(*fastnn.load_digits(), maxiter=5)
+    >>> figure = plot.units(model)
+    """
+    a_model(model)
+    W = model.weights[0][:, 1:]
+    side = _side(W.shape[1])
+    first = "hidden unit" if len(model.weights) > 1 else "output"
+    words = f"What {len(W):,} {first}s look for" if len(W) > 1 else f"What the {first} looks for"
+    if side > 1:
+        foot = max(1, round(0.15 * side))  # for the unit's number
+        mosaic = _mosaic(_images(W, order, "weights"), 1, foot)
+        high, wide = mosaic.pixels.shape
+        width = min(8.0, max(4.0, 0.95 * mosaic.columns))
+        ax = axes(ax, width + 1.0, width * high / wide + 0.5)
+        drawn = _signed(ax, mosaic.pixels)
+        letters = min(SMALL, 60.0 * foot * width / wide)
+        for i, (top, left) in enumerate(mosaic.corners):
+            x, y = left + side / 2 - 0.5, top + side + foot / 2 - 0.5
+            ax.text(x, y, str(i), ha="center", va="center", fontsize=letters)
+        ax.set_axis_off()
+    else:
+        n = W.shape[1]
+        ax = axes(ax, min(12.0, 2.5 + 0.3 * n), min(12.0, 1.8 + 0.25 * len(W)))
+        drawn = _signed(ax, W, aspect="auto")
+        names = [label(name) for name in model.feature_names or range(n)]
+        step = -(-n // 40)
+        ax.set_xticks(range(0, n, step), names[::step], rotation=90 if model.feature_names else 0)
+        ax.set_xlabel("input", fontsize=SMALL)
+        ax.set_ylabel(first, fontsize=SMALL)
+        ax.tick_params(labelsize=SMALL)
+    bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.7, pad=0.02)
+    bar.set_label("weight of a standardised input" if model.scaling else "weight of an input", fontsize=SMALL)
+    bar.ax.tick_params(labelsize=SMALL)
+    unit, place = np.unravel_index(np.abs(W).argmax(), W.shape)
+    title(ax, f"{words}: the largest weight is {W[unit, place]:.3g}, of unit {unit}")
+    return ax.figure
+
+
+def a_model(model: Any) -> None:
+    if not isinstance(model, Model):
+        raise TypeError(f"model is {described(model)}; a model as fastnn.train returns it is wanted")
+
+
+def of_classes(model: Any) -> Array:
+    """Its classes, if it has such."""
+    a_model(model)
+    if model.classes is None or model.multilabel:
+        got = "several labels at once" if model.multilabel else "numbers"
+        raise ValueError(f"model is one of {got}; one of classes is wanted")
+    return model.classes
+
+
+def _in_memory(X: Any) -> Array:
+    X = validation.inputs(X)
+    if len(X) > _MOST:
+        raise ValueError(f"X has {len(X):,} rows; at most {_MOST} images, as X[:100], are wanted in a picture")
+    return read(X, 0, len(X))
+
+
+def _side(n: int) -> int:
+    """Of a square image of n pixels; 0 if there is none."""
+    side = round(n**0.5)
+    return side if side * side == n else 0
+
+
+def _images(rows: Array, order: str, name: str) -> Array:
+    """Rows as (m, side, side)."""
+    order = validation.choice(order, ("F", "C"), "order")
+    side = _side(rows.shape[1])
+    if not side:
+        raise ValueError(
+            f"{name} has {rows.shape[1]} columns; a square number, the pixels of a square image, is wanted"
+        )
+    if len(rows) > _MOST:
+        raise ValueError(f"{name} has {len(rows):,} rows; at most {_MOST} can be seen in a picture")
+    images = rows.reshape(-1, side, side)
+    return images.transpose(0, 2, 1) if order == "F" else images
+
+
+class _Mosaic(NamedTuple):
+    """Images in a grid as square as they allow, and each one's top left corner in it; NaN is white."""
+
+    pixels: Array
+    corners: Array
+    columns: int
+
+
+def _mosaic(images: Array, gap: int, foot: int = 0) -> _Mosaic:
+    """With a gap between images, and `foot` more rows below each."""
+    m, side, _ = images.shape
+    columns = max(1, int(np.ceil(np.sqrt(m))))
+    rows = max(1, -(-m // columns))
+    high, wide = side + gap + foot, side + gap
+    corners = np.stack([np.arange(m) // columns * high, np.arange(m) % columns * wide], axis=1)
+    pixels = np.full((rows * high - gap, columns * wide - gap), np.nan)
+    for image, (top, left) in zip(images, corners, strict=True):
+        pixels[top : top + side, left : left + side] = image
+    return _Mosaic(pixels, corners, columns)
+
+
+def _signed(ax: Any, values: Array, **options: Any) -> Any:
+    """Values on a scale with zero in its middle."""
+    scale, top = LinearSegmentedColormap.from_list("signed", _SIGNED), float(np.nanmax(np.abs(values))) or 1.0
+    return ax.imshow(values, cmap=scale, vmin=-top, vmax=top, interpolation="nearest", **options)
+
+
+def _grid(images: Array, captions: list[list[str]], marked: Array, words: str, ax: Any) -> Any:
+    """Images as dark ink on white, lines of words below each, and a frame around those that are marked."""
+    side = images.shape[1]
+    line, gap = 0.27 * side, max(1, round(0.15 * side))  # in pixels of the images
+    mosaic = _mosaic(images, gap, round(line * max(map(len, captions), default=0)))
+    high, wide = mosaic.pixels.shape
+    width = min(10.0, max(4.0, 0.85 * mosaic.columns))
+    ax = axes(ax, width, width * high / wide + 0.4)
+    if len(images):
+        low, high = float(images.min()), float(images.max())
+        low = low if low < -_OVERSHOOT * high else 0.0
+        ax.imshow(mosaic.pixels, cmap="gray_r", vmin=low, vmax=max(high, low + 1e-9), interpolation="nearest")
+    longest = max([8, *(len(text) for lines in captions for text in lines)])
+    letters = min(9.0, 72.0 * width / mosaic.columns / (0.7 * longest))  # bold ones are 0.7 of their height wide
+    for (top, left), lines, wrong in zip(mosaic.corners, captions, marked, strict=True):
+        if wrong:
+            corner = left - 0.5, top - 0.5
+            ax.add_patch(Rectangle(corner, side, side, edgecolor=WRONG, linewidth=2.0, fill=False))
+        for row, text in enumerate(lines):
+            style = {"color": WRONG, "fontweight": "bold"} if wrong and row == 0 else {}
+            below = top + side + (row + 0.5) * line
+            ax.text(left + side / 2 - 0.5, below, text, ha="center", va="center", fontsize=letters, **style)
+    ax.set_axis_off()
+    title(ax, words)
+    return ax.figure

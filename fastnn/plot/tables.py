@@ -1,0 +1,188 @@
+"""Two lists of the same things against each other: labels, and entries of a gradient."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import validation
+from ..check import ENTRY, TOLERANCE, compare, relative_errors
+from ..containers import brought
+from ..model import Model
+from ..network import theta_of
+from .canvas import COLOURS, MARKERS, SMALL, WRONG, axes, label, pair, plain, title
+from .images import of_classes
+
+# From so many labels on counts cannot be read in their cells, and from so many on not every label is written.
+_COUNTED, _LABELLED = 30, 60
+
+# Errors below half of float64's epsilon are drawn as that: a logarithmic axis has no place for 0.
+_LEAST = 2.0**-53
+
+
+def confusion(model: Model, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> Any:
+    """Which labels a model takes for which: a row for each label, a column for each thing that it says.
+
+    Parameters
+    ----------
+    model : Model
+        Of classes.
+    X : array (m, n)
+    y : array (m,)
+        The labels. One that the model has never seen has a row below the others; a UserWarning names it.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: in a figure of its own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Cells hold counts. Mistakes are the darker the larger their share of the row is; what is right is white.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument does not fit.
+
+    Examples
+    --------
+    >>> from fastnn import plot
+    >>> X, y = fastnn.load_digits()
+    >>> model = fastnn.train(X, y, maxiter=5)
+    >>> figure = plot.confusion(model, X, y)
+    """
+    classes = of_classes(model)
+    A = brought(model.predict_proba(X))
+    said, known = A.argmax(axis=1), model.known(y, len(A))
+    labels = validation.labels(y, len(A))
+    K = len(classes)
+    others, place = np.unique(labels[known < 0], return_inverse=True)
+    rows = known.copy()
+    rows[known < 0] = K + place
+    counts = np.zeros((K + len(others), K), dtype=np.int64)
+    np.add.at(counts, (rows, said), 1)
+    names = [label(name) for name in (*classes, *others)]
+
+    mistakes = counts.copy()
+    mistakes[np.arange(K), np.arange(K)] = 0
+    shares = mistakes / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    size = min(10.0, max(4.0, 0.5 * K + 1.2))
+    ax = axes(ax, size, size * len(counts) / K)
+    top = float(shares.max()) or 1.0
+    drawn = ax.imshow(np.where(mistakes > 0, shares, np.nan), cmap="Blues", vmin=0.0, vmax=1.3 * top)
+    if K <= _COUNTED:
+        for (row, column), count in np.ndenumerate(counts):
+            if count:
+                dark, right = shares[row, column] > 0.75 * top, row == column
+                colour = "white" if dark else "black"
+                weight = "bold" if right else "normal"
+                ax.text(
+                    column, row, f"{count:,}", ha="center", va="center", fontsize=SMALL, color=colour, weight=weight
+                )
+    step = -(-K // _LABELLED)
+    long = max(map(len, names)) > 4
+    ax.set_xticks(range(0, K, step), names[:K:step], rotation=90 if long else 0)
+    ax.set_yticks(range(0, len(names), step), names[::step])
+    ax.set_xlabel("what the model says", fontsize=SMALL)
+    ax.set_ylabel("label", fontsize=SMALL)
+    ax.tick_params(labelsize=SMALL, length=0)
+    ax.spines[:].set_visible(False)
+    for line in range(len(counts) + 1):
+        ax.axhline(line - 0.5, color="#d9d9d9", linewidth=0.6 if line != K or not len(others) else 2.0)
+    for line in range(K + 1):
+        ax.axvline(line - 0.5, color="#d9d9d9", linewidth=0.6)
+    if K > _COUNTED:
+        ax.figure.colorbar(drawn, ax=ax, shrink=0.7, pad=0.02).set_label(
+            "share of the label's examples", fontsize=SMALL
+        )
+    right = int(np.trace(counts))
+    words = f"{100.0 * right / len(A):.2f} % of {len(A):,} right"
+    if right < len(A):
+        row, column = np.unravel_index(mistakes.argmax(), mistakes.shape)
+        words += f"; most often {names[row]} is taken for {names[column]}: {mistakes[row, column]:,}"
+    title(ax, words)
+    return ax.figure
+
+
+def check(gradient: Any, numerical: Any, *, ax: Any = None) -> Any:
+    """The entries of a gradient against differences of the cost, one dot for each, the worst marked.
+
+    Parameters
+    ----------
+    gradient : tuple of L arrays
+        By backpropagation: `fastnn.cost_and_gradient(...)[1]`, or yours.
+    numerical : tuple of L arrays, shaped alike
+        By differences: `fastnn.numerical_gradient(...)`.
+    ax : matplotlib.axes.Axes, or a pair of them, optional
+        Where to draw the entries, and their errors; of one axes the errors are left out. Default: in a figure of its
+        own.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Above right entries lie on the diagonal; both axes are logarithmic away from zero. Below stands the relative
+        error of each entry, and what passes in float64. All errors are those of `fastnn.check_gradient`.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument does not fit.
+
+    Examples
+    --------
+    >>> from fastnn import plot
+    >>> X, y = fastnn.load_digits()
+    >>> weights, some = fastnn.init_weights((400, 5, 10)), slice(None, None, 250)
+    >>> J, gradient = fastnn.cost_and_gradient(weights, X[some], y[some])
+    >>> figure = plot.check(gradient, fastnn.numerical_gradient(weights, X[some], y[some]))
+    """
+    gradient = validation.weights(gradient, name="gradient")
+    numerical = validation.like_weights(numerical, gradient, "numerical")
+    compared = compare(gradient, numerical)
+    a, d = theta_of(gradient), theta_of(numerical)
+    worst: Any = compared.worst
+    errors = relative_errors(a, d, a)
+    upper, lower = pair(ax, 7.0, (5.0, 2.5))
+    ring = {
+        "marker": "o",
+        "linestyle": "",
+        "markersize": 12,
+        "fillstyle": "none",
+        "markeredgewidth": 1.8,
+        "color": WRONG,
+    }
+    first = 0
+    for l, matrix in enumerate(gradient):
+        own = slice(first, first := first + matrix.size)
+        style = {"color": COLOURS[l % len(COLOURS)], "markeredgewidth": 0.0, "alpha": 0.6, "markersize": 4}
+        marker = MARKERS[l % len(MARKERS)]
+        upper.plot(a[own], d[own], marker, label=f"layer {l}", **style)
+        if lower is not None:
+            lower.plot(np.arange(len(a))[own], np.maximum(errors[own], _LEAST), marker, **style)
+    largest = max(float(np.abs(a).max()), float(np.abs(d).max())) or 1.0
+    ends = [-1.5 * largest, 1.5 * largest]
+    upper.plot(ends, ends, color="#7f7f7f", linewidth=0.8, linestyle="--", zorder=0)
+    where = f"the worst: layer {worst.layer}, row {worst.row}, column {worst.column}"
+    upper.plot([worst.analytic], [worst.numerical], label=where, **ring)
+    near = 10.0 ** np.floor(np.log10(largest) - 2.0)
+    ticks = [sign * near * 10.0**power for sign in (-1, 1) for power in (1, 2, 3)]
+    for scale, set_ticks in ((upper.set_xscale, upper.set_xticks), (upper.set_yscale, upper.set_yticks)):
+        scale("symlog", linthresh=near)
+        set_ticks([0.0, *ticks], minor=False)
+    upper.set(xlim=ends, ylim=ends)
+    upper.set_xlabel("gradient", fontsize=SMALL)
+    upper.set_ylabel("differences of the cost", fontsize=SMALL)
+    upper.legend(fontsize=SMALL, frameon=False, loc="upper left")
+    plain(upper)
+    norm, most = compared.relative_norm_error, compared.max_relative_error
+    title(upper, f"{len(a):,} entries: norm ratio {norm:.1e}, error of the worst {most:.1e}")
+    if lower is not None:
+        place = int(errors.argmax())
+        lower.plot([place], [max(errors[place], _LEAST)], **ring)
+        passes = ENTRY * TOLERANCE["float64"]
+        lower.axhline(passes, color="#7f7f7f", linewidth=0.8, linestyle="--")
+        lower.annotate("passes below", (0.0, passes), xytext=(0, -9), textcoords="offset points", fontsize=SMALL)
+        lower.set_yscale("log")
+        lower.set_xlabel("position in theta", fontsize=SMALL)
+        lower.set_ylabel("relative error", fontsize=SMALL)
+        plain(lower)
+    return upper.figure
