@@ -66,7 +66,7 @@ class Part:
     def add_up(self, theta: Array, sums: Array, done: Callable[[int], Any] = lambda examples: None) -> None:
         """sums[:P] = the examples' gradients, sums[P] = their losses; `done` is told how many, now and then."""
         accumulate, layers, work = self._module.accumulate, self.problem.layers, self._work
-        runs = self._in_memory or each(self.problem.X, self._runs)
+        runs = self._in_memory or ((run, read_only(X)) for run, X in each(self.problem.X, self._runs))
         for (run, X), (targets, weight) in zip(runs, self._answers, strict=True):
             accumulate(theta, layers, X, targets, weight, work, run, sums)
             done(run.stop - run.start)

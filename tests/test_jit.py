@@ -173,6 +173,16 @@ fastnn.check_gradient(model.weights, X, y, engine="loop")
 X.flags.writeable = y.flags.writeable = False  # numba takes such arrays for another type
 fastnn.check_gradient(model.weights, X, y, directions=1); model.predict(X)
 fastnn.check_gradient(model.weights, X, X[:, :3], output="identity")
+
+class Rows:  # read run by run, as of a dataset of h5py
+    shape, dtype = X.shape, X.dtype
+
+    def __getitem__(self, rows):
+        return X[rows]
+
+for engine in ("fused", "loop"):
+    fastnn.train(Rows(), y, 5, engine=engine, standardize=True, maxiter=3).predict(Rows())
+    fastnn.check_gradient(model.weights, Rows(), y, engine=engine)
 """
 
 # Prints what is looked for in the cache: the names of kernels with the types of their arguments, and tiles.
