@@ -1,4 +1,54 @@
-"""fastnn: the course's neural network, trained by compiled per-example loops.
+"""The neural network of a first machine-learning course, trained by compiled loops.
+
+fastnn trains fully connected networks on all examples at once, by SciPy's conjugate gradients or L-BFGS. Its engine is
+the per-example loop of the course's exercise, compiled and cut into tiles until it is faster than vectorised NumPy.
+
+From 5,000 handwritten digits to a saved model:
+
+>>> import fastnn
+>>> X, y = fastnn.load_digits()  # 20 x 20 pixels of each digit, and which digit it is
+>>> model = fastnn.train(X, y, hidden=25, lmbda=1.0)
+>>> f"{model.score(X, y):.0%} of {len(y):,} digits right"
+'96% of 5,000 digits right'
+>>> model.save("digits.npz")
+>>> fastnn.load("digits.npz").predict(X[::500])
+array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+
+The public names; `help(fastnn.train)`, say, tells more of one:
+
+Data
+    load_digits             the course's 5,000 digits
+    generate_digits         as many digits as you like, each turned, stretched and shifted at random
+    read_data               examples and labels from a file: a table, .npz, .npy, .mat or .h5
+
+Train and use
+    train                   data in, model out; limits, validation, callbacks, checkpoints
+    Model                   a trained network: predict, predict_proba, score, history, outcome
+
+Look inside
+    init_weights            random weights to start from
+    forward                 the outputs of a network for every example
+    cost_and_gradient       the cost and its gradient, by backpropagation
+    cost_and_gradient_sums  the same before the mean is taken, for parts of the data that are added up
+    Objective               cost and gradient of a flat vector, as SciPy's minimisers want them
+    pack, unpack            weights as one flat vector, and back
+    check_gradient          is a gradient right? A report
+    numerical_gradient      the gradient by differences of the cost
+
+Keep
+    Model.save, load        a model in a file
+    resume                  go on with a training that was interrupted
+    read_weights            the weights alone, from a file of the course or of a model
+    ModelFileError          what a damaged file raises
+
+Elsewhere
+    fastnn.estimator        FastNNClassifier and FastNNRegressor, in the place of scikit-learn's MLPs
+    fastnn.distributed      a cluster of Dask, whose arrays `train` takes; ClusterLost
+    fastnn.plot             pictures
+    fastnn --help           the command line; `python -m fastnn` is the same
+    warmup                  compile all kernels now, and not at their first use
+
+These three modules need python -m pip install "fastnn[sklearn,dask,plot]"; all other modules are internal.
 
 Letters, the same everywhere:
 
@@ -7,14 +57,16 @@ Letters, the same everywhere:
     K  classes, outputs              s  layer sizes (n, hidden..., K), in code `sizes`
     L  weight layers, len(s) - 1     P  number of parameters
 
-weights  a tuple of L matrices; weights[l] is (s[l+1], s[l] + 1), and its column 0 multiplies
-         the constant 1 (the bias, never regularised)
-theta    all weights as one flat vector, each matrix raveled in C order, first layer first
-cost     the mean over examples of the loss, plus lmbda/(2m) times the sum of squared weights
-         without the biases; the loss of K sigmoid outputs is their summed cross-entropy
+Words that stand for one thing:
 
-A gradient is called `d` + the name of what it belongs to. Importing this package loads neither
-numba nor scipy; a name is loaded when it is first used.
+    weights  a tuple of L float64 matrices; weights[l] is (s[l+1], s[l] + 1), and its column 0
+             multiplies the constant 1 (the bias, never regularised)
+    theta    all weights as one flat vector, each matrix raveled in C order, first layer first
+    cost     the mean over examples of the loss, plus lmbda/(2m) times the sum of squared weights
+             without the biases; the loss of K sigmoid outputs is their summed cross-entropy
+
+A gradient is called `d` + the name of what it belongs to. Examples in docstrings begin with `import fastnn` and
+`import numpy as np`. Importing this package loads neither numba nor scipy; a name is loaded when it is first used.
 """
 
 import sys
@@ -78,19 +130,19 @@ if TYPE_CHECKING:
     from .warmup import warmup
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
-    value = getattr(import_module(f"fastnn.{_HOME[name]}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
-
-
 class _Package(ModuleType):
+    # These two are methods because functions of the module would be among the public ones in `help(fastnn)`.
+    def __getattr__(self, name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
+        value = getattr(import_module(f"fastnn.{_HOME[name]}"), name)
+        setattr(self, name, value)
+        return value
+
+    def __dir__(self) -> list[str]:
+        """The public names, without what this file imports."""
+        return sorted({*__all__, *(name for name in vars(self) if name.startswith("__"))})
+
     def __reduce__(self) -> Any:
         """Pickled by name, as plain modules are where functions of a notebook go to other processes."""
         return import_module, (self.__name__,)
