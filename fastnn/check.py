@@ -1,5 +1,7 @@
 """Is the gradient right? Backpropagation, or yours, against differences of the cost."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,7 +46,24 @@ _WORK_PER_CALL = 8_000_000
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a gradient, and what the differences say of it."""
+    """One entry of a gradient, and what differences of the cost say of it.
+
+    Attributes
+    ----------
+    layer, row, column : int
+        It is the derivative by weights[layer][row, column], all counted from 0.
+    analytic, numerical : float
+        By the gradient, and by the differences.
+
+    Examples
+    --------
+    >>> weights = fastnn.init_weights((3, 4, 3))
+    >>> worst = fastnn.check_gradient(weights, np.eye(3), [0, 1, 2], parameters=[5]).worst
+    >>> worst.layer, worst.row, worst.column  # a row of the first matrix has four entries
+    (0, 1, 1)
+    >>> f"{worst.analytic:.6f}" == f"{worst.numerical:.6f}"
+    True
+    """
 
     layer: int
     row: int
@@ -59,7 +78,22 @@ class Entry:
 
 @dataclass(frozen=True)
 class Slope:
-    """The slope of the cost along a random direction, by the gradient and by differences."""
+    """The slope of the cost along a random direction, by the gradient and by differences.
+
+    Attributes
+    ----------
+    direction : int
+        Its number, from 0.
+    analytic, numerical : float
+        By the gradient, and by the differences.
+
+    Examples
+    --------
+    >>> weights = fastnn.init_weights((3, 4, 3))
+    >>> worst = fastnn.check_gradient(weights, np.eye(3), [0, 1, 2], directions=1).worst
+    >>> worst.direction, f"{worst.analytic:.6f}" == f"{worst.numerical:.6f}"
+    (0, True)
+    """
 
     direction: int
     analytic: float
@@ -71,7 +105,7 @@ class Slope:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Gradient and differences of some parameters.
+    """How gradient and differences of some parameters, those of a layer say, compare.
 
     Attributes
     ----------
@@ -80,7 +114,15 @@ class Comparison:
     max_relative_error : float
         Of the worst entry: |a - d| / max(|a|, |d|, 1e-3 of the largest entry of the whole gradient).
     worst : Entry, Slope or None
-        Its place, counted from 0, and both values; None, and the errors NaN, if there was nothing to compare.
+        Its place and both values. None, and the errors NaN, if there was nothing to compare.
+
+    Examples
+    --------
+    >>> weights = fastnn.init_weights((3, 4, 3))
+    >>> _, (dW0, dW1) = fastnn.cost_and_gradient(weights, np.eye(3), [0, 1, 2])
+    >>> report = fastnn.check_gradient(weights, np.eye(3), [0, 1, 2], gradient=(dW0, 2 * dW1))
+    >>> ["right" if layer.relative_norm_error < 1e-9 else "wrong" for layer in report.layers]
+    ['right', 'wrong']
     """
 
     relative_norm_error: float
@@ -90,11 +132,11 @@ class Comparison:
 
 @dataclass(frozen=True)
 class GradientReport(Comparison):
-    """How a gradient compares with differences of the cost; prints as a short table.
+    """How a gradient compares with differences of the cost; it prints as a short table.
 
     Attributes
     ----------
-    relative_norm_error, max_relative_error, worst
+    relative_norm_error, max_relative_error, worst : float, float, Entry or Slope
         As in `Comparison`. Along random directions the first is an estimate of the whole
         gradient's, and the others are of the slopes.
     layers : tuple of Comparison
@@ -104,8 +146,21 @@ class GradientReport(Comparison):
     kinks : int
         Parameters (or directions) left out, because a relu passes its kink within the step.
     step, tolerance : float
+        As given to `check_gradient`, or as it chose them.
     passed : bool
         relative_norm_error is at most tolerance, max_relative_error at most 100 times that.
+
+    Examples
+    --------
+    >>> weights = fastnn.init_weights((3, 4, 3))
+    >>> report = fastnn.check_gradient(weights, np.eye(3), [0, 1, 2])
+    >>> print(report)  # doctest: +ELLIPSIS
+    gradient check passed: 31 parameters on 3 examples, step 1.5e-08
+                  norm ratio  worst
+      layer 0        ...
+      layer 1        ...
+      all            ...
+      at most        1.0e-10  1.0e-08 passes
     """
 
     layers: tuple[Comparison, ...]
@@ -158,7 +213,7 @@ def numerical_gradient(
     sample_weight: ArrayLike | None = None,
     scale: float = 1.0,
 ) -> Weights:
-    """The gradient by central differences of the cost, one parameter at a time.
+    """The gradient by central differences of the cost, one parameter after another.
 
     Parameters
     ----------
@@ -173,9 +228,14 @@ def numerical_gradient(
 
     Returns
     -------
-    tuple of L float64 arrays, shaped like weights
+    tuple of L float64 arrays
+        Shaped like weights.
 
     {raises}
+
+    See Also
+    --------
+    check_gradient : compares a gradient with these.
 
     Notes
     -----
@@ -186,6 +246,15 @@ def numerical_gradient(
     step of any size, not a derivative in disguise. Where a relu passes its kink within the step,
     differences are of two slopes.
     Ng, Machine Learning, exercise 4 (2011), section 2.4.
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> weights = fastnn.init_weights((400, 25, 10))
+    >>> differences = fastnn.numerical_gradient(weights, X[::50], y[::50])
+    >>> _, gradient = fastnn.cost_and_gradient(weights, X[::50], y[::50])
+    >>> [np.allclose(d, dW, rtol=0.0, atol=1e-9) for d, dW in zip(differences, gradient)]
+    [True, True]
     """
     weights = validation.weights(weights)
     progress = validation.optional_flag(progress, "progress")
@@ -215,7 +284,7 @@ def check_gradient(
     sample_weight: ArrayLike | None = None,
     scale: float = 1.0,
 ) -> GradientReport:
-    """Compare a gradient with central differences of the cost: every entry, some, or a few directions.
+    """Is a gradient right? Compare it with central differences of the cost, and report.
 
     Parameters
     ----------
@@ -224,19 +293,21 @@ def check_gradient(
         The gradient to check, shaped like weights. Default: backpropagation by `engine`.
     {engine}
     parameters : int array, optional
-        Check only these positions in theta.
+        Check only these positions in theta. Default: all.
     directions : int, optional
         The quick check: move all parameters at once, along that many random directions; ten notice
         whatever changes the gradient by more than the tolerance. Two evaluations for each.
     seed : int, None or numpy.random.Generator
         Of the directions.
-    step, progress
-        As for `numerical_gradient`.
+    step : float, optional
+        As of `numerical_gradient`.
     tolerance : float, optional
         The largest norm ratio that passes; an entry passes with 100 times that. Default 1e-10, or
         1e-4 if the gradient is of float32: X, or one of the matrices passed, is; but at least the
         square of the step, which differences may be off by, and at least what rounding may leave
         where a gradient's terms cancel, as they do at an optimum.
+    progress : bool, optional
+        As of `numerical_gradient`.
     {activation, output, sample_weight, scale}
 
     Returns
@@ -250,6 +321,18 @@ def check_gradient(
     -----
     Along a direction v of independent standard normal entries the error e of a gradient shows as e.v,
     whose mean square is |e|**2: so a few directions estimate the norm ratio of all entries.
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> weights = fastnn.init_weights((400, 25, 10))
+    >>> fastnn.check_gradient(weights, X, y, lmbda=1.0).passed  # ours: all 10,285 entries, on all digits
+    True
+    >>> J, yours = fastnn.cost_and_gradient(weights, X, y, lmbda=1.0)
+    >>> yours[1][3, 7] *= 1.01  # a mistake
+    >>> report = fastnn.check_gradient(weights, X, y, lmbda=1.0, gradient=yours)
+    >>> report.passed, report.worst.layer, report.worst.row, report.worst.column
+    (False, 1, 3, 7)
     """
     weights = validation.weights(weights)
     progress = validation.optional_flag(progress, "progress")

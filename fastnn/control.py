@@ -1,5 +1,7 @@
 """When a training stops, and what watches it: limits, callbacks, held-out examples."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,21 +22,35 @@ GRADIENT_TOLERANCE = 1e-5
 
 @dataclass(frozen=True)
 class State:
-    """A training after an iteration, as callbacks get it: nothing in it changes the training.
+    """A training after an iteration, as callbacks get it; it prints as a line.
 
     Attributes
     ----------
     iteration : int
         From 1.
     cost, gradient_norm : float
-        The norm is the gradient's largest absolute entry.
+        At these weights; the norm is the gradient's largest absolute entry.
     evaluations : int
+        Of cost and gradient, so far.
     seconds : float
         Since the minimisation began.
     validation_cost, validation_score : float
         NaN without validation.
     weights : tuple of L float64 arrays
-        New copies every time it is asked for.
+        New copies every time it is asked for: changing them does not change the training.
+
+    Examples
+    --------
+    >>> def watch(state):
+    ...     if state.iteration % 5 == 0:
+    ...         print(f"{state.iteration:2}  cost {state.cost:.1f}, largest weight {abs(state.weights[1]).max():.1f}")
+    ...     return state.cost < 1.0  # true stops the training
+    >>> X, y = fastnn.load_digits()
+    >>> fastnn.train(X, y, callback=watch).outcome.status
+     5  cost 2.1, largest weight 1.2
+    10  cost 1.3, largest weight 2.6
+    15  cost 1.0, largest weight 3.3
+    'stopped by callback'
     """
 
     iteration: int
@@ -79,12 +95,28 @@ class Stop(Exception):
 
 
 class ClusterLost(RuntimeError):
-    """The machines that compute are gone, for good as far as one can see.
+    """A cluster that computes is gone, for good as far as one can see.
+
+    `fastnn.train` raises it when there is no worker or no scheduler for half a minute, when workers die again and
+    again, or when nobody answers any more.
 
     Attributes
     ----------
     model : Model or None
         The best so far, where a training is lost; None before its first evaluation.
+
+    Examples
+    --------
+    >>> from dask.distributed import Client
+    >>> from fastnn.distributed import ClusterLost
+    >>> X, y = fastnn.load_digits()
+    >>> with Client(processes=False, dashboard_address=":0") as client:
+    ...     try:
+    ...         model = fastnn.train(X, y, maxiter=5, client=client)
+    ...     except ClusterLost as lost:
+    ...         model = lost.model
+    >>> model.outcome.iterations
+    5
     """
 
     model: Any = None

@@ -1,5 +1,7 @@
 """The course's handwritten digits."""
 
+from __future__ import annotations
+
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -39,11 +41,30 @@ def load_digits() -> tuple[Array, Array]:
         The digits 0..9, 500 each, sorted. (The course writes 10 for a zero and puts it last;
         its class index is (y - 1) % 10.)
 
+    See Also
+    --------
+    generate_digits : more of them.
+
     Notes
     -----
     The images are those of the course's `ex4data1.mat` at MNIST's own 28 x 28 pixels
     (LeCun, Cortes and Burges); each axis is resized by bicubic interpolation with antialiasing
     (Keys, 1981, a = -1/2), which gives the course's numbers to 4e-14. About 0.1 s.
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> X.shape, np.bincount(y).tolist()
+    ((5000, 400), [500, 500, 500, 500, 500, 500, 500, 500, 500, 500])
+    >>> image = X[1007].reshape(20, 20).T  # column by column, hence the transpose
+    >>> for row in image[4:16:2]:
+    ...     print("".join(" #"[int(ink > 0.5)] for ink in row).rstrip())
+           ########
+        ### #   ###
+             #####
+           ####
+        ####      ####
+        ###########
     """
     with np.load(_digits_path(), allow_pickle=False) as archive:
         images, digits = archive["images"], archive["labels"]
@@ -53,13 +74,15 @@ def load_digits() -> tuple[Array, Array]:
 
 
 def generate_digits(start: int, stop: int, *, seed: int = 0) -> tuple[Array, Array]:
-    """As many handwritten digits as one likes: each is one of `load_digits`, turned, stretched and shifted at random.
+    """As many handwritten digits as you like, turned, stretched and shifted at random.
+
+    Each is made from one of `load_digits`.
 
     Parameters
     ----------
     start, stop : int
-        Digits start .. stop - 1 are made, 0 <= start < stop <= 2**62. Digit i depends only on i and the seed: a block
-        can be made by itself, in any process, and has the same bytes.
+        Digits start .. stop - 1 are made, 0 <= start < stop <= 2**62. Digit i depends on i and the seed alone: any
+        block can be made by itself, in any process, and has the same bytes.
     seed : int
         At least 0; another seed gives other digits.
 
@@ -76,6 +99,10 @@ def generate_digits(start: int, stop: int, *, seed: int = 0) -> tuple[Array, Arr
     TypeError, ValueError
         If an argument is no integer, is negative, or stop is not greater than start.
 
+    See Also
+    --------
+    load_digits : the 5,000 that these are made from.
+
     Notes
     -----
     A digit is turned by up to 12 degrees, its width and its height change by up to 10 % each, and it moves by up to 1.5
@@ -91,8 +118,13 @@ def generate_digits(start: int, stop: int, *, seed: int = 0) -> tuple[Array, Arr
 
     Examples
     --------
-    >>> X, y = fastnn.generate_digits(0, 50_000)
-    >>> model = fastnn.train(X, y, hidden=100, scale=1 / 255)
+    >>> X, y = fastnn.generate_digits(0, 10_000)
+    >>> X.shape, str(X.dtype), np.bincount(y).tolist()
+    ((10000, 400), 'uint8', [1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000, 1000])
+    >>> some, _ = fastnn.generate_digits(7_000, 8_000)  # the same, and no others were made
+    >>> np.array_equal(some, X[7_000:8_000])
+    True
+    >>> model = fastnn.train(X, y, scale=1 / 255, maxiter=10)  # bytes stay bytes
     """
     start, stop = valid.span(start, stop)
     # A seed may be longer than 64 bits; what SeedSequence makes of it stays the same in every version of NumPy.

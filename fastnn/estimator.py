@@ -4,6 +4,8 @@ What is fitted stands in `coefs_` and `intercepts_`, as users of `MLPClassifier`
 made of these wherever something is computed.
 """
 
+from __future__ import annotations
+
 import math
 import warnings
 from collections.abc import Callable, Mapping
@@ -41,6 +43,8 @@ except ImportError:
     raise ImportError(
         'the estimators need scikit-learn 1.7 or later; python -m pip install "fastnn[sklearn]" brings it'
     ) from None
+
+__all__ = ["FastNNClassifier", "FastNNRegressor"]
 
 # scikit-learn's names of activations, and fastnn's.
 ACTIVATIONS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu", "softmax": "softmax"}
@@ -119,8 +123,10 @@ verbose : bool, int or "bar", default=False
     True or a positive number: a line with the loss after each iteration, on standard output. "bar": a progress bar,
     on standard error.""",
     "attributes": """
-coefs_ : list of arrays (units below, units), of the type of X, float64 or float32
+coefs_ : list of arrays (units below, units)
+    Of each layer, of the type of X, float64 or float32.
 intercepts_ : list of arrays (units,)
+    Of each layer, of that type.
 loss_ : float
     With these coefficients.
 loss_curve_ : list of float
@@ -137,8 +143,11 @@ history_ : record array
 outcome_ : fastnn.solvers.Outcome
     How training ended: status in a word, message in a sentence, cost, evaluations, seconds.
 n_iter_, n_layers_, n_outputs_ : int
+    Iterations, layers with that of the inputs, and outputs.
 out_activation_ : str
+    "logistic", "softmax" or "identity".
 n_features_in_ : int
+    Columns of X.
 feature_names_in_ : array of str
     If X was a frame whose columns all have text for a name.
 mean_, scale_ : float64 arrays (n_features_in_,) or None
@@ -239,7 +248,7 @@ class _Network(BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
-        """Fit the network.
+        """Fit the network to examples.
 
         Parameters
         ----------
@@ -254,6 +263,24 @@ class _Network(BaseEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or an argument does not fit.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training ended before it converged, or could not learn; the notes of the class say when.
+
+        Examples
+        --------
+        >>> from fastnn.estimator import FastNNClassifier
+        >>> X, y = fastnn.load_digits()
+        >>> network = FastNNClassifier((25,), tol=0.01, random_state=0).fit(X[::5], y[::5])
+        >>> f"{network.outcome_.status}, {network.score(X, y):.0%} right"
+        'converged, 90% right'
         """
         settings = self._settings()
         going_on = self.warm_start and hasattr(self, "coefs_")
@@ -512,17 +539,37 @@ class _Network(BaseEstimator):
 
     @classmethod
     def from_sklearn(cls, mlp: Any) -> Any:
-        """scikit-learn's MLP as an estimator of fastnn: the same parameters and, if it is fitted, coefficients.
+        """An estimator of fastnn with the parameters and coefficients of scikit-learn's MLP.
 
         Parameters
         ----------
         mlp : MLPClassifier or MLPRegressor
-            The one of the same kind. Solver "sgd" or "adam" becomes "lbfgs"; what only these use is left out.
+            The one of the same kind; it need not be fitted. Solver "sgd" or "adam" becomes "lbfgs"; what only these
+            use is left out.
 
         Returns
         -------
-        estimator
+        FastNNClassifier or FastNNRegressor
             It predicts the same, to rounding.
+
+        Raises
+        ------
+        TypeError
+            If mlp is of another kind.
+        ValueError
+            If its loss is "poisson".
+
+        Examples
+        --------
+        >>> from fastnn.estimator import FastNNClassifier
+        >>> from sklearn.neural_network import MLPClassifier
+        >>> X, y = fastnn.load_digits()
+        >>> mlp = MLPClassifier((5,), max_iter=1000, tol=0.01, random_state=0).fit(X[::10], y[::10])
+        >>> network = FastNNClassifier.from_sklearn(mlp)
+        >>> np.array_equal(network.predict(X), mlp.predict(X))
+        True
+        >>> network.get_params()["solver"]  # for the next fit
+        'lbfgs'
         """
         if not isinstance(mlp, cls._peer):
             raise TypeError(f"mlp is a {type(mlp).__name__}; scikit-learn's {cls._peer.__name__} is wanted")
@@ -536,7 +583,7 @@ class _Network(BaseEstimator):
         return estimator
 
     def to_sklearn(self) -> Any:
-        """The same as scikit-learn's MLPClassifier or MLPRegressor, with solver "lbfgs".
+        """The same estimator as scikit-learn's MLPClassifier or MLPRegressor, with solver "lbfgs".
 
         What standardises X goes into the first layer. Parameters that scikit-learn does not have are left out.
 
@@ -544,6 +591,17 @@ class _Network(BaseEstimator):
         -------
         MLPClassifier or MLPRegressor
             It predicts the same, to rounding.
+
+        Examples
+        --------
+        >>> from fastnn.estimator import FastNNClassifier
+        >>> X, y = fastnn.load_digits()
+        >>> network = FastNNClassifier((25,), tol=0.01, random_state=0).fit(X[::5], y[::5])
+        >>> mlp = network.to_sklearn()
+        >>> type(mlp).__name__, [coefs.shape for coefs in mlp.coefs_]
+        ('MLPClassifier', [(400, 25), (25, 10)])
+        >>> np.array_equal(mlp.predict(X), network.predict(X))
+        True
         """
         parameters = _common(self, self._peer()) | {"solver": "lbfgs"}
         if parameters["verbose"] == "bar":
@@ -563,7 +621,7 @@ class _Network(BaseEstimator):
 
 @_documented
 class FastNNClassifier(ClassifierMixin, _Network):
-    """scikit-learn's MLPClassifier with solver="lbfgs", faster, and with control of training.
+    """scikit-learn's MLPClassifier with solver "lbfgs", faster, and with control of training.
 
     The same loss at the same coefficients: cross-entropy of one logistic output for two classes, of a softmax for
     more, of a logistic output for each of several labels. It is exact however sure an output is, where scikit-learn's
@@ -590,8 +648,8 @@ class FastNNClassifier(ClassifierMixin, _Network):
     >>> from fastnn.estimator import FastNNClassifier
     >>> X, y = fastnn.load_digits()
     >>> network = FastNNClassifier((25,), random_state=0, early_stopping=True).fit(X, y)
-    >>> network.best_validation_score_ > 0.9
-    True
+    >>> f"{network.best_validation_score_:.0%} of the examples held out, {network.score(X, y):.0%} of all"
+    '92% of the examples held out, 94% of all'
     """
 
     _peer = MLPClassifier
@@ -681,10 +739,20 @@ class FastNNClassifier(ClassifierMixin, _Network):
         Parameters
         ----------
         X : array, frame or sparse matrix (m, n)
+            Inputs, one example a row.
 
         Returns
         -------
         array (m,) or (m, K)
+            Of the type of the labels that it was fitted on.
+
+        Examples
+        --------
+        >>> from fastnn.estimator import FastNNClassifier
+        >>> X, y = fastnn.load_digits()
+        >>> network = FastNNClassifier((25,), tol=0.01, random_state=0).fit(X[::5], y[::5])
+        >>> network.predict(X[::500])
+        array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
         """
         A = self._outputs(X)
         return self._label_binarizer.inverse_transform(A.ravel() if A.shape[1] == 1 else A)
@@ -696,11 +764,21 @@ class FastNNClassifier(ClassifierMixin, _Network):
         Parameters
         ----------
         X : array, frame or sparse matrix (m, n)
+            Inputs, one example a row.
 
         Returns
         -------
         array (m, K)
-            In the order of `classes_`.
+            In the order of `classes_`, of the type of X. None is exactly 0 or 1.
+
+        Examples
+        --------
+        >>> from fastnn.estimator import FastNNClassifier
+        >>> X, y = fastnn.load_digits()
+        >>> network = FastNNClassifier((25,), tol=0.01, random_state=0).fit(X[::5], y[::5])
+        >>> P = network.predict_proba(X)
+        >>> P.shape, f"{P[0].sum():.3f}"
+        ((5000, 10), '1.000')
         """
         A = self._outputs(X)
         A = np.hstack([1.0 - A, A]) if A.shape[1] == 1 else A
@@ -714,10 +792,21 @@ class FastNNClassifier(ClassifierMixin, _Network):
         Parameters
         ----------
         X : array, frame or sparse matrix (m, n)
+            Inputs, one example a row.
 
         Returns
         -------
         array (m, K)
+            In the order of `classes_`, of the type of X.
+
+        Examples
+        --------
+        >>> from fastnn.estimator import FastNNClassifier
+        >>> X, y = fastnn.load_digits()
+        >>> network = FastNNClassifier((25,), tol=0.01, random_state=0).fit(X[::5], y[::5])
+        >>> mean = -network.predict_log_proba(X)[np.arange(5000), y].mean()
+        >>> f"the cross-entropy is {mean:.1f}, that of guessing {np.log(10):.1f}"
+        'the cross-entropy is 0.8, that of guessing 2.3'
         """
         return np.log(self.predict_proba(X))
 
@@ -729,7 +818,7 @@ class FastNNClassifier(ClassifierMixin, _Network):
 
 @_documented
 class FastNNRegressor(RegressorMixin, _Network):
-    """scikit-learn's MLPRegressor with solver="lbfgs", faster, and with control of training.
+    """scikit-learn's MLPRegressor with solver "lbfgs", faster, and with control of training.
 
     The same loss at the same coefficients: half the squared error, the mean over the outputs. Of several outputs
     scikit-learn's gradient is not that of its loss, but of the sum over the outputs; here loss and gradient belong
@@ -751,9 +840,10 @@ class FastNNRegressor(RegressorMixin, _Network):
     --------
     >>> from fastnn.estimator import FastNNRegressor
     >>> X, y = fastnn.load_digits()
-    >>> network = FastNNRegressor((25,), random_state=0).fit(X, X.mean(axis=1))
-    >>> network.score(X, X.mean(axis=1)) > 0.99
-    True
+    >>> ink = X.mean(axis=1)
+    >>> network = FastNNRegressor((25,), random_state=0).fit(X[::5], ink[::5])
+    >>> f"R2 {network.score(X, ink):.2f}, {network.outcome_.status}"
+    'R2 0.99, converged'
     """
 
     _peer = MLPRegressor
@@ -771,10 +861,21 @@ class FastNNRegressor(RegressorMixin, _Network):
         Parameters
         ----------
         X : array, frame or sparse matrix (m, n)
+            Inputs, one example a row.
 
         Returns
         -------
-        array (m,), or (m, K) of several outputs
+        array (m,) or (m, K)
+            (m, K) if there are several outputs; of the type of X.
+
+        Examples
+        --------
+        >>> from fastnn.estimator import FastNNRegressor
+        >>> X, y = fastnn.load_digits()
+        >>> ink = X.mean(axis=1)
+        >>> network = FastNNRegressor((25,), tol=0.001, random_state=0).fit(X[::5], ink[::5])
+        >>> f"{ink[1007]:.1f}, and {network.predict(X[1007:1008])[0]:.1f} by the network"
+        '0.2, and 0.2 by the network'
         """
         A = self._outputs(X)
         return A[:, 0] if A.shape[1] == 1 else A

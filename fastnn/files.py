@@ -4,6 +4,8 @@ Large X stays in its file: .npy is mapped into memory, and so is a large X in an
 dataset itself is handed on. Both are read run by run (`inputs`).
 """
 
+from __future__ import annotations
+
 import ast
 import glob
 import hashlib
@@ -52,10 +54,21 @@ _SINCE_CHECKSUMS = {"scale", "outcome"}
 
 
 class ModelFileError(ValueError):
-    """A model's file that is not whole and sound: cut off, damaged, changed, foreign or hostile.
+    """A model's file is not whole and sound: cut off, damaged, changed, foreign or hostile.
 
-    `fastnn.load` and `fastnn.read_weights` raise it, with one sentence that says what is wrong. A file that cannot be
-    opened is an OSError.
+    `fastnn.load`, `fastnn.resume` and `fastnn.read_weights` raise it, with one sentence that says what is wrong. A file
+    that cannot be opened is an OSError.
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> fastnn.train(X, y, maxiter=2).save("digits.npz")
+    >>> with open("digits.npz", "r+b") as file:  # a download that was cut off, say
+    ...     size = file.truncate(5_000)
+    >>> fastnn.load("digits.npz")
+    Traceback (most recent call last):
+        ...
+    fastnn.files.ModelFileError: path is 'digits.npz', which cannot be read as .npz: File is not a zip file
     """
 
 
@@ -139,6 +152,19 @@ def read_data(
     UserWarning
         If a column of a table has no name, the same value in every row or the row's number, and if its first row is
         taken for an example but may be a header.
+
+    Notes
+    -----
+    pyarrow, the extra `frames`, reads large tables five to ten times as fast. Of a table that is larger than memory
+    `fastnn convert` makes a file that can be mapped.
+
+    Examples
+    --------
+    >>> rows = ["length,width,kind", "5.1,3.5,setosa", "7.0,3.2,versicolor", "6.3,3.3,virginica"]
+    >>> np.savetxt("flowers.csv", rows, fmt="%s")
+    >>> X, y = fastnn.read_data("flowers.csv")
+    >>> X.tolist(), y.tolist()
+    ([[5.1, 3.5], [7.0, 3.2], [6.3, 3.3]], ['setosa', 'versicolor', 'virginica'])
     """
     table: dict[str, Any] = {"header": header, "delimiter": delimiter, "encoding": encoding, "label": label}
     examples = read_examples(path, labels=labels, **table)
@@ -347,17 +373,18 @@ def _checked_datasets(found: dict[str, Any], labels: Path | None, numbers: bool)
 
 
 def read_weights(path: str | os.PathLike[str]) -> Weights:
-    """Weights from a .mat file with Theta1, Theta2, ... or from a saved model.
+    """Weights from a .mat file of the course, or from a saved model.
 
     Parameters
     ----------
     path : str or path
-        `.mat` (the course's `ex4weights.mat`, or a model saved as .mat) or `.npz` (a saved
+        `.mat` with Theta1, Theta2, ... (the course's `ex4weights.mat`, or a model saved as .mat) or `.npz` (a saved
         model). A .mat file must come from a source that you trust.
 
     Returns
     -------
-    tuple of L float64 arrays, weights[l] (s[l+1], s[l] + 1)
+    tuple of L float64 arrays
+        weights[l] is (s[l+1], s[l] + 1), column 0 the biases.
 
     Raises
     ------
@@ -365,6 +392,20 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
         If the file is not whole, or does not hold weights whose shapes fit together.
     OSError
         If it cannot be read.
+
+    See Also
+    --------
+    load : the whole model.
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> model = fastnn.train(X, y, maxiter=5)
+    >>> model.save("digits.mat")
+    >>> weights = fastnn.read_weights("digits.mat")
+    >>> [W.shape for W in weights]
+    [(25, 401), (10, 26)]
+    >>> more = fastnn.train(X, y, weights=weights, maxiter=5)  # goes on from these
     """
     path = _path(path)
     return weights_in(read_arrays(path), path)

@@ -1,5 +1,7 @@
 """A trained network: what it predicts, and how it is kept."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import os
@@ -38,22 +40,23 @@ class Model:
     Attributes
     ----------
     weights : tuple of L float64 arrays
-        weights[l] is (s[l+1], s[l] + 1), column 0 the biases. Read-only; others may be assigned.
+        weights[l] is (s[l+1], s[l] + 1), column 0 the biases. Their entries are read-only; other weights may be
+        assigned.
     classes : array (K,), or None
         The label of each output, sorted; of several labels at once their names; None for numbers.
     lmbda : float
         The regularisation it was trained with.
     history : record array, fields cost, gradient_norm, evaluations, seconds
-        One row for the start and one per iteration, counted from the start;
-        `history.cost` or `history["cost"]`. The norm is the gradient's largest entry. With validation
+        One row for the start and one for each iteration; `history.cost` or `history["cost"]` is a column. Evaluations
+        and seconds are counted from the start. The norm is the gradient's largest absolute entry. With validation
         also validation_cost, which is without regularisation, and validation_score.
-    outcome : Outcome
+    outcome : fastnn.solvers.Outcome
         How training ended: status, message, cost, gradient_norm, iterations, evaluations, seconds,
         advice.
     activation, output : str
         Of the hidden layers and of the output.
     sizes : tuple of int
-        Layer sizes (n, hidden..., K).
+        Layer sizes (n, hidden..., K); those of the weights.
     feature_names : tuple of str, or None
         The columns of the frame that it was trained on, if they had names that are text. A frame with
         other columns, or in another order, is refused then; arrays have no names and go by position.
@@ -62,7 +65,17 @@ class Model:
     scaling : Scaling, or None
         What standardises X before the weights see it: `mean` and `deviation`, float64 arrays (n,).
     scale : float
-        Multiplies X, before all else.
+        What X is multiplied by, before all else.
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> model = fastnn.train(X, y, hidden=25, maxiter=20)
+    >>> model.sizes, model.classes.tolist()
+    ((400, 25, 10), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    >>> [f"{cost:.1f}" for cost in model.history.cost[::5]]  # at the start, and after 5, 10, 15 and 20 iterations
+    ['6.8', '2.1', '1.3', '1.0', '0.8']
+    >>> units = model.weights[0][:, 1:].reshape(25, 20, 20)  # what each hidden unit looks for, as images
     """
 
     def __init__(
@@ -135,10 +148,35 @@ class Model:
         return html.card("fastnn.Model", facts, self.history)
 
     def predict_proba(self, X: ArrayLike) -> Array:
-        """The K outputs for every example, (m, K), in the order of `classes`.
+        """The probability of every class, for every example.
 
-        Of sigmoid outputs each is the probability of that class against all others: K separate
-        answers, so that a row need not sum to 1. Of a softmax it does. ValueError for a model of numbers.
+        Parameters
+        ----------
+        X : array or frame (m, n)
+            As of `train`; nothing is written into it.
+
+        Returns
+        -------
+        float64 array (m, K)
+            The outputs, in the order of `classes`. Of sigmoid outputs each is the probability of that class against
+            all others: K separate answers, so that a row need not sum to 1. Of a softmax it does. Of X from Dask an
+            array of Dask, of which nothing is computed yet.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X does not fit, or the model is one of numbers.
+
+        Examples
+        --------
+        >>> X, y = fastnn.load_digits()
+        >>> model = fastnn.train(X, y, maxiter=20, output="softmax")
+        >>> P = model.predict_proba(X)
+        >>> P.shape, f"{P[0].sum():.3f}"
+        ((5000, 10), '1.000')
+        >>> sure = P.max(axis=1) > 0.9
+        >>> f"{model.score(X, y):.0%} right, {model.score(X[sure], y[sure]):.0%} of those that it is sure of"
+        '92% right, 99% of those that it is sure of'
         """
         if self.output == "identity":
             raise ValueError(
@@ -147,11 +185,32 @@ class Model:
         return self._outputs(X)
 
     def predict(self, X: ArrayLike) -> Array:
-        """What the model says of every example.
+        """What the model says of every example: its label, or numbers.
 
-        The label of the largest output (m,), the first of equal ones; of several labels at once 0 and 1, int64
-        (m, K), 1 for outputs above 0.5; numbers, float64 (m, K), or (m,) if there is one output. Of X from Dask an
-        array of Dask, of which nothing is computed yet.
+        Parameters
+        ----------
+        X : array or frame (m, n)
+            As of `train`; nothing is written into it.
+
+        Returns
+        -------
+        array (m,) or (m, K)
+            The label of the largest output (m,), the first of equal ones. Of several labels at once int64 0 and 1
+            (m, K), 1 for outputs above 0.5. Numbers are float64 (m, K), or (m,) if there is one output. Of X from
+            Dask an array of Dask, of which nothing is computed yet.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X does not fit.
+
+        Examples
+        --------
+        >>> X, y = fastnn.load_digits()
+        >>> names = np.array("zero one two three four five six seven eight nine".split())
+        >>> model = fastnn.train(X, names[y], maxiter=20)
+        >>> model.predict(X[:1500:500]).tolist()
+        ['zero', 'one', 'two']
         """
         return self._outputs(X, self._said)
 
@@ -164,11 +223,37 @@ class Model:
         return self.classes[A.argmax(axis=1)]
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
-        """How right the predictions are.
+        """How right the predictions are: the share of labels, or R2.
 
-        The fraction of examples whose label is predicted right, or all of whose labels are. A label that the model
-        has never seen counts as wrong; a UserWarning names it. Of numbers R2, the share of their variance that is
-        predicted, the mean over the outputs.
+        Parameters
+        ----------
+        X : array or frame (m, n)
+            As of `train`; nothing is written into it.
+        y : array (m,) or array (m, K)
+            What is right: labels, 0 and 1 for each of several, or numbers, as of `train`.
+
+        Returns
+        -------
+        float
+            The fraction of examples whose label is predicted right, or all of whose labels are. Of numbers R2, the
+            share of their variance that is predicted, the mean over the outputs.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If X or y does not fit.
+
+        Warns
+        -----
+        UserWarning
+            If y has a label that the model has never seen; it counts as wrong.
+
+        Examples
+        --------
+        >>> X, y = fastnn.load_digits()
+        >>> model = fastnn.train(X[::2], y[::2], maxiter=20)
+        >>> f"{model.score(X[::2], y[::2]):.0%} of those trained on, {model.score(X[1::2], y[1::2]):.0%} of the others"
+        '92% of those trained on, 89% of the others'
         """
         y = brought(y)
         if self.multilabel or self.classes is None:
@@ -224,17 +309,46 @@ class Model:
 
         Raises
         ------
-        ValueError
-            If the file would not give the classes back as they are; nothing is written then.
+        ValueError, TypeError
+            If path is no such name, or the file would not give the classes back as they are; nothing is written then.
         OSError
             If it cannot be written.
+
+        Examples
+        --------
+        >>> X, y = fastnn.load_digits()
+        >>> model = fastnn.train(X, y, maxiter=5)
+        >>> model.save("digits.npz")
+        >>> model.save("digits.mat")  # in Octave: load digits.mat
+        >>> with np.load("digits.npz") as file:
+        ...     file["Theta1"].shape, file["Theta2"].shape
+        ((25, 401), (10, 26))
         """
         path = files._path(path)
         files.check_format(path, "path")
         files.write_arrays(path, self.arrays(path))
 
     def arrays(self, path: Path) -> dict[str, Array]:
-        """What a file of that name holds of the model."""
+        """What a file of that name holds of the model.
+
+        Parameters
+        ----------
+        path : pathlib.Path
+            Only its suffix counts: text is kept in another way in a `.mat`. Nothing is written.
+
+        Returns
+        -------
+        dict of str to array
+            Weights as Theta1, Theta2, ..., and what else is needed to make the model again.
+
+        Examples
+        --------
+        >>> from pathlib import Path
+        >>> model = fastnn.train(np.eye(4), ["a", "b", "a", "b"], hidden=3, maxiter=5)
+        >>> arrays = model.arrays(Path("letters.npz"))
+        >>> arrays["Theta1"].shape, arrays["classes"].tolist()
+        ((3, 5), ['a', 'b'])
+        """
         names = validation.saved_names(self.feature_names, self.sizes[0])
         arrays = {f"Theta{l + 1}": matrix for l, matrix in enumerate(self.weights)}
         if self.classes is not None:
@@ -269,6 +383,11 @@ def load(path: str | os.PathLike[str]) -> Model:
     path : str or path
         `.npz` or `.mat`; a .mat file must come from a source that you trust.
 
+    Returns
+    -------
+    Model
+        It predicts the same, to the bit.
+
     Raises
     ------
     ModelFileError
@@ -276,6 +395,14 @@ def load(path: str | os.PathLike[str]) -> Model:
         checksum are read: damage of a .mat file is not always seen then.)
     OSError
         If it cannot be read.
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> fastnn.train(X, y, maxiter=5).save("digits.npz")
+    >>> model = fastnn.load("digits.npz")
+    >>> model.sizes, model.outcome.status
+    ((400, 25, 10), 'iteration limit')
     """
     path = files._path(path)
     return model_in(files.read_arrays(path), path)

@@ -1,5 +1,7 @@
 """Layer sizes, flat parameters and weight matrices, and the ways from one to another."""
 
+from __future__ import annotations
+
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Literal
@@ -77,22 +79,43 @@ def _layer_table(sizes: tuple[int, ...], activation: str, output: str) -> Array:
 
 
 def init_weights(sizes: Any, seed: Any = 0, epsilon: float | None = None) -> Weights:
-    """Random weights to start from: uniform(-epsilon, epsilon), which breaks the units' symmetry.
+    """Random weights to start from, uniform between -epsilon and epsilon.
 
     Parameters
     ----------
     sizes : sequence of int
         Layer sizes (n, hidden..., K).
     seed : int, None or numpy.random.Generator
-        The same integer gives the same weights.
+        The same integer gives the same weights; None gives others every time.
     epsilon : float, optional
-        Half the width. Default: sqrt(6)/sqrt(fan_in + fan_out) for each layer (Glorot and
-        Bengio, 2010, eq. 16), the course's 0.12 for 400-25.
+        Greater than 0. Default: sqrt(6)/sqrt(fan_in + fan_out) for each layer, the course's 0.12 for 400-25.
 
     Returns
     -------
     tuple of L float64 arrays
-        weights[l] has shape (sizes[l+1], sizes[l] + 1).
+        weights[l] has shape (s[l+1], s[l] + 1).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument does not fit.
+
+    See Also
+    --------
+    train : starts from these weights, by its `seed`.
+
+    Notes
+    -----
+    Were all weights equal, the units of a layer would stay equal for ever. The default is that of Glorot and Bengio
+    (2010), eq. 16.
+
+    Examples
+    --------
+    >>> weights = fastnn.init_weights((400, 25, 10), seed=1)
+    >>> [W.shape for W in weights]
+    [(25, 401), (10, 26)]
+    >>> f"{weights[0].min():.2f} .. {weights[0].max():.2f}"
+    '-0.12 .. 0.12'
     """
     sizes = validation.sizes(sizes)
     generator = validation.seed(seed)
@@ -111,7 +134,7 @@ def pack(weights: Any, order: Literal["C", "F"] = "C") -> Array:
     Parameters
     ----------
     weights : tuple of L arrays
-        Matrices, first layer first.
+        Matrices, first layer first; weights[l] is (s[l+1], s[l] + 1).
     order : {"C", "F"}
         How each is raveled: "C" row by row, as everywhere in fastnn; "F" column by column, the
         course's Octave `[Theta1(:); Theta2(:)]`.
@@ -119,25 +142,58 @@ def pack(weights: Any, order: Literal["C", "F"] = "C") -> Array:
     Returns
     -------
     float64 array (P,)
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the matrices do not fit together, hold what is not finite, or `order` is another.
+
+    See Also
+    --------
+    unpack : the way back.
+
+    Examples
+    --------
+    >>> W = np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])  # two inputs and a bias, two outputs
+    >>> fastnn.pack((W,))
+    array([0., 1., 2., 3., 4., 5.])
+    >>> fastnn.pack((W,), order="F")
+    array([0., 3., 1., 4., 2., 5.])
     """
     validation.choice(order, ("C", "F"), "order")
     return np.concatenate([matrix.ravel(order=order) for matrix in validation.weights(weights)])
 
 
 def unpack(theta: ArrayLike, sizes: Any, order: Literal["C", "F"] = "C") -> Weights:
-    """The weight matrices in a flat vector, as copies; the inverse of `pack`.
+    """The weight matrices that a flat vector holds, as copies; the inverse of `pack`.
 
     Parameters
     ----------
     theta : array (P,)
+        All weights, first layer first.
     sizes : sequence of int
         Layer sizes (n, hidden..., K).
     order : {"C", "F"}
-        How each matrix was raveled.
+        How each matrix was raveled, as `pack` says.
 
     Returns
     -------
     tuple of L float64 arrays
+        weights[l] is (s[l+1], s[l] + 1), C-contiguous.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If theta has another length than these sizes have parameters, or an argument does not fit.
+
+    See Also
+    --------
+    pack : the way back.
+
+    Examples
+    --------
+    >>> fastnn.unpack([0.0, 1.0, 2.0, 3.0, 4.0], (2, 1, 1))
+    (array([[0., 1., 2.]]), array([[3., 4.]]))
     """
     sizes = validation.sizes(sizes)
     validation.choice(order, ("C", "F"), "order")

@@ -1,5 +1,7 @@
 """theta -> cost and gradient: an engine's sums over the examples, and their mean; keeps the last point."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -82,10 +84,10 @@ def _answers(targets: Targets, weight: Array, run: slice) -> tuple[Targets, Arra
 
 @documented
 class Objective:
-    """The cost of a network on fixed data as a function of its flat parameters.
+    """The cost of a network on fixed data, and its gradient, as functions of a flat vector.
 
-    `fmin_cg` asks for the cost and for the gradient separately; both come from one evaluation,
-    because the last point and its results are kept.
+    This is what SciPy's minimisers want. They ask for the cost and for the gradient separately; both come from one
+    evaluation, because the last point and its results are kept.
 
     Parameters
     ----------
@@ -95,12 +97,33 @@ class Objective:
     ----------
     evaluations : int
         How often the engine has run.
+    P : int
+        The number of parameters, the length of theta.
+    sizes : tuple of int
+        As given.
+    lmbda : float
+        As given.
 
     {raises}
+
+    See Also
+    --------
+    train : minimises this, and keeps the best point whatever happens.
+    pack, unpack : from weights to theta, and back.
 
     Notes
     -----
     An evaluation costs about 4 m P floating-point operations and reads X once ("fused", "loop").
+
+    Examples
+    --------
+    >>> from scipy.optimize import minimize
+    >>> X, y = fastnn.load_digits()
+    >>> objective = fastnn.Objective(X, y, (400, 25, 10), lmbda=1.0)
+    >>> start = fastnn.pack(fastnn.init_weights((400, 25, 10)))
+    >>> found = minimize(objective.cost, start, jac=objective.gradient, method="L-BFGS-B", options={"maxiter": 10})
+    >>> f"from {objective.cost(start):.2f} to {found.fun:.2f}"
+    'from 6.85 to 1.51'
     """
 
     def __init__(
@@ -121,13 +144,54 @@ class Objective:
         self._prepare(Part(validated(X, y, sizes, lmbda, **family, scale=scale), engine), engine)
 
     @classmethod
-    def of(cls, problem: Problem, engine: str = "fused") -> "Objective":
-        """The objective of a problem."""
+    def of(cls, problem: Problem, engine: str = "fused") -> Objective:
+        """The objective of examples that fastnn itself has validated.
+
+        Parameters
+        ----------
+        problem : fastnn.problem.Problem
+            Data and network.
+        engine : str
+            As of `Objective`.
+
+        Returns
+        -------
+        Objective
+
+        Examples
+        --------
+        >>> from fastnn.problem import validated
+        >>> problem = validated(np.eye(3), [0, 1, 2], (3, 4, 3))
+        >>> fastnn.Objective.of(problem).P
+        31
+        """
         return cls.over(Part(problem, engine), engine)
 
     @classmethod
-    def over(cls, source: Source, engine: str, progress: bool | None = False) -> "Objective":
-        """The objective of a source; `progress` as of `train`, of the bar inside an evaluation."""
+    def over(cls, source: Source, engine: str, progress: bool | None = False) -> Objective:
+        """The objective of a source of sums over examples, which may be on other machines.
+
+        Parameters
+        ----------
+        source : fastnn.objective.Source
+            What adds up the examples.
+        engine : str
+            Whose mean and regularisation it is.
+        progress : bool, optional
+            A bar inside a long evaluation, on standard error; None: if that is a terminal.
+
+        Returns
+        -------
+        Objective
+
+        Examples
+        --------
+        >>> from fastnn.objective import Part
+        >>> from fastnn.problem import validated
+        >>> part = Part(validated(np.eye(3), [0, 1, 2], (3, 4, 3)), "fused")
+        >>> f"{fastnn.Objective.over(part, 'fused').cost(np.zeros(31)):.4f}"  # three sigmoids of 0: 3 ln 2
+        '2.0794'
+        """
         objective = cls.__new__(cls)
         objective._prepare(source, engine, progress)
         return objective
@@ -147,21 +211,113 @@ class Objective:
         self._gradient = self._sums[:-1]
 
     def cost(self, theta: ArrayLike) -> float:
-        """The cost at theta (P,)."""
+        """The cost at theta.
+
+        Parameters
+        ----------
+        theta : array (P,)
+            All weights, as `fastnn.pack` has them; it is not changed.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError, TypeError
+            If theta does not fit, or a sum overflows.
+
+        Examples
+        --------
+        >>> X, y = fastnn.load_digits()
+        >>> objective = fastnn.Objective(X, y, (400, 10))
+        >>> f"{objective.cost(np.zeros(objective.P)):.4f}"  # ten outputs of 1/2: 10 ln 2
+        '6.9315'
+        """
         return self.cost_and_gradient(theta)[0]
 
     def gradient(self, theta: ArrayLike) -> Array:
-        """The gradient at theta (P,), a new array (P,)."""
+        """The gradient at theta.
+
+        Parameters
+        ----------
+        theta : array (P,)
+            All weights, as `fastnn.pack` has them; it is not changed.
+
+        Returns
+        -------
+        float64 array (P,)
+            A new array.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If theta does not fit, or a sum overflows.
+
+        Examples
+        --------
+        >>> X, y = fastnn.load_digits()
+        >>> objective = fastnn.Objective(X, y, (400, 10))
+        >>> dtheta = objective.gradient(np.zeros(objective.P))
+        >>> f"{dtheta[0]:.2f}"  # of the first bias: every output is 1/2, and one digit in ten is a zero
+        '0.40'
+        """
         return self.cost_and_gradient(theta)[1]
 
     def cost_and_gradient(self, theta: ArrayLike) -> tuple[float, Array]:
-        """Both, from one evaluation; the gradient is a new array."""
+        """The cost and the gradient at theta, from one evaluation.
+
+        Parameters
+        ----------
+        theta : array (P,)
+            All weights, as `fastnn.pack` has them; it is not changed.
+
+        Returns
+        -------
+        cost : float
+        gradient : float64 array (P,)
+            A new array.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If theta does not fit, or a sum overflows.
+
+        Examples
+        --------
+        >>> X, y = fastnn.load_digits()
+        >>> objective = fastnn.Objective(X, y, (400, 10))
+        >>> J, dtheta = objective.cost_and_gradient(np.zeros(objective.P))
+        >>> f"{J:.4f}", dtheta.shape, objective.evaluations
+        ('6.9315', (4010,), 1)
+        """
         cost, gradient = self.evaluate(validation.theta(theta, self.P))
         validation.computed((cost, gradient), "theta, X, y, scale and lmbda")
         return cost, gradient.copy()
 
     def evaluate(self, theta: Array) -> tuple[float, Array]:
-        """For solvers: theta float64 (P,), unchecked; the gradient lives until the next evaluation."""
+        """The cost and the gradient at theta, for solvers: unchecked, and not copied.
+
+        Parameters
+        ----------
+        theta : float64 array (P,)
+            Unchecked; it is not changed.
+
+        Returns
+        -------
+        cost : float
+            NaN or infinite where a sum overflows.
+        gradient : float64 array (P,)
+            The next evaluation overwrites it; do not write into it.
+
+        Examples
+        --------
+        >>> objective = fastnn.Objective(np.eye(3), [0, 1, 2], (3, 4, 3))
+        >>> _, gradient = objective.evaluate(np.zeros(31))
+        >>> _, again = objective.evaluate(np.zeros(31))
+        >>> again is gradient, objective.evaluations
+        (True, 1)
+        """
         # Most questions are about another point, and nearly all of those differ in the first entry.
         if theta[0] != self._theta[0] or not np.array_equal(theta, self._theta):
             self._theta[:] = theta
@@ -174,7 +330,16 @@ class Objective:
         return self._cost, self._gradient
 
     def forget(self) -> None:
-        """The last point: the next question is evaluated, whatever it is."""
+        """Forget the last point: the next question is evaluated, even at that point.
+
+        Examples
+        --------
+        >>> objective = fastnn.Objective(np.eye(3), [0, 1, 2], (3, 4, 3))
+        >>> J = objective.cost(np.zeros(31))
+        >>> objective.forget()
+        >>> objective.cost(np.zeros(31)) == J, objective.evaluations
+        (True, 2)
+        """
         self._theta[:] = np.nan  # equal to no point
 
     def _evaluate(self, theta: Array, gradient: Array) -> float:
@@ -250,7 +415,7 @@ def forward(
     output: str = "sigmoid",
     scale: float = 1.0,
 ) -> Array:
-    """The network's outputs: K activations for every example.
+    """The outputs of a network for every example.
 
     Parameters
     ----------
@@ -259,12 +424,25 @@ def forward(
     Returns
     -------
     float64 array (m, K)
+        Activations of the output layer, a new array.
 
     {raises}
+
+    See Also
+    --------
+    Model.predict_proba : the same of a trained model, standardised as it was trained.
 
     Notes
     -----
     About 2 m P floating-point operations. Ng, Machine Learning, exercise 4 (2011), section 1.3.
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> model = fastnn.train(X, y, maxiter=20)
+    >>> A = fastnn.forward(model.weights, X)
+    >>> A.shape, f"{np.mean(A.argmax(axis=1) == y):.0%}"
+    ((5000, 10), '91%')
     """
     scale = validation.real(scale, "scale", above=0.0)
     if validation.choice(engine, engines.ENGINES, "engine") == "fused":
@@ -301,7 +479,7 @@ def cost_and_gradient(
     sample_weight: ArrayLike | None = None,
     scale: float = 1.0,
 ) -> tuple[float, Weights]:
-    """The cost and its gradient by backpropagation, from one evaluation.
+    """The cost of a network and its gradient, by backpropagation.
 
     Parameters
     ----------
@@ -310,14 +488,32 @@ def cost_and_gradient(
     Returns
     -------
     J : float
-    gradient : tuple of L float64 arrays, shaped like weights
+        The cost: the mean over the examples, and the regularisation.
+    gradient : tuple of L float64 arrays
+        Shaped like weights.
 
     {raises}
+
+    See Also
+    --------
+    Objective : the same for many weights and one set of data, which is validated once.
+    check_gradient : is the gradient right?
 
     Notes
     -----
     About 4 m P floating-point operations. Ng, Machine Learning, exercise 4 (2011), sections 1.4
     (cost) and 2.3 to 2.5 (gradient).
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> weights = fastnn.init_weights((400, 25, 10))
+    >>> J, gradient = fastnn.cost_and_gradient(weights, X, y, lmbda=1.0)
+    >>> [dW.shape for dW in gradient]
+    [(25, 401), (10, 26)]
+    >>> downhill = [W - 0.1 * dW for W, dW in zip(weights, gradient)]
+    >>> f"from {J:.2f} to {fastnn.cost_and_gradient(downhill, X, y, lmbda=1.0)[0]:.2f}"
+    'from 6.85 to 5.59'
     """
     weights = validation.weights(weights)
     sizes = network.sizes_of(weights)
@@ -340,10 +536,11 @@ def cost_and_gradient_sums(
     sample_weight: ArrayLike | None = None,
     scale: float = 1.0,
 ) -> tuple[float, Weights, float]:
-    """Sums over the examples, not their mean, and without regularisation: what several machines add up.
+    """The sums over examples that make cost and gradient, for parts that are added up.
 
-    Of parts of the data that are added together, the loss and the gradient divided by the weight, and
-    lmbda/(2 weight) times the squares of the weights, are cost and gradient of the whole.
+    No mean is taken, and nothing is regularised. Add up what the parts give, on whatever machines they are, and divide
+    losses and gradients by the weights: that is the cost of the whole, and its gradient. What regularises comes on
+    top, lmbda/(2 weight) times the sum of squared weights without the biases.
 
     Parameters
     ----------
@@ -351,12 +548,18 @@ def cost_and_gradient_sums(
 
     Returns
     -------
-    loss sum : float
-    gradient sums : tuple of L float64 arrays, shaped like weights
-    weight sum : float
+    loss_sum : float
+        Of the losses, without regularisation.
+    gradient_sums : tuple of L float64 arrays
+        Shaped like weights.
+    weight_sum : float
         The number of examples, or what they weigh; 0 is allowed here.
 
     {raises}
+
+    See Also
+    --------
+    cost_and_gradient : the mean, of all examples together.
 
     Notes
     -----
@@ -364,11 +567,16 @@ def cost_and_gradient_sums(
 
     Examples
     --------
-    The cost of the whole, and its gradient by the first layer, from two halves:
+    The cost of the whole, from two halves:
 
-    >>> parts = [fastnn.cost_and_gradient_sums(weights, X[rows], y[rows]) for rows in (slice(2500), slice(2500, None))]
-    >>> loss, weight = (sum(part[i] for part in parts) for i in (0, 2))
-    >>> cost, dW = loss / weight, sum(part[1][0] for part in parts) / weight
+    >>> X, y = fastnn.load_digits()
+    >>> weights = fastnn.init_weights((400, 25, 10))
+    >>> halves = [fastnn.cost_and_gradient_sums(weights, X[some], y[some]) for some in np.split(np.arange(5000), 2)]
+    >>> losses, gradients, counts = zip(*halves)
+    >>> counts
+    (2500.0, 2500.0)
+    >>> np.isclose(sum(losses) / sum(counts), fastnn.cost_and_gradient(weights, X, y)[0], rtol=1e-12).item()
+    True
     """
     weights = validation.weights(weights)
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}

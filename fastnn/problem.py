@@ -27,41 +27,41 @@ sizes : sequence of int
     Layer sizes (n, hidden..., K).""",
     "X": """
 X : array or frame (m, n)
-    Inputs, one example a row; an array is used in place if it is C-contiguous, and must then not be
-    changed while it is in use. Products with float32 are computed in float32; parameters and results
-    are float64 all the same. Bytes (uint8) and float16 stay what they are, and become float64 block by block.
-    A memory map (`np.memmap`, `np.load(..., mmap_mode="r")`), and whatever has a shape, a dtype and gives an array for
-    X[start:stop], as datasets of h5py and zarr do, is read one run of examples at a time, and need not fit into
-    memory.""",
+    Inputs, one example a row, none missing. A C-contiguous array is used in place: do not change it meanwhile.
+    Products with float32 are computed in float32; parameters and results are float64 all the same. Bytes (uint8)
+    and float16 stay what they are, and become float64 block by block. What is larger than memory is read one run of
+    examples at a time: a memory map (`np.memmap`, `np.load(..., mmap_mode="r")`), a dataset of h5py or zarr, or
+    whatever else has a shape, a dtype and gives an array for X[start:stop].""",
     "scale": """
 scale : float
-    Multiplies X, greater than 0: 1 / 255 for bytes that are pixels.""",
+    What X is multiplied by, greater than 0: 1 / 255 for bytes that are pixels.""",
     "y": """
 y : int array (m,) or array (m, K)
-    What the outputs should be: a class index 0..K-1 for each example, an integer or a whole float,
-    which stands for 1 in that output and 0 in the others, or K numbers. These are in [0, 1] for sigmoid
-    outputs (several labels, soft labels), a distribution over the classes for a softmax, any for the identity.""",
+    What the outputs should be. Of each example its class index 0..K-1, an integer or a whole float, which stands
+    for 1 in that output and 0 in the others; or K numbers: in [0, 1] for sigmoid outputs (several labels, soft
+    labels), a distribution over the classes for a softmax, any for the identity.""",
     "lmbda": """
 lmbda : float
-    Regularisation, at least 0; biases are left out of it.""",
+    Regularisation, at least 0: the cost has lmbda/(2m) times the sum of the squared weights, biases left out.""",
     "engine": """
 engine : {"fused", "numpy", "loop", "python"}
-    What computes; the same numbers from each.""",
+    What computes: the compiled tiles, NumPy, the compiled loop, or that loop in plain Python. All give the same
+    numbers, to rounding.""",
     "activation": """
 activation : {"sigmoid", "tanh", "relu", "identity"}
     Of the hidden layers; with the identity they are linear.""",
     "output": """
 output : {"sigmoid", "softmax", "identity"}
-    K separate sigmoids, as in the course, or one softmax over the classes, both with cross-entropy;
-    or the pre-activations as they are, with half the squared error summed over the outputs.""",
+    K separate sigmoids, as in the course, or one softmax over the classes; the loss of both is the cross-entropy.
+    Or numbers as they are, whose loss is half the squared error, summed over the outputs.""",
     "sample_weight": """
 sample_weight : array (m,), optional
-    How much each example counts, at least 0: 2 is as if it were there twice.""",
+    How much each example counts, at least 0; 2 is as if it were there twice.""",
     "raises": """
 Raises
 ------
 ValueError, TypeError
-    If an argument does not fit; nothing has been computed then.""",
+    If an argument does not fit, or a sum overflows. Nothing that was passed is changed then.""",
 }
 
 Documented = TypeVar("Documented", bound=Callable[..., Any])

@@ -3,6 +3,8 @@
 Whatever happens in them, the best point they evaluated is what comes back.
 """
 
+from __future__ import annotations
+
 import math
 import time
 import warnings
@@ -68,11 +70,22 @@ class Outcome:
     message : str
         The same in a sentence, with what to try next.
     cost, gradient_norm : float
-        Of the weights that came back; the norm is the largest absolute entry.
+        Of the weights that came back; the norm is the gradient's largest absolute entry.
     iterations, evaluations : int
+        Of the solver, and of the cost and gradient.
     seconds : float
+        Since the minimisation began.
     advice : str
         What kept the network from learning, and the remedy; part of `message`, and empty if nothing was seen.
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> outcome = fastnn.train(X, y, maxiter=200, target_cost=1.0).outcome
+    >>> outcome.status, outcome.cost <= 1.0, outcome.iterations < 200
+    ('target reached', True, True)
+    >>> fastnn.train(300 * X, y, maxiter=5).outcome.advice.partition(":")[0]
+    '25 of 25 hidden units are saturated, X wants scaling'
     """
 
     status: str

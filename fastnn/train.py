@@ -1,5 +1,7 @@
 """Training: data in, model out."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
@@ -59,56 +61,58 @@ def train(
     checkpoint: Any = None,
     checkpoint_every: int | float | None = None,
 ) -> Model:
-    """Train a network by minimising its cost on all examples.
+    """Train a network on examples, and return it as a model.
 
     Parameters
     ----------
     {X}
     y : array (m,) or array (m, K)
         Labels (m,) of any one kind, numbers, text or booleans: at least two different ones, none missing.
-        With `multilabel` 0 and 1 (m, K), with `output="identity"` numbers (m,) or (m, K).
+        With `multilabel` 0 and 1 (m, K); with `output="identity"` numbers (m,) or (m, K).
     hidden : int or tuple of int
         Sizes of the hidden layers, input side first; `()` for none.
     {lmbda}
     solver : str
-        "cg", `scipy.optimize.fmin_cg` as in the course; "l-bfgs", which takes fewer evaluations; or by SciPy's name
-        "L-BFGS-B" (the same with 10 remembered steps instead of 30), "Newton-CG", "TNC", "BFGS", "SLSQP" or
-        "trust-constr". The last three keep P x P numbers.
+        What minimises the cost. "cg" is `scipy.optimize.fmin_cg`, as in the course; "l-bfgs" takes fewer evaluations.
+        By SciPy's names also "L-BFGS-B" (with 10 remembered steps instead of 30), "Newton-CG", "TNC", "BFGS", "SLSQP"
+        and "trust-constr"; the last three keep P x P numbers.
     maxiter : int
         Limit on iterations.
     seed : int, None or numpy.random.Generator
         For the random weights to start from (`fastnn.init_weights`), and then for the examples held out.
     weights : tuple of L arrays, optional
-        Where to start instead, those of another model say. The layers are then those of these weights, and `hidden`
-        is not used.
+        Where to start instead: the weights of another model, say. They say what the layers are, and `hidden` is not
+        used.
     {engine, activation}
     output : {"sigmoid", "softmax", "identity"}
-        K separate sigmoids, as in the course, or one softmax over the classes; or numbers as they are, for regression,
-        where the loss is half the squared error summed over the outputs.
+        K separate sigmoids, as in the course, or one softmax over the classes; the identity is for regression, with
+        half the squared error, summed over the outputs, as the loss.
     multilabel : bool
         Several labels at once, each a sigmoid output of its own.
     {sample_weight}
     class_weight : dict or "balanced", optional
-        How much the examples of a class count, {label: weight}, 1 where nothing is said; "balanced", all classes the
-        same together. It multiplies `sample_weight`, in the validation cost too. With `multilabel` and one column
-        the classes are its 0 and 1.
+        How much the examples of each class count: {label: weight}, 1 for a label that it leaves out; or "balanced",
+        where every class counts the same, however many examples it has. It multiplies `sample_weight`, in the
+        validation cost too. With `multilabel` and one column the classes are its 0 and 1.
     standardize : bool
         Train on columns of mean 0 and deviation 1. The model keeps what made them so, and does the same with whatever
         it predicts. A constant column becomes 0.
     scale : float
-        Multiplies X, greater than 0, before all else: 1 / 255 for bytes that are pixels. The model keeps it, and
-        multiplies whatever it predicts.
+        What X is multiplied by before all else, greater than 0: 1 / 255 for bytes that are pixels. The model keeps it,
+        and multiplies whatever it predicts.
     validation : float, (X, y) or (X, y, sample_weight), optional
-        Examples that are watched and not trained on: a fraction of those given, of each class alike, or others. Cost
-        (without regularisation) and score are then in the history.
+        Examples that are watched and not trained on: a fraction of those given, the same of each class, or others.
+        The history then has the cost (without regularisation) and the score on them.
     patience : int, optional
         Stop after so many iterations without a lower validation cost. However training ends then, the weights of the
         lowest one come back.
     callback : callable, optional
-        `callback(state)` after each iteration, with iteration, cost, gradient_norm, evaluations, seconds,
-        validation_cost, validation_score and weights (copies) of a `fastnn.control.State`. What is true stops.
+        `callback(state)` is called after each iteration, with a `fastnn.control.State`: iteration, cost,
+        gradient_norm, evaluations, seconds, validation_cost, validation_score and weights (copies). Training stops if
+        it returns what is true.
     target_cost, max_seconds, max_evaluations : number, optional
-        Stop at the first evaluation at which the cost is so low, so much time has gone, or that is the last allowed.
+        Stop at the first evaluation whose cost is as low as that, that is over after so many seconds, or that is the
+        last allowed.
     tol : float
         Stop when no entry of the gradient is larger.
     verbose : bool
@@ -123,21 +127,30 @@ def train(
         ends it: `fastnn.resume` goes on from it as if nothing had happened, `fastnn.load` has the best weights so far.
         A file in which a training has not ended is refused.
     checkpoint_every : int or float, optional
-        Iterations if it is an integer, else seconds, from one time to the next; default 60.0 seconds.
+        How often: an integer is in iterations, a float in seconds. Default: every 60.0 seconds.
 
     Returns
     -------
     Model
-        With the weights of lowest cost that were seen; `model.outcome.status` says in a word and `.message` in a
-        sentence how training ended, and what is wrong if X wants scaling or hidden units are saturated. Ctrl-C ends
+        With the weights of lowest cost that were seen. `model.outcome.status` says in a word how training ended, and
+        `.message` in a sentence, with what is wrong if X wants scaling or hidden units are saturated. Ctrl-C ends
         it too: after its first evaluation the best weights so far come back, as "interrupted".
 
     {raises}
     ClusterLost
         A RuntimeError, if a cluster is lost; its `model` is the best so far.
 
+    See Also
+    --------
+    resume : goes on with a training that a checkpoint has kept.
+    Objective : the cost that is minimised, for a solver of your own.
+    fastnn.estimator.FastNNClassifier : the same for scikit-learn.
+
     Notes
     -----
+    An iteration takes two or three evaluations of cost and gradient with "cg", one with "l-bfgs"; an evaluation about
+    4 m P floating-point operations.
+
     On a cluster the chunks of rows of X are the parts whose sums are added, in an order that depends on their number
     alone: the weights have the same bits on any number of workers. Examples held out, and 5,000 others that tell
     whether X wants scaling, are brought to this process.
@@ -150,12 +163,15 @@ def train(
     Examples
     --------
     >>> X, y = fastnn.load_digits()
-    >>> model = fastnn.train(X, y, seed=1)
-    >>> model.score(X, y) > 0.953
-    True
-    >>> model = fastnn.train(X, y, solver="l-bfgs", maxiter=500, validation=0.2, patience=10)
-    >>> model.outcome.status
-    'no improvement'
+    >>> model = fastnn.train(X, y, hidden=25, lmbda=1.0, maxiter=20)
+    >>> f"{model.score(X, y):.0%}"
+    '91%'
+
+    A fifth of the digits is held out, and training stops when it gets no better on these:
+
+    >>> model = fastnn.train(X, y, solver="l-bfgs", maxiter=500, validation=0.2, patience=5)
+    >>> model.outcome.status, f"{model.history.validation_score.max():.0%}"
+    ('no improvement', '93%')
     """
     output = valid.choice(output, OUTPUTS, "output")
     multilabel = valid.flag(multilabel, "multilabel")
@@ -216,7 +232,7 @@ def resume(
     progress: bool | None = None,
     client: Any = None,
 ) -> Model:
-    """Go on with a training that was kept by `train(..., checkpoint=path)`, wherever it ended.
+    """Go on with a training that `train(..., checkpoint=path)` has kept, wherever it ended.
 
     What comes back has the bits that the training without the interruption has. The file is kept on.
 
@@ -224,20 +240,24 @@ def resume(
     ----------
     path : str or path
         The checkpoint.
-    {X}
-        As everything that the training is on, the same as then.
-    y : array (m,) or array (m, K)
-    sample_weight : array (m,), optional
+    X, y, sample_weight : arrays
+        As they were given to `train`: the same numbers.
     validation : (X, y) or (X, y, sample_weight), optional
-        A fraction that is held out is known.
+        As given to `train`. A fraction need not be given again: which examples are held out is known.
     maxiter, max_seconds, max_evaluations, target_cost, tol, patience : number, optional
-        Other limits than those of the training, counted from its beginning: after the iteration limit say.
-    callback, verbose, progress, client
-        As of `train`. A function is not kept, and wants to be given again.
+        Other limits than those of the training, counted from its beginning: a higher `maxiter`, where that has ended
+        it.
+    callback : callable, optional
+        As of `train`. It is not in the file, and has to be given again.
+    verbose, progress : bool, optional
+        As of `train`.
+    client : distributed.Client, optional
+        As of `train`.
 
     Returns
     -------
     Model
+        As of `train`.
 
     Raises
     ------
@@ -254,6 +274,10 @@ def resume(
         If the solver does not repeat its steps, because this processor or these versions of SciPy and NumPy round
         differently; it then starts anew from the best weights.
 
+    See Also
+    --------
+    load : the best weights so far, as a model, without the data.
+
     Notes
     -----
     The data are read once to be compared. The solver's steps since it last started are repeated, without an
@@ -261,8 +285,13 @@ def resume(
 
     Examples
     --------
-    >>> model = fastnn.train(X, y, maxiter=20, checkpoint="digits.npz")
-    >>> model = fastnn.resume("digits.npz", X, y, maxiter=50)  # doctest: +SKIP
+    >>> X, y = fastnn.load_digits()
+    >>> model = fastnn.train(X, y, maxiter=5, checkpoint="training.npz")  # ends here, or is killed
+    >>> model = fastnn.resume("training.npz", X, y, maxiter=10)
+    >>> model.outcome.iterations
+    10
+    >>> model.outcome.cost == fastnn.train(X, y, maxiter=10).outcome.cost  # to the bit
+    True
     """
     model, plan, trail = checkpoints.read(path)
     kept = Path(path)
@@ -310,7 +339,7 @@ class _Watch(NamedTuple):
     progress: bool | None
 
     @classmethod
-    def of(cls, callback: Any, verbose: Any, progress: Any) -> "_Watch":
+    def of(cls, callback: Any, verbose: Any, progress: Any) -> _Watch:
         """Those, if they fit."""
         return cls(
             valid.function(callback, "callback"),

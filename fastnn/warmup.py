@@ -7,10 +7,19 @@ from .kernels.arguments import KEPT
 
 
 def warmup() -> None:
-    """Compile every kernel now, or read it from the cache, instead of at its first use.
+    """Compile every kernel now, or read it from the cache, and not at its first use.
 
-    For the build of a container image, or before timing. A minute at first (2 cores), then about a
-    second; `FASTNN_CACHE` says where the compiled kernels are kept.
+    It is for the build of a container image, `RUN python -c "import fastnn; fastnn.warmup()"`, and for what is timed.
+
+    Notes
+    -----
+    A minute at first (2 cores), then about a second. The variable FASTNN_CACHE says where compiled kernels are kept.
+
+    Examples
+    --------
+    >>> fastnn.warmup()
+    >>> fastnn.forward(fastnn.init_weights((400, 25, 10)), np.zeros((1, 400))).shape  # nothing is left to compile
+    (1, 10)
     """
     weights = network.init_weights((2, 2, 2))
     y = np.array([0, 1])
