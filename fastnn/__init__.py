@@ -48,7 +48,7 @@ Elsewhere
     fastnn --help           the command line; `python -m fastnn` is the same
     warmup                  compile all kernels now, and not at their first use
 
-These three modules need python -m pip install "fastnn[sklearn,dask,plot]"; all other modules are internal.
+The three modules need python -m pip install "fastnn[sklearn,dask,plot]"; all other modules are internal.
 
 Letters, the same everywhere:
 

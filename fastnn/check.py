@@ -300,14 +300,14 @@ def check_gradient(
     seed : int, None or numpy.random.Generator
         Of the directions.
     step : float, optional
-        As of `numerical_gradient`.
+        As in `numerical_gradient`.
     tolerance : float, optional
         The largest norm ratio that passes; an entry passes with 100 times that. Default 1e-10, or
         1e-4 if the gradient is of float32: X, or one of the matrices passed, is; but at least the
         square of the step, which differences may be off by, and at least what rounding may leave
         where a gradient's terms cancel, as they do at an optimum.
     progress : bool, optional
-        As of `numerical_gradient`.
+        As in `numerical_gradient`.
     {activation, output, sample_weight, scale}
 
     Returns

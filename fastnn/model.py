@@ -75,7 +75,7 @@ class Model:
     ((400, 25, 10), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     >>> [f"{cost:.1f}" for cost in model.history.cost[::5]]  # at the start, and after 5, 10, 15 and 20 iterations
     ['6.8', '2.1', '1.3', '1.0', '0.8']
-    >>> units = model.weights[0][:, 1:].reshape(25, 20, 20)  # what each hidden unit looks for, as images
+    >>> images = model.weights[0][:, 1:].reshape(25, 20, 20).transpose(0, 2, 1)  # what each hidden unit looks for
     """
 
     def __init__(
@@ -153,7 +153,7 @@ class Model:
         Parameters
         ----------
         X : array or frame (m, n)
-            As of `train`; nothing is written into it.
+            As in `train`; nothing is written into it.
 
         Returns
         -------
@@ -190,7 +190,7 @@ class Model:
         Parameters
         ----------
         X : array or frame (m, n)
-            As of `train`; nothing is written into it.
+            As in `train`; nothing is written into it.
 
         Returns
         -------
@@ -228,9 +228,9 @@ class Model:
         Parameters
         ----------
         X : array or frame (m, n)
-            As of `train`; nothing is written into it.
+            As in `train`; nothing is written into it.
         y : array (m,) or array (m, K)
-            What is right: labels, 0 and 1 for each of several, or numbers, as of `train`.
+            What is right: labels, 0 and 1 for each of several, or numbers, as in `train`.
 
         Returns
         -------

@@ -152,7 +152,7 @@ class Objective:
         problem : fastnn.problem.Problem
             Data and network.
         engine : str
-            As of `Objective`.
+            As in `Objective`.
 
         Returns
         -------

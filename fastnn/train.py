@@ -248,16 +248,16 @@ def resume(
         Other limits than those of the training, counted from its beginning: a higher `maxiter`, where that has ended
         it.
     callback : callable, optional
-        As of `train`. It is not in the file, and has to be given again.
+        As in `train`. It is not in the file, and has to be given again.
     verbose, progress : bool, optional
-        As of `train`.
+        As in `train`.
     client : distributed.Client, optional
-        As of `train`.
+        As in `train`.
 
     Returns
     -------
     Model
-        As of `train`.
+        As in `train`.
 
     Raises
     ------
