@@ -1,10 +1,10 @@
-"""Rewrite the tables and the figure of the READMEs from a saved run.
+"""Rewrite the tables and the figures of the READMEs from a saved run.
 
     pytest --benchmark --benchmark-json=run.json
     python -m bench.report run.json          (without a file: from bench/results.json again)
 
-Keeps what it needs of the run in bench/results.json, draws bench/ladder.png, and writes what stands
-between the markers in README.md and bench/README.md. Refuses a run of a tree with uncommitted
+Keeps what it needs of the run in bench/results.json, draws bench/headline.png and bench/ladder.png, and writes what
+stands between the markers in README.md and bench/README.md. Refuses a run of a tree with uncommitted
 changes, a tree that has some now, a run in which an error is missing, and one with OPENBLAS_CORETYPE set.
 """
 
@@ -25,7 +25,8 @@ from fastnn.benchmark import comparison, timing
 from . import results
 from .workloads import CASES, PACKAGES, ROOT
 
-RESULTS, FIGURE = ROOT / "bench" / "results.json", ROOT / "bench" / "ladder.png"
+RESULTS = ROOT / "bench" / "results.json"
+FIGURE, HEADLINE = ROOT / "bench" / "ladder.png", ROOT / "bench" / "headline.png"  # all of the ladder; the second of it
 README, BENCH_README = ROOT / "README.md", ROOT / "bench" / "README.md"
 BEGIN = "<!-- results: begin (written by python -m bench.report; a test notices edits) -->"
 END = "<!-- results: end -->"
@@ -90,17 +91,18 @@ def require_clean_tree():
     changed = subprocess.run(
         ["git", "status", "--porcelain", "--untracked-files=no"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\n")
-    own = {str(path.relative_to(ROOT)) for path in (RESULTS, FIGURE, README, BENCH_README)}
+    own = {str(path.relative_to(ROOT)) for path in (RESULTS, FIGURE, HEADLINE, README, BENCH_README)}
     others = [line[3:] for line in changed if line and line[3:] not in own]
     if others:
         raise ValueError(f"{others[0]} has changes that are not committed; a clean tree is wanted")
 
 
 def write(kept):
-    """The figure, the results with its checksum, and the tables."""
+    """The figures, the results with their checksums, and the tables."""
     groups = by_kind(kept)
     plot.save(plot.benchmark(groups["ladder"], note=measured_on(kept)), FIGURE)
-    kept["figure_sha256"] = hashlib.sha256(FIGURE.read_bytes()).hexdigest()
+    plot.save(plot.benchmark(groups["ladder"][1:2], note=measured_on(kept)), HEADLINE)
+    kept["figure_sha256"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (FIGURE, HEADLINE)]
     head = {key: value for key, value in kept.items() if key != "rows"}
     lines = ",\n".join(json.dumps(row) for row in kept["rows"])
     RESULTS.write_text(f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{lines}\n]}}\n')
@@ -122,6 +124,7 @@ def sections(kept):
     growing = groups["ladder"][1:2] + groups["dtypes"] + groups["shapes"]
     tables = [(f"**{kind}**", *map(whole, groups[kind])) for kind in ("ladder", "threads", "start")]
     parts = [
+        "![How long each rung and each peer takes](ladder.png)\n",
         explained(kept),
         losses(groups["ladder"][:1] + groups["ladder"][2:] + growing + groups["predict"]),
         f"**shapes**, cost and gradient by `fused`\n\n{growth(growing)}",
@@ -129,8 +132,7 @@ def sections(kept):
         *itertools.chain(*tables),
     ]
     return {
-        README: f"![How long each rung and each peer takes](bench/ladder.png)\n\n{overview(groups['ladder'])}\n"
-        f"{explained(kept)}",
+        README: f"{overview(groups['ladder'])}\n{explained(kept)}",
         BENCH_README: "\n".join(part.rstrip("\n") + "\n" for part in parts),
     }
 

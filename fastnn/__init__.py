@@ -44,7 +44,7 @@ Keep
 Elsewhere
     fastnn.estimator        FastNNClassifier and FastNNRegressor, in the place of scikit-learn's MLPs
     fastnn.distributed      a cluster of Dask, whose arrays `train` takes; ClusterLost
-    fastnn.plot             pictures
+    fastnn.plot             pictures: digits, mistakes, hidden units, training, confusions, gradient check, benchmark
     fastnn --help           the command line; `python -m fastnn` is the same
     warmup                  compile all kernels now, and not at their first use
 

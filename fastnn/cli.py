@@ -236,7 +236,7 @@ def _stop_options(parser: argparse.ArgumentParser, maxiter: str, tol: str) -> No
 
 
 def _training_output(parser: argparse.ArgumentParser) -> None:
-    output = _output_options(parser, f"{_SAVED}; .mat, .safetensors")
+    output = _output_options(parser, f"{_SAVED}; .mat works too")
     output.add_argument(
         "--plot", nargs="?", type=Path, const=Path("history.png"), metavar="FILE", help="draw it (default: history.png)"
     )

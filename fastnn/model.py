@@ -261,21 +261,7 @@ class Model:
             targets = validation.known_answers(y, len(A), self.classes, A.shape[1], self.multilabel)
             return score(A, targets, np.empty(0), self.output)
         said = brought(self._outputs(X, _best))
-        return float((said == self.known(y, len(said))).mean())
-
-    def known(self, y: ArrayLike, m: int) -> Array:
-        """The number of each of m labels among the classes, -1 for those that the model has never seen: a warning."""
-        classes: Any = self.classes
-        indices = validation.class_indices(y, m, classes)
-        unknown = validation.labels(y, m)[indices < 0]
-        if len(unknown):
-            names = np.unique(unknown).tolist()
-            warnings.warn(
-                f"y holds labels that the model has never seen, {few([*map(repr, names)])}: "
-                f"{len(unknown)} of {len(indices)} examples, which count as wrong",
-                stacklevel=3,
-            )
-        return indices
+        return float((said == known(y, len(said), self.classes)).mean())
 
     def _outputs(self, X: Any, answer: Callable[[Array], Array] = _itself) -> Any:
         """The K outputs (m, K), or what `answer` makes of those of some examples."""
@@ -364,6 +350,20 @@ class Model:
             "feature_names": np.array(json.dumps(names)),
         }
         return arrays | {f"history_{name}": self.history[name] for name in self.history.dtype.names}
+
+
+def known(y: ArrayLike, m: int, classes: Any) -> Array:
+    """The number of each of m labels among the classes, -1 for those that a model has never seen: a warning."""
+    indices = validation.class_indices(y, m, classes)
+    unknown = validation.labels(y, m)[indices < 0]
+    if len(unknown):
+        names = np.unique(unknown).tolist()
+        warnings.warn(
+            f"y holds labels that the model has never seen, {few([*map(repr, names)])}: "
+            f"{len(unknown)} of {len(indices)} examples, which count as wrong",
+            stacklevel=3,
+        )
+    return indices
 
 
 # Of a saved model the arrays beside its weights.

@@ -18,7 +18,7 @@ from fastnn import check, control, solvers
 GIVEN = [check.Entry, check.Slope, check.Comparison, check.GradientReport, control.State, solvers.Outcome]
 
 # Public modules, and the extra that each needs, which is the name of what it brings too.
-EXTRAS = {"fastnn.estimator": "sklearn", "fastnn.distributed": "dask"}
+EXTRAS = {"fastnn.estimator": "sklearn", "fastnn.distributed": "dask", "fastnn.plot": "matplotlib"}
 
 # numpydoc's, in its order.
 SECTIONS = ["Parameters", "Attributes", "Returns", "Raises", "Warns", "See Also", "Notes", "Examples"]

@@ -1,4 +1,4 @@
-"""The README's program for MPI, as it stands there: any number of ranks trains as `fastnn.train` does on the whole."""
+"""The program for MPI: any number of ranks trains as `fastnn.train` does on the whole."""
 
 import os
 import re
@@ -13,10 +13,9 @@ import pytest
 
 import fastnn
 
-from .conftest import with_long
-from .test_readme import BLOCKS
+from .conftest import ROOT, with_long
 
-(PROGRAM,) = (code for needs, code in BLOCKS if needs == "MPI")
+PROGRAM = (ROOT / "bench" / "train_mpi.py").read_text()
 SIZES = (400, 25, 10)
 MPIEXEC = shutil.which("mpiexec")
 

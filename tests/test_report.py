@@ -48,13 +48,18 @@ def fake_run():
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
     """Everything that the generator writes, in another folder."""
-    for name in ("RESULTS", "FIGURE", "README", "BENCH_README"):
+    for name in ("RESULTS", "README", "BENCH_README"):
         monkeypatch.setattr(report, name, tmp_path / f"{name}.txt")
-    monkeypatch.setattr(report, "FIGURE", tmp_path / "ladder.png")
+    for name in ("FIGURE", "HEADLINE"):
+        monkeypatch.setattr(report, name, tmp_path / f"{name}.png")
     for path in (report.README, report.BENCH_README):
         path.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
     monkeypatch.setattr(report, "require_clean_tree", lambda: None)
     return tmp_path
+
+
+def figures():
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in (report.FIGURE, report.HEADLINE)]
 
 
 def written(path, run):
@@ -86,7 +91,7 @@ def test_what_is_written(elsewhere):
     row = "| 5,000 x 400-25-10, float64 | 40.0 ms | 2.50 | 3 % | 2 % |"
     assert row in report.BENCH_README.read_text()
     assert "host.example" not in report.RESULTS.read_text()
-    assert kept["figure_sha256"] == hashlib.sha256(report.FIGURE.read_bytes()).hexdigest()
+    assert kept["figure_sha256"] == figures()
     before = text, report.BENCH_README.read_text(), report.RESULTS.read_text()
     assert report.main([]) == 0  # from the results again
     assert before == (report.README.read_text(), report.BENCH_README.read_text(), report.RESULTS.read_text())
@@ -153,7 +158,13 @@ def test_a_tree_with_changes_is_refused(tmp_path, monkeypatch):
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
         subprocess.run([*git, *arguments], check=True)
     monkeypatch.setattr(report, "ROOT", tmp_path)
-    for name, place in (("RESULTS", "r.json"), ("FIGURE", "f.png"), ("README", "README.md"), ("BENCH_README", "b.md")):
+    for name, place in (
+        ("RESULTS", "r.json"),
+        ("FIGURE", "f.png"),
+        ("HEADLINE", "h.png"),
+        ("README", "README.md"),
+        ("BENCH_README", "b.md"),
+    ):
         monkeypatch.setattr(report, name, tmp_path / place)
     (tmp_path / "README.md").write_text("what the generator may change")
     report.require_clean_tree()
@@ -171,8 +182,8 @@ def test_tables_are_the_generators(path):
     assert got == report.sections(KEPT)[path], "edited, or not written anew: python -m bench.report"
 
 
-def test_figure_is_the_generators():
-    assert hashlib.sha256(report.FIGURE.read_bytes()).hexdigest() == KEPT["figure_sha256"]
+def test_figures_are_the_generators():
+    assert figures() == KEPT["figure_sha256"]
 
 
 def test_published_errors_are_rounding():

@@ -14,11 +14,10 @@ goes through pyplot: no figure stays open, no setting changes. Colours can be to
 grey.
 """
 
-from . import canvas
 from .canvas import save
 from .curves import history
 from .images import digits, errors, units
 from .ladder import benchmark
 from .tables import check, confusion
 
-__all__ = ["benchmark", "canvas", "check", "confusion", "digits", "errors", "history", "save", "units"]
+__all__ = ["benchmark", "check", "confusion", "digits", "errors", "history", "save", "units"]

@@ -106,6 +106,7 @@ def save(figure: Any, path: str | os.PathLike[str]) -> None:
     Parameters
     ----------
     figure : matplotlib.figure.Figure
+        Any, these pictures or yours.
     path : str or path
         A name that ends in .png.
 
@@ -115,6 +116,15 @@ def save(figure: Any, path: str | os.PathLike[str]) -> None:
         If it is no figure, or the name ends otherwise.
     OSError
         If it cannot be written.
+
+    Examples
+    --------
+    >>> from fastnn import plot
+    >>> X, y = fastnn.load_digits()
+    >>> plot.save(plot.digits(X[::50], y[::50]), "digits.png")
+    >>> from matplotlib.image import imread
+    >>> imread("digits.png").shape[1]
+    1700
     """
     if not isinstance(figure, Figure):
         raise TypeError(f"figure is {described(figure)}; a figure of matplotlib is wanted")

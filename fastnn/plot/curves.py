@@ -43,6 +43,8 @@ def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations",
     >>> X, y = fastnn.load_digits()
     >>> models = {solver: fastnn.train(X, y, solver=solver, maxiter=5) for solver in ("cg", "l-bfgs")}
     >>> figure = plot.history(models, over="seconds")
+    >>> [text.get_text() for text in figure.axes[0].get_legend().texts]
+    ['cg', 'l-bfgs']
     """
     over = validation.choice(over, ("iterations", "seconds"), "over")
     models = dict(trainings) if isinstance(trainings, Mapping) else {"": trainings}

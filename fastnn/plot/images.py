@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from .. import validation
 from ..containers import brought, described
 from ..inputs import read, stored
-from ..model import Model
+from ..model import Model, known
 from ..validation import Array
 from .canvas import SMALL, WRONG, LinearSegmentedColormap, Rectangle, axes, label, title
 
@@ -22,11 +22,14 @@ _SIGNED = ("#081d58", "#2c5fa8", "#9a9a9a", "#e8cf6a", "#fff7bc")
 # Resampled digits are a little below the background next to ink: it is still background.
 _OVERSHOOT = 0.2
 
+# Columns of mistakes, which have two lines of words below each: a picture that is broader than high.
+_BROAD = 10
+
 
 def digits(
     X: ArrayLike, y: ArrayLike | None = None, predictions: ArrayLike | None = None, *, order: str = "F", ax: Any = None
 ) -> Any:
-    """Examples as images, in a grid; with labels, and what a model said of them, the wrong ones marked.
+    """Examples as images, with their labels and what a model says; the wrong ones are marked.
 
     Parameters
     ----------
@@ -110,16 +113,17 @@ def errors(model: Model, X: ArrayLike, y: ArrayLike, *, order: str = "F", count:
     >>> from fastnn import plot
     >>> X, y = fastnn.load_digits()
     >>> model = fastnn.train(X, y, maxiter=5)
-    >>> figure = plot.errors(model, X, y)
+    >>> figure = plot.errors(model, X, y, count=20)
+    >>> figure.axes[0].get_title(loc="left").split(": ")[1]
+    'the 20 surest'
     """
     classes = of_classes(model)
     count = validation.positive(count, "count")
     X = brought(X)
     A = model.predict_proba(X)
-    known = model.known(y, len(A))
     said = A.argmax(axis=1)
     sure = A[np.arange(len(A)), said]
-    wrong = np.flatnonzero(said != known)
+    wrong = np.flatnonzero(said != known(y, len(A), classes))
     surest = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
     labels = validation.labels(y, len(A))[surest]
     kept = stored(X)
@@ -131,15 +135,16 @@ def errors(model: Model, X: ArrayLike, y: ArrayLike, *, order: str = "F", count:
     words = f"{len(wrong):,} of {len(A):,} wrong ({100.0 * len(wrong) / len(A):.2f} %)"
     if len(surest) < len(wrong):
         words += f": the {len(surest)} surest"
-    return _grid(_images(rows, order, "X"), captions, np.ones(len(surest), bool), words, ax)
+    return _grid(_images(rows, order, "X"), captions, np.ones(len(surest), bool), words, ax, columns=_BROAD)
 
 
 def units(model: Model, *, order: str = "F", ax: Any = None) -> Any:
-    """What each hidden unit of the first layer looks for: its weights, all on one scale with zero in the middle.
+    """What each hidden unit of the first layer looks for: its weights, all on one scale.
 
     Parameters
     ----------
     model : Model
+        Of any kind.
     order : {"F", "C"}
         Whether a row of X holds an image column by column (the course's digits) or row by row (MNIST).
     ax : matplotlib.axes.Axes, optional
@@ -161,6 +166,8 @@ def units(model: Model, *, order: str = "F", ax: Any = None) -> Any:
     >>> from fastnn import plot
     >>> model = fastnn.train(*fastnn.load_digits(), maxiter=5)
     >>> figure = plot.units(model)
+    >>> figure.axes[0].get_title(loc="left").split(":")[0]
+    'What 25 hidden units look for'
     """
     a_model(model)
     W = model.weights[0][:, 1:]
@@ -239,17 +246,17 @@ def _images(rows: Array, order: str, name: str) -> Array:
 
 
 class _Mosaic(NamedTuple):
-    """Images in a grid as square as they allow, and each one's top left corner in it; NaN is white."""
+    """Images in a grid, as square as they allow if nothing is said, and their top left corners; NaN is white."""
 
     pixels: Array
     corners: Array
     columns: int
 
 
-def _mosaic(images: Array, gap: int, foot: int = 0) -> _Mosaic:
-    """With a gap between images, and `foot` more rows below each."""
+def _mosaic(images: Array, gap: int, foot: int = 0, columns: int | None = None) -> _Mosaic:
+    """With a gap between images, and `foot` more rows below each; at most so many columns."""
     m, side, _ = images.shape
-    columns = max(1, int(np.ceil(np.sqrt(m))))
+    columns = max(1, min(m, columns) if columns else int(np.ceil(np.sqrt(m))))
     rows = max(1, -(-m // columns))
     high, wide = side + gap + foot, side + gap
     corners = np.stack([np.arange(m) // columns * high, np.arange(m) % columns * wide], axis=1)
@@ -265,11 +272,13 @@ def _signed(ax: Any, values: Array, **options: Any) -> Any:
     return ax.imshow(values, cmap=scale, vmin=-top, vmax=top, interpolation="nearest", **options)
 
 
-def _grid(images: Array, captions: list[list[str]], marked: Array, words: str, ax: Any) -> Any:
+def _grid(
+    images: Array, captions: list[list[str]], marked: Array, words: str, ax: Any, *, columns: int | None = None
+) -> Any:
     """Images as dark ink on white, lines of words below each, and a frame around those that are marked."""
     side = images.shape[1]
     line, gap = 0.27 * side, max(1, round(0.15 * side))  # in pixels of the images
-    mosaic = _mosaic(images, gap, round(line * max(map(len, captions), default=0)))
+    mosaic = _mosaic(images, gap, round(line * max(map(len, captions), default=0)), columns)
     high, wide = mosaic.pixels.shape
     width = min(10.0, max(4.0, 0.85 * mosaic.columns))
     ax = axes(ax, width, width * high / wide + 0.4)

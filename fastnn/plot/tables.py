@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from .. import validation
 from ..check import ENTRY, TOLERANCE, compare, relative_errors
 from ..containers import brought
-from ..model import Model
+from ..model import Model, known
 from ..network import theta_of
 from .canvas import COLOURS, MARKERS, SMALL, WRONG, axes, label, pair, plain, title
 from .images import of_classes
@@ -21,13 +21,14 @@ _LEAST = 2.0**-53
 
 
 def confusion(model: Model, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> Any:
-    """Which labels a model takes for which: a row for each label, a column for each thing that it says.
+    """Which labels a model takes for which: a row for each label, a column for what it says.
 
     Parameters
     ----------
     model : Model
         Of classes.
     X : array (m, n)
+        The examples.
     y : array (m,)
         The labels. One that the model has never seen has a row below the others; a UserWarning names it.
     ax : matplotlib.axes.Axes, optional
@@ -49,15 +50,17 @@ def confusion(model: Model, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> An
     >>> X, y = fastnn.load_digits()
     >>> model = fastnn.train(X, y, maxiter=5)
     >>> figure = plot.confusion(model, X, y)
+    >>> figure.axes[0].get_xlabel()
+    'what the model says'
     """
     classes = of_classes(model)
     A = brought(model.predict_proba(X))
-    said, known = A.argmax(axis=1), model.known(y, len(A))
+    said, indices = A.argmax(axis=1), known(y, len(A), classes)
     labels = validation.labels(y, len(A))
     K = len(classes)
-    others, place = np.unique(labels[known < 0], return_inverse=True)
-    rows = known.copy()
-    rows[known < 0] = K + place
+    others, place = np.unique(labels[indices < 0], return_inverse=True)
+    rows = indices.copy()
+    rows[indices < 0] = K + place
     counts = np.zeros((K + len(others), K), dtype=np.int64)
     np.add.at(counts, (rows, said), 1)
     names = [label(name) for name in (*classes, *others)]
@@ -104,7 +107,7 @@ def confusion(model: Model, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> An
 
 
 def check(gradient: Any, numerical: Any, *, ax: Any = None) -> Any:
-    """The entries of a gradient against differences of the cost, one dot for each, the worst marked.
+    """The entries of a gradient against differences of the cost; the worst is marked.
 
     Parameters
     ----------
@@ -134,6 +137,8 @@ def check(gradient: Any, numerical: Any, *, ax: Any = None) -> Any:
     >>> weights, some = fastnn.init_weights((400, 5, 10)), slice(None, None, 250)
     >>> J, gradient = fastnn.cost_and_gradient(weights, X[some], y[some])
     >>> figure = plot.check(gradient, fastnn.numerical_gradient(weights, X[some], y[some]))
+    >>> figure.axes[0].get_title(loc="left").split(":")[0]
+    '2,065 entries'
     """
     gradient = validation.weights(gradient, name="gradient")
     numerical = validation.like_weights(numerical, gradient, "numerical")
