@@ -13,6 +13,7 @@ try:
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
+    from matplotlib.ticker import LogLocator, MaxNLocator
 except ImportError:
     raise ImportError('pictures need matplotlib; python -m pip install "fastnn[plot]" brings it') from None
 
@@ -25,6 +26,8 @@ DPI, _POINTS = 200, 100
 __all__ = [
     "Axes",
     "LinearSegmentedColormap",
+    "LogLocator",
+    "MaxNLocator",
     "Picture",
     "Rectangle",
     "axes",

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import validation
 from ..model import Model
-from .canvas import COLOURS, MARKERS, SMALL, axes, label, pair, plain, title
+from .canvas import COLOURS, MARKERS, SMALL, MaxNLocator, axes, label, pair, plain, title
 from .images import a_model
 
 # From this ratio on the highest cost to the lowest one is drawn on a logarithmic axis.
@@ -85,6 +85,8 @@ def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations",
         lower.sharex(upper)
         plain(lower)
     plain(upper)
+    if over == "iterations":
+        upper.xaxis.set_major_locator(MaxNLocator(integer=True))
     (lower or upper).set_xlabel({"iterations": "iteration", "seconds": "seconds"}[over], fontsize=SMALL)
     title(upper, _finding(models))
     return upper.figure

@@ -22,6 +22,9 @@ _SIGNED = ("#081d58", "#2c5fa8", "#9a9a9a", "#e8cf6a", "#fff7bc")
 # Resampled digits are a little below the background next to ink: it is still background.
 _OVERSHOOT = 0.2
 
+# Letters of a label that have room below an image.
+_SHORT = 12
+
 # Columns of mistakes, which have two lines of words below each: a picture that is broader than high.
 _BROAD = 10
 
@@ -67,15 +70,20 @@ def digits(
     labels = None if y is None else validation.labels(y, m)
     count = f"{m:,} example{'s' * (m > 1)}"
     if predictions is None:
-        words = "" if labels is None else f", {len(np.unique(labels)):,} labels"
-        captions = [[]] * m if labels is None else [[label(b)] for b in labels]
+        different = 0 if labels is None else len(np.unique(labels))
+        words = f", {different:,} label{'s' * (different > 1)}" if different else ""
+        captions = [[]] * m if labels is None else [[label(b, _SHORT)] for b in labels]
         return _grid(images, captions, np.zeros(m, bool), f"{count}{words}", ax)
     with validation.about("predictions"):
         said = validation.labels(predictions, m)
     if labels is None:
-        return _grid(images, [[label(a)] for a in said], np.zeros(m, bool), f"What the model says of {count}", ax)
+        return _grid(
+            images, [[label(a, _SHORT)] for a in said], np.zeros(m, bool), f"What the model says of {count}", ax
+        )
     wrong = labels != said
-    captions = [[label(a) if a == b else f"{label(a)}, is {label(b)}"] for a, b in zip(said, labels, strict=True)]
+    captions = [
+        [label(a, _SHORT) + (f", is {label(b, _SHORT)}" if a != b else "")] for a, b in zip(said, labels, strict=True)
+    ]
     return _grid(images, captions, wrong, f"{wrong.sum():,} of {m:,} wrong", ax)
 
 
@@ -129,7 +137,7 @@ def errors(model: Model, X: ArrayLike, y: ArrayLike, *, order: str = "F", count:
     kept = stored(X)
     rows = kept.rows(surest) if kept else validation.inputs(X)[surest]
     captions = [
-        [f"{label(a)} ({percent:.0f} %)", f"is {label(b)}"]
+        [f"{label(a, _SHORT)} ({percent:.0f} %)", f"is {label(b, _SHORT)}"]
         for a, percent, b in zip(classes[said[surest]], 100.0 * sure[surest], labels, strict=True)
     ]
     words = f"{len(wrong):,} of {len(A):,} wrong ({100.0 * len(wrong) / len(A):.2f} %)"
@@ -280,13 +288,14 @@ def _grid(
     line, gap = 0.27 * side, max(1, round(0.15 * side))  # in pixels of the images
     mosaic = _mosaic(images, gap, round(line * max(map(len, captions), default=0)), columns)
     high, wide = mosaic.pixels.shape
-    width = min(10.0, max(4.0, 0.85 * mosaic.columns))
+    longest = max([8, *(len(text) for lines in captions for text in lines)])
+    cell = min(1.3, max(0.85, 0.08 * longest))  # inches
+    width = min(10.0 / 0.85 * cell, max(4.0, cell * mosaic.columns))
     ax = axes(ax, width, width * high / wide + 0.4)
     if len(images):
         low, high = float(images.min()), float(images.max())
         low = low if low < -_OVERSHOOT * high else 0.0
         ax.imshow(mosaic.pixels, cmap="gray_r", vmin=low, vmax=max(high, low + 1e-9), interpolation="nearest")
-    longest = max([8, *(len(text) for lines in captions for text in lines)])
     letters = min(9.0, 72.0 * width / mosaic.columns / (0.7 * longest))  # bold ones are 0.7 of their height wide
     for (top, left), lines, wrong in zip(mosaic.corners, captions, marked, strict=True):
         if wrong:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..benchmark import comparison
-from .canvas import COLOURS, PALE, axes, figure, title
+from .canvas import COLOURS, PALE, LogLocator, axes, figure, title
 
 # Colour and marker of a dot, by what it stands for: they differ in both, to be told apart in grey too.
 _KINDS = {
@@ -81,8 +81,6 @@ def benchmark(groups: Sequence[comparison.Group], *, note: str = "", ax: Any = N
 
 def _panel(ax: Any, group: comparison.Group, handles: dict[str, Any]) -> None:
     """Draw a group, the fastest on top; `handles` collects what the legend shows."""
-    from matplotlib.ticker import LogLocator
-
     names = comparison.ranked(group)[::-1]
     seconds = [float(np.median(group.results[name].seconds)) for name in names]
     baseline = group.results.get(comparison.BASELINE)
