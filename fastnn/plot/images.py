@@ -77,9 +77,8 @@ def digits(
     with validation.about("predictions"):
         said = validation.labels(predictions, m)
     if labels is None:
-        return _grid(
-            images, [[label(a, _SHORT)] for a in said], np.zeros(m, bool), f"What the model says of {count}", ax
-        )
+        captions = [[label(a, _SHORT)] for a in said]
+        return _grid(images, captions, np.zeros(m, bool), f"What the model says of {count}", ax)
     wrong = labels != said
     captions = [
         [label(a, _SHORT) + (f", is {label(b, _SHORT)}" if a != b else "")] for a, b in zip(said, labels, strict=True)
@@ -213,6 +212,7 @@ def units(model: Model, *, order: str = "F", ax: Any = None) -> Any:
 
 
 def a_model(model: Any) -> None:
+    """Raise TypeError if it is none."""
     if not isinstance(model, Model):
         raise TypeError(f"model is {described(model)}; a model as fastnn.train returns it is wanted")
 
@@ -227,6 +227,7 @@ def of_classes(model: Any) -> Array:
 
 
 def _in_memory(X: Any) -> Array:
+    """X, if it is not too much for one picture."""
     X = validation.inputs(X)
     if len(X) > _MOST:
         raise ValueError(f"X has {len(X):,} rows; at most {_MOST} images, as X[:100], are wanted in a picture")
@@ -293,9 +294,9 @@ def _grid(
     width = min(10.0 / 0.85 * cell, max(4.0, cell * mosaic.columns))
     ax = axes(ax, width, width * high / wide + 0.4)
     if len(images):
-        low, high = float(images.min()), float(images.max())
-        low = low if low < -_OVERSHOOT * high else 0.0
-        ax.imshow(mosaic.pixels, cmap="gray_r", vmin=low, vmax=max(high, low + 1e-9), interpolation="nearest")
+        paper, ink = float(images.min()), float(images.max())
+        paper = paper if paper < -_OVERSHOOT * ink else 0.0
+        ax.imshow(mosaic.pixels, cmap="gray_r", vmin=paper, vmax=max(ink, paper + 1e-9), interpolation="nearest")
     letters = min(9.0, 72.0 * width / mosaic.columns / (0.7 * longest))  # bold ones are 0.7 of their height wide
     for (top, left), lines, wrong in zip(mosaic.corners, captions, marked, strict=True):
         if wrong:
