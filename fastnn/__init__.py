@@ -37,6 +37,7 @@ Look inside
 
 Keep
     Model.save, load        a model in a file
+    export                  a model as ONNX, C, safetensors or .mat, for programs without fastnn
     resume                  go on with a training that was interrupted
     read_weights            the weights alone, from a file of the course or of a model
     ModelFileError          what a damaged file raises
@@ -91,6 +92,7 @@ _HOME = {
     "ModelFileError": "files",
     "Model": "model",
     "load": "model",
+    "export": "export",
     "train": "train",
     "resume": "train",
     "numerical_gradient": "check",
@@ -104,6 +106,7 @@ __all__ = [
     "check_gradient",
     "cost_and_gradient",
     "cost_and_gradient_sums",
+    "export",
     "forward",
     "generate_digits",
     "init_weights",
@@ -122,6 +125,7 @@ __all__ = [
 if TYPE_CHECKING:
     from .check import check_gradient, numerical_gradient
     from .digits import generate_digits, load_digits
+    from .export import export
     from .files import ModelFileError, read_data, read_weights
     from .model import Model, load
     from .network import init_weights, pack, unpack

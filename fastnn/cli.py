@@ -189,6 +189,18 @@ def _parser() -> argparse.ArgumentParser:
     _table_options(convert.add_argument_group("table; what is not said is found in it"))
     _output_options(convert)
 
+    export = command(
+        _export,
+        "export MODEL TARGET",
+        "write a model for programs without fastnn: ONNX, a C header, safetensors, .mat",
+        "export fastnn-model.npz digits.onnx",
+    )
+    export.add_argument("model", metavar="MODEL", help="a model that fastnn train saved")
+    export.add_argument("target", type=Path, metavar="TARGET", help=".onnx, .h, .safetensors, .mat or .npz")
+    export.add_argument("--c", action="store_true", help="C, whatever TARGET's suffix is")
+    export.add_argument("--dtype", metavar="NAME", help="float32 (default of .onnx) or float64 (default of C)")
+    _output_options(export)
+
     _output_options(
         command(_info, "info", "versions, cores, vector width, threading layer, cache folder", "info --json")
     )
@@ -236,7 +248,7 @@ def _stop_options(parser: argparse.ArgumentParser, maxiter: str, tol: str) -> No
 
 
 def _training_output(parser: argparse.ArgumentParser) -> None:
-    output = _output_options(parser, f"{_SAVED}; .mat works too")
+    output = _output_options(parser, f"{_SAVED}; .mat, .safetensors")
     output.add_argument(
         "--plot", nargs="?", type=Path, const=Path("history.png"), metavar="FILE", help="draw it (default: history.png)"
     )
@@ -744,6 +756,22 @@ def _convert(options: argparse.Namespace) -> int:
     classes = "many different labels" if done.classes is None else f"{done.classes:,} classes"
     line = f"{done.examples:,} examples of {done.inputs:,} inputs, {classes}, {done.bytes:,} bytes; {done.layout}"
     _tell(options, done._asdict(), [f"saved {' and '.join(map(str, done.saved))}: {line}"])
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from .export import export, write_c
+    from .model import load
+
+    target = options.target
+    _output(target, "TARGET")
+    model = load(options.model)
+    if options.c:
+        write_c(model, target, options.dtype)
+    else:
+        export(model, target, dtype=options.dtype)
+    size = target.stat().st_size
+    _tell(options, {"saved": target, "bytes": size}, [f"saved {target}: {size:,} bytes"])
     return 0
 
 

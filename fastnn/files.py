@@ -25,7 +25,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from . import matlab, tables, validation
+from . import matlab, tables, tensors, validation
 from .containers import described, few
 from .inputs import Stored
 from .network import Weights
@@ -379,7 +379,7 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     ----------
     path : str or path
         `.mat` with Theta1, Theta2, ... (the course's `ex4weights.mat`, or a model saved as .mat) or `.npz` (a saved
-        model). A .mat file must come from a source that you trust.
+        model), `.safetensors` too. A .mat file must come from a source that you trust.
 
     Returns
     -------
@@ -441,6 +441,8 @@ def read_arrays(path: Path, *, large: str = "", name: str = "path", data: bool =
             most = max(_LITTLE, (_UNPACKED_DATA if data else _UNPACKED) * file.seek(0, os.SEEK_END))
             file.seek(0)
             arrays = _read_npz(file, most, large) if suffix == ".npz" else FORMATS[suffix].read(file, most)
+        except ImportError:  # of what reads them
+            raise
         except Exception as error:  # the readers raise whatever a damaged file leads them to
             raise refused(f"{name} is {str(path)!r}, which cannot be read as {suffix}: {_why(error)}") from None
     sparse = [name for name, value in arrays.items() if hasattr(value, "toarray")]
@@ -485,7 +487,7 @@ def _checksum(arrays: dict[str, Array]) -> str:
 def check_format(path: Path, name: str) -> None:
     """Raise ValueError if arrays cannot be written to a file of that name."""
     if _suffix(path) not in FORMATS:
-        raise ValueError(f"{name} is {str(path)!r}; a name that ends in {' or '.join(FORMATS)} is wanted")
+        raise ValueError(f"{name} is {str(path)!r}; a name that ends in one of {', '.join(FORMATS)} is wanted")
 
 
 class _Header(NamedTuple):
@@ -612,7 +614,11 @@ class Format(NamedTuple):
 
 
 # By suffix: files of named arrays, for data, weights and models; and tables of examples (`tables.read`), for data only.
-FORMATS = {".npz": Format(_read_npz, _write_npz), ".mat": Format(matlab.read, matlab.write)}
+FORMATS = {
+    ".npz": Format(_read_npz, _write_npz),
+    ".mat": Format(matlab.read, matlab.write),
+    ".safetensors": Format(tensors.read, tensors.write),
+}
 TABLES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
 HDF5 = (".h5", ".hdf5")  # of X and y, for data only
 COLUMNS = (*TABLES, ".txt", ".txt.gz")  # of labels

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import files, html, network, solvers, validation
-from .containers import brought, few, is_dask
+from .containers import brought, described, few, is_dask
 from .kernels.arguments import HIDDEN, OUTPUTS
 from .network import Weights
 from .objective import Forward
@@ -290,8 +290,9 @@ class Model:
         Parameters
         ----------
         path : str or path
-            `.npz` (no pickle in it), or `.mat` for the course's tools. Both hold Theta1,
-            Theta2, ... and `classes` (text in a .mat as a cell array). An existing file is replaced.
+            `.npz` (no pickle in it), `.mat` for the course's tools, or `.safetensors`, which needs the library of that
+            name. All hold Theta1, Theta2, ... and `classes` (text in a .mat as a cell array, in .safetensors in its
+            metadata). An existing file is replaced.
 
         Raises
         ------
@@ -352,6 +353,12 @@ class Model:
         return arrays | {f"history_{name}": self.history[name] for name in self.history.dtype.names}
 
 
+def of_model(model: Any) -> None:
+    """Raise TypeError if it is none."""
+    if not isinstance(model, Model):
+        raise TypeError(f"model is {described(model)}; a model as fastnn.train returns it is wanted")
+
+
 def known(y: ArrayLike, m: int, classes: Any) -> Array:
     """The number of each of m labels among the classes, -1 for those that a model has never seen: a warning."""
     indices = validation.class_indices(y, m, classes)
@@ -381,7 +388,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     Parameters
     ----------
     path : str or path
-        `.npz` or `.mat`; a .mat file must come from a source that you trust.
+        `.npz`, `.mat` or `.safetensors`; a .mat file must come from a source that you trust.
 
     Returns
     -------

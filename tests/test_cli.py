@@ -731,7 +731,7 @@ def test_help_of_training_is_on_one_screen(capsys, monkeypatch):
     [
         ("train --data missing.mat", "fastnn train: [Errno 2] No such file or directory: 'missing.mat'"),
         ("train --data missing.csv", "No such file or directory: 'missing.csv'"),
-        ("train --out model.pkl", "--out is 'model.pkl'; a name that ends in .npz or .mat is wanted"),
+        ("train --out model.pkl", "--out is 'model.pkl'; a name that ends in one of .npz, .mat, .safetensors"),
         ("train --out no/model.npz", "--out is 'no/model.npz', in a folder that does not exist"),
         ("train --data data.npz --lmbda -1", "lmbda is -1.0"),
         ("train --data data.npz --maxiter 0", "maxiter is 0"),

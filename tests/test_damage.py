@@ -34,7 +34,7 @@ from scipy.io import savemat
 import fastnn
 from fastnn import checkpoint, files
 
-every_format = pytest.mark.parametrize("suffix", [".npz", ".mat"])
+every_format = pytest.mark.parametrize("suffix", [".npz", ".mat", ".safetensors"])
 
 # What reading a damaged file of some KB may take beside what the process has: arrays of 32 MB (`files._LITTLE`), twice.
 MEMORY = 100_000_000
@@ -155,6 +155,7 @@ REFUSED = ValueError, TypeError, OSError
 KEPT = {
     "model .npz": Kind(".npz", lambda path: trained().save(path), fastnn.load),
     "model .mat": Kind(".mat", lambda path: trained().save(path), fastnn.load),
+    "model .safetensors": Kind(".safetensors", lambda path: trained().save(path), fastnn.load),
     "checkpoint .npz": Kind(
         ".npz", lambda path: trained(validation=0.3, class_weight="balanced", checkpoint=path), checkpoint.read
     ),

@@ -55,7 +55,7 @@ def test_suffixes_in_capitals(tmp_path, name):
 
 
 @pytest.mark.parametrize("kind", ["int8", "uint8", "uint16", "int32", "uint64", ">i4"])
-@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+@pytest.mark.parametrize("suffix", [".npz", ".mat", ".safetensors"])
 def test_integers_come_as_int64(tmp_path, kind, suffix):
     """A digit 0 of uint8 would become 5 in (y - 1) % 10."""
     files.write_arrays(tmp_path / f"a{suffix}", {"X": X, "y": np.array([0, 1, 10]).astype(kind)})

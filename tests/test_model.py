@@ -92,7 +92,7 @@ def test_labels_never_seen_are_named(known, unknown, words):
     assert told[0].filename == __file__
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+@pytest.mark.parametrize("suffix", [".npz", ".mat", ".safetensors"])
 def test_round_trip(trained, tmp_path, suffix):
     model, X, _ = trained
     path = tmp_path / f"model{suffix}"
@@ -118,7 +118,7 @@ def test_mat_is_the_courses(trained, tmp_path):
     assert np.array_equal(file["Theta3"], model.weights[2])
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+@pytest.mark.parametrize("suffix", [".npz", ".mat", ".safetensors"])
 def test_a_failed_save_leaves_the_old_file(trained, tmp_path, monkeypatch, suffix):
     """Whenever the disk is full."""
     model, _, _ = trained
@@ -142,7 +142,7 @@ def test_a_failed_save_leaves_the_old_file(trained, tmp_path, monkeypatch, suffi
         assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".mat"])
+@pytest.mark.parametrize("suffix", [".npz", ".mat", ".safetensors"])
 def test_a_file_gets_its_name_when_it_is_whole(trained, tmp_path, monkeypatch, suffix):
     """And on the disk: whatever ends the process before that leaves what was there."""
     model, _, _ = trained
@@ -199,7 +199,8 @@ def comes_back(classes, path):
     return True
 
 
-every_format = pytest.mark.parametrize("suffix", [".npz", ".mat"])
+every_format = pytest.mark.parametrize("suffix", [".npz", ".mat", ".safetensors"])
+formats_of_before = pytest.mark.parametrize("suffix", [".npz", ".mat"])
 
 
 @every_format
@@ -239,7 +240,7 @@ def test_classes_that_a_format_cannot_keep_are_refused(tmp_path, suffix, classes
     """There is no file then, and one that was there stays."""
     path = tmp_path / f"model{suffix}"
     classes = np.array(classes)
-    if suffix == ".npz":
+    if suffix != ".mat":
         assert comes_back(classes, path)
         return
     lost = next(label for label in classes if label != "c")
@@ -260,6 +261,8 @@ def test_long_doubles_come_back_or_are_refused(tmp_path):
     if third.itemsize > 8:
         with pytest.raises(ValueError, match=r"\.mat cannot keep the class .*0\.333"):
             model_of(third).save(tmp_path / "other.mat")
+        with pytest.raises(ValueError, match=r"classes is of \S+, which \.safetensors cannot keep; \.npz is wanted"):
+            model_of(third).save(tmp_path / "other.safetensors")
 
 
 text = st.lists(st.text(max_size=6).filter(lambda label: not label.endswith("\0")), min_size=2, max_size=4, unique=True)
@@ -306,7 +309,7 @@ def as_before(model, path):
     savemat(path, file) if path.suffix == ".mat" else np.savez(path, **file)
 
 
-@every_format
+@formats_of_before
 @pytest.mark.parametrize(
     "classes", [["a", "bcd"], ["é", "naïve"], [3, 1], [0.5, 1.5], [False, True], np.array([3, 4], np.uint8)], ids=repr
 )
@@ -330,7 +333,7 @@ def test_spaces_in_files_of_earlier_versions(tmp_path):
         fastnn.load(tmp_path / "model.mat")
 
 
-@every_format
+@formats_of_before
 @pytest.mark.parametrize(
     ("classes", "message"),
     [
@@ -398,7 +401,7 @@ def test_columns_are_checked_by_name(tmp_path):
     model = fastnn.train(X, y, 2, maxiter=3)
     assert model.feature_names == ("length", "width", "age")
     want = model.predict_proba(X)
-    for suffix in (".npz", ".mat"):
+    for suffix in (".npz", ".mat", ".safetensors"):
         model.save(tmp_path / f"model{suffix}")
         model = fastnn.load(tmp_path / f"model{suffix}")
         assert model.feature_names == ("length", "width", "age")
@@ -442,7 +445,7 @@ def test_a_model_without_names_takes_any():
 
 
 def test_missing_file(tmp_path):
-    for suffix in (".npz", ".mat"):
+    for suffix in (".npz", ".mat", ".safetensors"):
         with pytest.raises(FileNotFoundError, match="missing"):
             fastnn.load(tmp_path / f"missing{suffix}")
 

@@ -60,7 +60,7 @@ def test_output_that_does_not(got, want):
 
 
 def test_there_are_blocks():
-    assert len(BLOCKS) == 6
+    assert len(BLOCKS) == 7
     assert {needs for needs, _, _ in BLOCKS} == {"", "ex4weights.mat"}
     assert sum(bool(printed) for _, _, printed in BLOCKS) == 1
 
@@ -138,7 +138,7 @@ def test_commands(files, capsys, monkeypatch):
     ]:
         monkeypatch.setattr(module, name, value)
     found = typed()
-    assert len(found) == 10
+    assert len(found) == 11
     for line in found:
         words = shlex.split(line)[1:]
         if words[0] == "bench":

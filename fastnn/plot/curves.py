@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from .. import validation
-from ..model import Model
+from ..model import Model, of_model
 from .canvas import COLOURS, MARKERS, SMALL, MaxNLocator, axes, label, pair, plain, title
-from .images import a_model
 
 # From this ratio on the highest cost to the lowest one is drawn on a logarithmic axis.
 _LOGARITHMIC = 3.0
@@ -51,7 +50,7 @@ def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations",
     if not models:
         raise ValueError("trainings holds no model; at least one is wanted")
     for model in models.values():
-        a_model(model)
+        of_model(model)
     scored = any(_held_out(model) for model in models.values())
     upper, lower = pair(ax, 7.0, (3.8, 2.2)) if scored else (axes(ax, 7.0, 4.0), None)
     for number, (name, model) in enumerate(models.items()):

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import validation
-from ..containers import brought, described
+from ..containers import brought
 from ..inputs import read, stored
-from ..model import Model, known
+from ..model import Model, known, of_model
 from ..validation import Array
 from .canvas import SMALL, WRONG, LinearSegmentedColormap, Rectangle, axes, label, title
 
@@ -176,7 +176,7 @@ def units(model: Model, *, order: str = "F", ax: Any = None) -> Any:
     >>> figure.axes[0].get_title(loc="left").split(":")[0]
     'What 25 hidden units look for'
     """
-    a_model(model)
+    of_model(model)
     W = model.weights[0][:, 1:]
     side = _side(W.shape[1])
     first = "hidden unit" if len(model.weights) > 1 else "output"
@@ -211,15 +211,9 @@ def units(model: Model, *, order: str = "F", ax: Any = None) -> Any:
     return ax.figure
 
 
-def a_model(model: Any) -> None:
-    """Raise TypeError if it is none."""
-    if not isinstance(model, Model):
-        raise TypeError(f"model is {described(model)}; a model as fastnn.train returns it is wanted")
-
-
 def of_classes(model: Any) -> Array:
     """Its classes, if it has such."""
-    a_model(model)
+    of_model(model)
     if model.classes is None or model.multilabel:
         got = "several labels at once" if model.multilabel else "numbers"
         raise ValueError(f"model is one of {got}; one of classes is wanted")
