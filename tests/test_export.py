@@ -245,6 +245,17 @@ def test_c_of_every_kind(name, tmp_path):
 
 
 @needs_cc
+def test_of_equal_outputs_the_first_counts(tmp_path):
+    """As in `predict`."""
+    model, X = table(THREE)
+    model.weights = (model.weights[0], np.repeat(model.weights[1][:1], 3, axis=0))
+    assert set(model.predict(X)) == {0}
+    (got,) = by_onnx(tmp_path, [(model, X)], "float64")
+    assert set(got["label"]) == {0}
+    assert set(by_c(tmp_path, model, X)[0]) == {"0"}
+
+
+@needs_cc
 def test_c_in_float32(tmp_path):
     """Of 400 inputs, each sum off by at most some 1e-6."""
     model, (X, _) = digits_model(), fastnn.load_digits()
