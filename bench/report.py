@@ -87,11 +87,12 @@ def rounded(value):
     return [rounded(number) for number in value] if isinstance(value, list) else float(f"{value:.4g}")
 
 
-def require_clean_tree():
+def require_clean_tree(*written):
+    """Raises ValueError if a file has changes that are not committed, but those that are written here or there."""
     changed = subprocess.run(
         ["git", "status", "--porcelain", "--untracked-files=no"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split("\n")
-    own = {str(path.relative_to(ROOT)) for path in (RESULTS, FIGURE, HEADLINE, README, BENCH_README)}
+    own = {str(path.relative_to(ROOT)) for path in (RESULTS, FIGURE, HEADLINE, README, BENCH_README, *written)}
     others = [line[3:] for line in changed if line and line[3:] not in own]
     if others:
         raise ValueError(f"{others[0]} has changes that are not committed; a clean tree is wanted")
@@ -103,12 +104,17 @@ def write(kept):
     plot.save(plot.benchmark(groups["ladder"], note=measured_on(kept)), FIGURE)
     plot.save(plot.benchmark(groups["ladder"][1:2], note=measured_on(kept)), HEADLINE)
     kept["figure_sha256"] = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (FIGURE, HEADLINE)]
-    head = {key: value for key, value in kept.items() if key != "rows"}
-    lines = ",\n".join(json.dumps(row) for row in kept["rows"])
-    RESULTS.write_text(f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{lines}\n]}}\n')
+    RESULTS.write_text(as_json(kept))
     for path, text in sections(kept).items():
         before, _, after = cut(path.read_text())
         path.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+
+
+def as_json(kept):
+    """With a line for each row."""
+    head = {key: value for key, value in kept.items() if key != "rows"}
+    lines = ",\n".join(json.dumps(row) for row in kept["rows"])
+    return f'{json.dumps(head, indent=1)[:-2]},\n "rows": [\n{lines}\n]}}\n'
 
 
 def cut(text):

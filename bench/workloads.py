@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -93,12 +93,12 @@ RUNGS_OF = dict.fromkeys(ladder.WORKLOADS, ("python", "loop", "numpy", "fused"))
 WORKLOADS = ladder.WORKLOADS | {LBFGS: functools.partial(ladder.training, solver="L-BFGS-B"), "predict": predict}
 
 
-def task(m: int, sizes: tuple[int, ...], dtype: str) -> ladder.Task:
+def task(m: int, sizes: tuple[int, ...], dtype: str, lmbda: float = 1.0) -> ladder.Task:
     """The digits, or random data of that shape."""
     if (m, sizes) != DIGITS:
-        return ladder.random_task(m, sizes, np.dtype(dtype))
+        return ladder.random_task(m, sizes, np.dtype(dtype), lmbda)
     X, y = fastnn.load_digits()
-    return ladder.task(X.astype(dtype), y, sizes)
+    return ladder.task(X.astype(dtype), y, sizes, lmbda)
 
 
 class Implementation(NamedTuple):
@@ -153,20 +153,25 @@ def everyone(workload: str, rungs: tuple[str, ...] | None = None, dtype: str = "
 
 
 def with_threads(engine: str, threads: int, task: ladder.Task) -> ladder.Timed:
-    """Cost and gradient on so many threads, Numba's and BLAS's."""
+    """Cost and gradient on so many threads."""
     timed = ladder.gradient(task, engine)
+    return timed._replace(call=limited(timed.call, threads))
+
+
+def limited(function: Callable[[], Any], threads: int) -> Callable[[], Any]:
+    """The function on so many threads, Numba's and BLAS's."""
     controller = ThreadpoolController()
 
-    def call():
+    def call() -> Any:
         before = numba.get_num_threads()
         numba.set_num_threads(threads)
         try:
             with controller.limit(limits=threads, user_api="blas"):
-                return timed.call()
+                return function()
         finally:
             numba.set_num_threads(before)
 
-    return timed._replace(call=call)
+    return call
 
 
 def thread_counts(most: int) -> list[int]:
