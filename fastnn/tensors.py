@@ -17,6 +17,9 @@ from .validation import Array
 # JSON come first, and under this name in it).
 _METADATA = "__metadata__"
 
+# How an array of text begins there.
+_BEGIN = '{"dtype": "<U'
+
 _KINDS = "biuf"
 
 
@@ -45,7 +48,8 @@ def read(file: IO[bytes], most: int) -> dict[str, Array]:
     for name, about in words.items():
         if name in arrays:
             raise ValueError(f"it holds {name} twice")
-        arrays[name] = _text(json.loads(about), most)
+        if about.startswith(_BEGIN):  # others write words of their own, as torch "format": "pt"
+            arrays[name] = _text(json.loads(about), most)
     return arrays
 
 
