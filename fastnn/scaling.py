@@ -1,5 +1,6 @@
 """Standardised inputs: every column with mean 0 and deviation 1, by numbers that the model keeps."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -12,6 +13,11 @@ from .validation import Array
 
 # Rows, and numbers, that are converted together at most: a temporary of some megabytes, not a second X in float64.
 ROWS, NUMBERS = 4096, 1 << 22
+
+# So many deviations from the mean no number is among the m that gave both, as none is farther than sqrt(m). Others may
+# be in another unit, or in a column that says nothing: two of the shipped digits' are of about 1e-19, what resampling
+# leaves of background, and in some digits 0.002, for which a network said whatever (an R2 of -1e25, without a word).
+FAR = 1e8
 
 
 class Scaling(NamedTuple):
@@ -54,10 +60,20 @@ class Scaling(NamedTuple):
         return cls(np.where(constant, origin, mean), np.where(constant, 1.0, deviation))
 
     def apply(self, X: Array) -> Array:
-        """X (m, n) standardised, a new array of its type; computed in float64."""
+        """X (m, n) standardised, a new array of its type; computed in float64. Warns of what no model can know."""
         scaled = np.empty(X.shape, X.dtype)
+        farthest = np.zeros(X.shape[1])
         for start in range(0, len(X), ROWS):
-            scaled[start : start + ROWS] = (X[start : start + ROWS] - self.mean) / self.deviation
+            some = (X[start : start + ROWS] - self.mean) / self.deviation
+            farthest = np.maximum(farthest, np.abs(some).max(axis=0))
+            scaled[start : start + ROWS] = some
+        column = int(farthest.argmax())
+        if farthest[column] > FAR:
+            warnings.warn(
+                f"X has a number {farthest[column]:.1g} deviations from the mean in column {column}, counted from "
+                f"0, whose deviation is {self.deviation[column]:.2g}: no answer to that is to be trusted",
+                stacklevel=2,
+            )
         return scaled
 
 

@@ -657,6 +657,7 @@ def predictions():
 
 
 @given(changed(predictions))
+@pytest.mark.filterwarnings("ignore:X has a number .* deviations from the mean:UserWarning")  # told of, and right
 @pytest.mark.filterwarnings("ignore:y holds labels that the model has never seen:UserWarning")
 def test_predictions(drawn):
     judge(predictions(), drawn)

@@ -1,5 +1,7 @@
 """Columns of mean 0 and deviation 1: right to rounding far from 0, and kept by the model."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -45,7 +47,10 @@ def test_a_constant_column_becomes_0(dtype, level):
     X[:, 2] = np.arange(1000)
     scaling = Scaling.of(X, NONE)
     assert scaling.deviation[:2].tolist() == [1.0, 1.0]
-    Z = scaling.apply(X)
+    with warnings.catch_warnings():
+        if level == 1e30:  # its rounding is 1e14, which is told of
+            warnings.simplefilter("ignore")
+        Z = scaling.apply(X)
     assert (Z[:, 0] == 0.0).all()
     assert np.abs(Z[:, 1]).max() <= 2 * np.spacing(np.abs(dtype(level)))
     assert Z[:, 2].std() == pytest.approx(1.0, rel=1e-5)
@@ -136,3 +141,26 @@ def test_held_out_examples_do_not_count_but_are_scaled(trained):
     alone = fastnn.train(X[:40], y[:40], 4, 0.1, standardize=True, maxiter=20)
     assert np.array_equal(fastnn.pack(model.weights), fastnn.pack(alone.weights))
     assert model.history.validation_score[-1] == model.score(X[40:], y[40:])
+
+
+def test_numbers_unlike_all_that_were_seen_are_told_of(tmp_path):
+    """Two columns of the digits are rounding noise, in the fifth of them that is seen here."""
+    X, _ = fastnn.load_digits()
+    ink = X.mean(axis=1)
+    model = fastnn.train(X[::5], ink[::5], 3, output="identity", standardize=True, maxiter=3)
+    model.predict(X[::5])  # without a warning
+    np.save(tmp_path / "X.npy", X)
+    for same in (X, X.astype(np.float32), np.load(tmp_path / "X.npy", mmap_mode="r")):
+        with pytest.warns(
+            UserWarning, match="X has a number 1e\\+17 deviations from the mean in column 398, counted from 0"
+        ):
+            model.predict(same)
+
+
+@pytest.mark.parametrize("m", [2, 50])
+def test_no_number_is_strange_to_its_own_deviation(m):
+    """The farthest there can be: one number among m, sqrt(m - 1) deviations off."""
+    X = np.zeros((m, 2))
+    X[0] = 1e300, 1e-300
+    scaled = Scaling.of(X, np.empty(0)).apply(X)
+    np.testing.assert_allclose(scaled[0], np.sqrt(m - 1), rtol=1e-12)
