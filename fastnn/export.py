@@ -18,6 +18,10 @@ from .validation import Array
 # The oldest set of operations, of 2020, in which all that is needed stands as it does today.
 _OPSET, _IR = 13, 7
 
+# Sums beyond which sigmoids in float64 are 0 and 1, where `predict` takes the first. Labels come from the sums, cut
+# there: a runtime's own sigmoids are equal long before. In float32 25 gives 1 as 20 does, and the first was named.
+_SATURATED = -745.0, 37.0
+
 _HIDDEN_NODES = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "identity": "Identity"}
 _OUTPUT_NODES = {"sigmoid": "Sigmoid", "softmax": "Softmax", "identity": "Identity"}
 
@@ -121,7 +125,7 @@ def write_onnx(model: Model, path: Path, dtype: str | None = None) -> None:
         node("Squeeze", [A, constant("columns", np.array([1]))], "value") if K == 1 else node("Identity", [A], "value")
         outputs = [helper.make_tensor_value_info("value", real, shape)]
     else:
-        more = {"axis": 1} if model.output == "softmax" else {}
+        more, sums = {"axis": 1} if model.output == "softmax" else {}, A
         A = node(_OUTPUT_NODES[model.output], [A], "probabilities", **more)
         if model.multilabel:
             yes = node("Greater", [A, constant("half", kind.type(YES))], "yes")
@@ -130,7 +134,10 @@ def write_onnx(model: Model, path: Path, dtype: str | None = None) -> None:
         else:
             classes = numpy_helper.from_array(_classes_of(model), "classes")
             constants.append(classes)
-            best = node("ArgMax", [A], "best", axis=1, keepdims=0)  # the first of equal ones
+            if model.output == "sigmoid":
+                ends = [constant(name, kind.type(end)) for name, end in zip(("least", "most"), _SATURATED, strict=True)]
+                sums = node("Clip", [sums, *ends], "clipped")
+            best = node("ArgMax", [sums], "best", axis=1, keepdims=0)  # the first of equal ones
             node("Gather", ["classes", best], "label", axis=0)
             label = helper.make_tensor_value_info("label", classes.data_type, [m])
         outputs = [label, helper.make_tensor_value_info("probabilities", real, [m, K])]

@@ -244,6 +244,19 @@ def test_c_of_every_kind(name, tmp_path):
     assert labels is None or labels == [*map(str, model.predict(X))]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("output", ["sigmoid", "softmax"])
+def test_labels_of_sums_whose_float32_sigmoids_are_equal(output, dtype, tmp_path):
+    """Of 20 and 25 `predict` says the second, and of -50 and -45; of 40 and 45, both 1 in float64 too, the first."""
+    model = fastnn.train(np.eye(4), [0, 1, 0, 1], 1, maxiter=1, activation="identity", output=output)
+    model.weights = (np.array([[0.0, 1.0, 0.0, 0.0, 0.0]]), np.array([[0.0, 1.0], [5.0, 1.0]]))
+    X = np.zeros((3, 4))
+    X[:, 0] = 20.0, -50.0, 40.0
+    (got,) = by_onnx(tmp_path, [(model, X)], dtype)
+    want = [1, 1, 1 if output == "softmax" else 0]
+    assert model.predict(X).tolist() == got["label"].tolist() == want
+
+
 @needs_cc
 def test_of_equal_outputs_the_first_counts(tmp_path):
     """As in `predict`."""
