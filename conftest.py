@@ -4,6 +4,7 @@ The options of pytest-benchmark that ask for times, such as --benchmark-json, as
 `pytest --long` tries so many more cases that it takes hours (tests/README.md).
 """
 
+import math
 import os
 import shutil
 import sys
@@ -18,6 +19,8 @@ ROOT = Path(__file__).parent
 
 # `bench` can be imported, and an installed fastnn still comes before the one in this folder.
 sys.path.append(str(ROOT))
+
+SECONDS_OF_A_BENCHMARK = 4.1  # 293 took 20 minutes on 2 cores
 
 ASKING = ("enable", "only", "json", "save", "autosave", "save_data", "compare", "compare_fail", "histogram", "csv")
 
@@ -58,13 +61,24 @@ class WithoutPlugin:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
-    """Say before anything else if NumPy's BLAS is not what it would be by itself."""
+    """Say before anything else if the machine is busy, or if NumPy's BLAS is not what it would be by itself."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if session.config.option.benchmark and reporter:
-        from fastnn.benchmark.timing import forced_kernels
+        from fastnn.benchmark import timing
 
-        if sentence := forced_kernels(os.environ.get("OPENBLAS_CORETYPE")):
-            reporter.write_line(sentence)
+        for sentence in (timing.busy(), timing.forced_kernels(os.environ.get("OPENBLAS_CORETYPE"))):
+            if sentence:
+                reporter.write_line(sentence)
+
+
+def pytest_report_collectionfinish(config, items):
+    """Say how many benchmarks there are and how long they take."""
+    if config.option.benchmark and not config.option.collectonly:
+        minutes = math.ceil(SECONDS_OF_A_BENCHMARK * len(items) / 60)
+        return (
+            f"{len(items)} benchmarks, about {minutes} {'minutes' if minutes > 1 else 'minute'}; -k NAME selects some"
+        )
+    return []
 
 
 def pytest_unconfigure(config):

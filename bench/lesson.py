@@ -29,7 +29,7 @@ from numba import cfunc, njit, prange, typeof, types
 from fastnn import network
 from fastnn.benchmark import comparison, ladder, timing
 from fastnn.kernels import elementary
-from fastnn.kernels.jit import threads
+from fastnn.kernels.pool import threads
 from fastnn.kernels.tiles import SHAPES
 
 from . import report, results

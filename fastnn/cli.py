@@ -670,7 +670,8 @@ def _bench(options: argparse.Namespace) -> int:
         _picture(out)
     task, note = _bench_task(options)
     machine = timing.machine()
-    for line in (timing.forced_kernels(os.environ.get("OPENBLAS_CORETYPE")), note, timing.described(machine)):
+    forced = timing.forced_kernels(os.environ.get("OPENBLAS_CORETYPE"))
+    for line in (timing.busy(), forced, note, timing.described(machine)):
         if line:
             print(line, file=sys.stderr if options.json else sys.stdout)
     with tqdm(total=ladder.STEPS, unit=" blocks", leave=False, disable=options.quiet or None) as bar:
@@ -776,7 +777,7 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from .kernels import cache, cores, jit, tiles
+    from .kernels import cache, cores, pool, tiles
 
     packages = {package: version(package) for package in ("numpy", "scipy", "numba", "llvmlite")}
     usable = cores.usable()
@@ -789,7 +790,7 @@ def _info(options: argparse.Namespace) -> int:
         "cores": os.cpu_count(),
         "usable_cores": usable,
         "vector_bits": 8 * tiles.SHAPE.bytes,
-        "threading": jit.threading_report(),
+        "threading": pool.report(),
         "cache": cache.report(),
         "cache_folder": cache.folder(),
     }

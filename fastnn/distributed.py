@@ -26,7 +26,7 @@ from .containers import Array, few
 from .control import ClusterLost
 from .inputs import Stored, examples_of_a_run
 from .kernels.arguments import Targets
-from .kernels.jit import at_most
+from .kernels.pool import at_most
 from .objective import Part
 from .parts import chosen, classes_of, counts_of, refuse_split, shares_of
 from .problem import Problem, read_only

@@ -9,11 +9,13 @@ from .kernels.arguments import KEPT
 def warmup() -> None:
     """Compile every kernel now, or read it from the cache, and not at its first use.
 
-    It is for the build of a container image, `RUN python -c "import fastnn; fastnn.warmup()"`, and for what is timed.
+    Call it where a container image is built, `RUN python -c "import fastnn; fastnn.warmup()"`, or before timing.
+    Afterwards nothing is left to compile, in forked workers and on a read-only cache neither.
 
     Notes
     -----
-    A minute at first (2 cores), then about a second. The variable FASTNN_CACHE says where compiled kernels are kept.
+    Takes a minute at first (2 cores), then about a second. The variable FASTNN_CACHE says where compiled kernels are
+    kept. It starts Numba's threads, which a forked child does not have: kernels run on one thread there.
 
     Examples
     --------
@@ -21,6 +23,8 @@ def warmup() -> None:
     >>> fastnn.forward(fastnn.init_weights((400, 25, 10)), np.zeros((1, 400))).shape  # nothing is left to compile
     (1, 10)
     """
+    from .kernels import jit, peak  # Numba, with which importing this module would not be light
+
     weights = network.init_weights((2, 2, 2))
     y = np.array([0, 1])
     for engine in ("fused", "loop"):
@@ -30,3 +34,6 @@ def warmup() -> None:
             objective.forward(weights, X, engine=engine)
     check.check_gradient(weights, np.eye(2), y)
     check.check_gradient(weights, np.eye(2), y, directions=1)
+    for kind in (np.float64, np.float32):
+        peak.on_all_threads(1, np.ones(2, kind), peak.zeros(kind))
+    jit.compile_both_variants()

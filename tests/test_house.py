@@ -9,9 +9,11 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numba
 import pytest
 
 import fastnn
+from fastnn.kernels import jit
 
 from .conftest import ROOT, UNMEASURED
 
@@ -135,6 +137,19 @@ def test_no_store_through_a_tuple_in_a_parallel_function():
         for node in ast.walk(function):
             if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
                 assert not isinstance(node.value, ast.Attribute), f"{function.name}: {ast.unparse(node)}"
+
+
+def test_parallel_functions_have_the_parallel_loops_that_are_written_and_no_others():
+    """In a parallel function Numba also makes one of each array expression: `a.sum()` there waits for all threads."""
+    fastnn.warmup()
+    functions = {(function.name, ast.unparse(function).count("prange(")) for function in parallel_functions()}
+    for kernel in jit._kernels:
+        signature = next(iter(kernel.parallel.overloads))
+        again = numba.njit(parallel=True)(kernel.parallel.py_func)
+        again.compile(signature)
+        loops = again.overloads[signature].metadata["parfor_diagnostics"].initial_parfors
+        functions.remove((kernel.__name__, len(loops)))
+    assert not functions
 
 
 def run(code):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fastnn.cli import main
-from fastnn.kernels import cores, jit
+from fastnn.kernels import cores, jit, pool
 
 from .conftest import WORK, in_process, work
 
@@ -108,11 +108,11 @@ def test_forked_children_of_a_process_where_another_package_ran(layer):
 
 CHILD = """
 import fastnn
-from fastnn.kernels import forks, jit
+from fastnn.kernels import forks, pool
 def seen():
     fastnn_bits()
     other(np.ones(9))
-    return jit.threads() == numba.get_num_threads(), forks.threads_lost()
+    return pool.threads() == numba.get_num_threads(), forks.threads_lost()
 
 print(in_child(seen))
 """
@@ -215,50 +215,117 @@ def beside(start, ours, times):
     over.set()
     ended.wait()
 
-got = [fastnn_bits()]
+if not {other_first}:
+    got = [fastnn_bits()]
 other(np.ones(9))
+if {other_first}:
+    got = [fastnn_bits()]
 got.extend(beside(lambda work: threading.Thread(target=work, daemon=True).start(), 8, {times}))
 got.extend(beside(lambda work: _thread.start_new_thread(work, ()), 1, {times}))
 print(len(got), *set(got))
 """
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_another_package_launches_while_eight_threads_do(layer, long):
+@pytest.mark.parametrize(("layer", "other_first"), [*((layer, False) for layer in LAYERS), ("workqueue", True)])
+def test_another_package_launches_while_eight_threads_do(layer, other_first, long):
     """Numba's workqueue ends the process (SIGABRT) when two threads launch at once. 2 gradients and 2 passes each."""
     times = 1000 if long else 6
-    code = OTHER + STRESS.format(times=times)
+    code = OTHER + STRESS.format(times=times, other_first=other_first)
     assert_same_bits(in_process(code, NUMBA_THREADING_LAYER=layer), 1 + (1 + 8 + 1 + 1) * times)
 
 
-ALONE = """
-import _thread, threading, time
+BESIDE_OTHERS = """
+import _thread, sys, threading, time
+import numba
 from tqdm import tqdm
-from fastnn.kernels import jit
+from fastnn.kernels import pool
 
 def seen(start):
     begun, over = threading.Event(), threading.Event()
     start(lambda: (begun.set(), over.wait()))
     begun.wait()
-    usable = jit._threads_usable(), jit.threads() > 1
+    time.sleep(0.1)
+    usable = pool.usable(), pool.threads() > 1
     over.set()
-    return *usable, jit.threading_report().split("; ")[1]
+    return usable
 
 known = lambda name: lambda work: threading.Thread(target=work, name=name).start()
+if sys.argv[1] == "others":
+    numba.get_num_threads()  # another package starts the threads before fastnn does
 print(*seen(known("fastnn watch")))
 with tqdm(total=1):
     print(*seen(known("fastnn watch")))
 print(*seen(known("another")))
-time.sleep(0.1)
 print(*seen(lambda work: _thread.start_new_thread(work, ())))
 """
 
 
-def test_workqueue_runs_on_all_threads_while_nobody_else_can_launch():
-    """A progress bar's thread and our own launch nothing; the report says what is safe."""
-    got = in_process(ALONE, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2").stdout
-    said = "on one thread while there are other Python threads\n"
-    assert got == f"True True {said}" * 2 + f"False False {said}" * 2
+@pytest.mark.parametrize(("first", "beside_others"), [("fastnn", "True True"), ("others", "False False")])
+def test_workqueue_beside_other_python_threads(first, beside_others):
+    """All cores, unless another package may have linked a parallel loop that does not take turns."""
+    code = f"import sys; sys.argv = ['-c', {first!r}]\n{BESIDE_OTHERS}"
+    got = in_process(code, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2").stdout
+    assert got.splitlines() == ["True True"] * 2 + [beside_others] * 2
+
+
+NESTED = """
+from fastnn.kernels import pool
+pool.threads()
+
+@numba.njit(parallel=True)
+def outer(x):
+    for i in numba.prange(x.shape[0]):
+        x[i, 0] = other(x[i])
+
+x = np.ones((8, 1000))
+outer(x)
+print(x[:, 0].tolist() == [1000.0] * 8, pool._launches_take_turns)
+"""
+
+
+def test_workqueue_nested_launch_of_another_package_runs():
+    """Numba alone ends the process there."""
+    assert in_process(OTHER + NESTED, NUMBA_THREADING_LAYER="workqueue").stdout == "True True\n"
+
+
+ONE_ROW = """
+import numpy as np
+import fastnn
+from fastnn.kernels import forks
+X, y = np.random.default_rng(0).random((40, 4)), np.arange(40) % 2
+model = fastnn.train(X, y, 3, maxiter=3)
+model.predict(X[:1]), model.score(X, y)
+print(forks.threads_started())
+fastnn.forward(model.weights, np.ones((100_000, 4)))
+print(forks.threads_started())
+"""
+
+
+def test_few_examples_start_no_threads():
+    """So a server that answers a request before it forks leaves its workers all threads."""
+    assert in_process(ONE_ROW).stdout == "False\nTrue\n"
+
+
+SPIN = """
+import os
+import numpy as np
+import fastnn
+before = dict(os.environ)
+fastnn.forward(fastnn.init_weights((4, 3, 2)), np.ones((200_000, 4)))
+print(os.environ == before)
+"""
+
+
+@pytest.mark.skipif("omp" not in LAYERS or sys.platform != "linux", reason="no GNU OpenMP here")
+@pytest.mark.parametrize(
+    ("environment", "want"),
+    [({}, str(pool.SPIN_COUNT)), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "passive"}, "0")],
+    ids=["default", "spin count of the user", "wait policy of the user"],
+)
+def test_openmp_spins_shortly_unless_the_user_says_how_long(environment, want):
+    done = in_process(SPIN, NUMBA_THREADING_LAYER="omp", OMP_DISPLAY_ENV="verbose", **environment)
+    assert f"GOMP_SPINCOUNT = '{want}'" in done.stderr
+    assert done.stdout == "True\n"
 
 
 @pytest.mark.parametrize("mine", [True, False])
@@ -267,23 +334,23 @@ def test_launches_wait_for_those_of_other_threads_alone(mine):
     want, got, begun = work.bits(), [], threading.Event()
 
     def launch():
-        with jit._launch_lock if mine else nullcontext():
+        with pool._launch_lock if mine else nullcontext():
             begun.set()
             got.append(work.bits())
 
     thread = threading.Thread(target=launch, name="fastnn test", daemon=True)
-    with nullcontext() if mine else jit._launch_lock:
+    with nullcontext() if mine else pool._launch_lock:
         thread.start()
         begun.wait()
         thread.join(60.0 if mine else 0.5)
         waits = thread.is_alive()
     thread.join(60.0)
-    jit._new_lock()  # or all others wait, if this test fails
+    pool._new_lock()  # or all others wait, if this test fails
     assert waits is not mine
     assert got == [want]
 
 
-MOST = jit._most.__wrapped__  # asked once, else
+MOST = pool._max_threads.__wrapped__  # asked once, else
 
 
 @pytest.fixture
@@ -297,7 +364,7 @@ def cores_of_a_container(monkeypatch):
         monkeypatch.setattr(cores, "usable", lambda: usable)
         monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", said or started)
         monkeypatch.setattr(numba.config, "NUMBA_DEFAULT_NUM_THREADS", started)
-        monkeypatch.setattr(jit, "_most", MOST)
+        monkeypatch.setattr(pool, "_max_threads", MOST)
 
     return say
 
@@ -305,14 +372,14 @@ def cores_of_a_container(monkeypatch):
 @pytest.mark.parametrize(("usable", "want"), [(0.2, 1), (1.0, 1), (1.5, 2), (2.0, 2), (3.01, 4), (4.0, 4), (64.0, 4)])
 def test_no_more_threads_than_cores(usable, want, cores_of_a_container):
     cores_of_a_container(usable)
-    assert jit._most() == want
+    assert pool._max_threads() == want
 
 
 def test_threads_that_the_user_has_asked_for(cores_of_a_container):
     cores_of_a_container(1.5, said=4)
-    assert jit._most() == 4
+    assert pool._max_threads() == 4
     cores_of_a_container(1.5, said=3)
-    assert jit._most() == 3
+    assert pool._max_threads() == 3
 
 
 def threads_inside(count):
@@ -328,13 +395,13 @@ def test_kernels_run_on_no_more_threads_than_cores(cores_of_a_container, monkeyp
     monkeypatch.setenv("FASTNN_CACHE", "0")  # numba cannot keep what asks for its threads
     launch = jit.batch(threads_inside)
     launch(count)
-    assert count == jit.threads() == own
+    assert count == pool.threads() == own
     cores_of_a_container(0.5, started=own)
     launch(count)
-    assert count == jit.threads() == 1
+    assert count == pool.threads() == 1
     assert work.bits() == want
-    with jit.at_most(2):
-        assert jit.threads() == 1
+    with pool.at_most(2):
+        assert pool.threads() == 1
     assert numba.get_num_threads() == own
 
 

@@ -25,7 +25,7 @@ import fastnn
 from fastnn import inputs, network
 from fastnn.engines import fused
 from fastnn.kernels.arguments import HIDDEN, OUTPUTS, arithmetic
-from fastnn.kernels.jit import at_most
+from fastnn.kernels.pool import at_most
 
 from .conftest import ENGINES, ROOT, Case, examples
 from .test_engines import in_50_digits

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastnn.benchmark import timing
-from fastnn.kernels import jit, peak
+from fastnn.kernels import peak, pool
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_peak(dtype, monkeypatch):
     steps, factors, sums = done[-1]
     assert operations == 2 * steps * sums.size
     assert factors.dtype == sums.dtype == dtype
-    assert len(sums) == jit.threads()
+    assert len(sums) == pool.threads()
     assert np.isfinite(sums).all()
     assert sums.min() > 0.0
 

@@ -1,15 +1,19 @@
 """Timing implementations in turns in one process, block by block, and what they ran on."""
 
+import hashlib
+import math
 import os
 import platform
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from ..kernels import cores
 from ..validation import Array
 
 REST = 0.1  # seconds before a block: meanwhile the threads of the implementation before stop spinning
@@ -24,6 +28,10 @@ GEMM_WIDTH = 1500
 # Steps of the loop at the machine's peak: 7 ms on Zen 4, half of that with two pipes of 512 bits. To launch
 # the threads takes some 20 us.
 PEAK_STEPS = 2_000_000
+
+# `busy` keeps every core at work for so many seconds. Of 60 tries on a quiet machine the threads got at least
+# QUIET_SHARE of their cores' time in all; beside one process that computes, on 2 cores, 0.6 to 0.8.
+BUSY_SECONDS, QUIET_SHARE = 0.2, 0.9
 
 # What the two references are, in words.
 GEMM = f"the reference GEMM, a {GEMM_WIDTH} x {GEMM_WIDTH} matrix product by NumPy's BLAS"
@@ -71,6 +79,28 @@ def _timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def busy() -> str | None:
+    """A sentence if other processes keep the cores busy, by CPU seconds against wall seconds; None if they do not."""
+    count = math.ceil(cores.usable())
+    with ThreadPoolExecutor(count) as pool:
+        seconds = np.array([*pool.map(_keep_a_core_busy, range(count))]).sum(axis=0)
+    share = seconds[0] / seconds[1]
+    if share >= QUIET_SHARE:
+        return None
+    return (
+        f"The machine is busy: of {count} {'cores' if count > 1 else 'core'} this process got {share:.0%}. "
+        "Times and ratios are not those of a quiet machine; end other programs and repeat."
+    )
+
+
+def _keep_a_core_busy(number: int) -> tuple[float, float]:
+    """Hash, which needs no interpreter lock, for BUSY_SECONDS; return this thread's CPU seconds and wall seconds."""
+    block, start, start_cpu = bytes(1_000_000), time.perf_counter(), time.thread_time()
+    while time.perf_counter() - start < BUSY_SECONDS:
+        hashlib.sha256(block)
+    return time.thread_time() - start_cpu, time.perf_counter() - start
+
+
 def gemm(dtype: Any) -> tuple[Callable[[], object], float]:
     """A call of the reference GEMM, and how many operations it does."""
     square = np.random.default_rng(0).standard_normal((GEMM_WIDTH, GEMM_WIDTH)).astype(dtype)
@@ -96,7 +126,7 @@ MACHINE = (
 
 def machine() -> dict[str, Any]:
     """What times are measured on: processor, cores, threads, BLAS, versions."""
-    from ..kernels import jit, tiles
+    from ..kernels import pool, tiles
 
     blas: Any = np.show_config(mode="dicts")
     blas = blas["Build Dependencies"]["blas"]
@@ -104,8 +134,8 @@ def machine() -> dict[str, Any]:
     values = (
         _cpu(),
         os.cpu_count(),
-        jit.threads(),
-        jit.threading_layer(),
+        pool.threads(),
+        pool.threading_layer(),
         8 * tiles.SHAPE.bytes,
         f"{blas['name']} {blas['version']}",
         loaded.get("architecture"),

@@ -24,8 +24,9 @@ from ..kernels.activations import activate, scale_by_slope
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets, arithmetic, equal_runs
 from ..kernels.batches import OPERATIONS, add_in_order, group_count, group_start, regularised_mean, runs
 from ..kernels.elementary import like
-from ..kernels.jit import apart, batch, inner, serial, threads
+from ..kernels.jit import apart, batch, inner, serial
 from ..kernels.losses import losses_and_deltas
+from ..kernels.pool import threads
 from ..kernels.tiles import Matrix, add_product, affine, affine_by_panels, panel, panel_count, panels_pay
 from ..kernels.widening import bits, widened
 
@@ -60,11 +61,12 @@ FEW = 500_000
 LANES = 4
 
 
+@lru_cache  # computing it takes a tenth of a row's outputs
 def _cut(m, n, dtype, numbers):
-    """How many examples are in a block, all of them as long, and whether there are few, for so many parameters."""
-    few = m * numbers <= FEW
-    blocks = max(-(-m // _longest_block(n, dtype)), 1 if few else 2)
-    return -(-m // blocks), few
+    """Return (block length, alone): equal blocks; alone means that one thread is enough for `numbers` parameters."""
+    alone = m * numbers <= FEW
+    blocks = max(-(-m // _longest_block(n, dtype)), 1 if alone else 2)
+    return -(-m // blocks), alone
 
 
 def _placed(layers, dtype):
@@ -221,10 +223,10 @@ class Workspace(NamedTuple):
     """
 
     layers: np.ndarray  # (L, 8)
+    units: int  # of all layers
     m: int  # examples, of all runs
     groups: int  # of all runs
     block: int  # examples in a block
-    few: bool  # so few that one thread is enough
     scale: float  # of X
     W: np.ndarray  # padded parameters, with panels
     rows: np.ndarray  # (lanes, block * n) of X as they are computed with, where that is not as they are kept
@@ -239,15 +241,15 @@ def workspace(layers, m, kept, scale, most=None):
     """What `accumulate` works with, and the runs of examples that it takes."""
     dtype, n = arithmetic(kept), int(layers[0, INPUTS])
     layers, units, padded, numbers = _placed(layers, dtype)
-    block, few = _cut(m, n, dtype, padded)
+    block, alone = _cut(m, n, dtype, padded)
     groups = group_count(m, -(-m // block), padded)
-    count = 1 if few else threads()
+    count = 1 if alone else threads()
     cut = runs(m, block, groups, padded, count, most)
     together = cut[0].groups
-    lanes = 1 if few else min(together, LANES * count)
+    lanes = 1 if alone else min(together, LANES * count)
     rows, inputs = _rows(lanes, block * n, kept, scale)
     work = Workspace(
-        layers, m, groups, block, few, scale, _aligned((numbers,), dtype), rows, inputs,
+        layers, units, m, groups, block, scale, _aligned((numbers,), dtype), rows, inputs,
         _aligned((lanes, 2, block * units), dtype), np.ones(1, dtype),
         np.empty(together), _aligned((together, padded), np.float64),
     )  # fmt: skip
@@ -295,18 +297,15 @@ def _sum_lane(work, lane, run, X, targets, weight, losses):
 
 @batch
 def _accumulate(theta, X, targets, weight, work, run, sums):
-    x, dWs, losses, lanes, units = X.ravel(), work.dWs, work.losses, len(work.buffers), work.layers[:, UNITS].sum()
+    x, dWs, losses, lanes = X.ravel(), work.dWs, work.losses, len(work.buffers)
     _pad(theta, 0, work.layers, True, work.W)
-    if work.few:
-        _sum_lane(work, 0, run, x, targets, weight, losses)
-    else:
-        for lane in prange(lanes):  # in uint64, for which all would be compiled once more
-            _sum_lane(work, np.int64(lane), run, x, targets, weight, losses)
+    for lane in prange(lanes):  # in uint64, for which all would be compiled once more
+        _sum_lane(work, np.int64(lane), run, x, targets, weight, losses)
     if run.groups * dWs.shape[1] < TOGETHER:
-        for u in range(units):
+        for u in range(work.units):
             _add_unit(dWs, run, work.layers, u, sums)
     else:
-        for u in prange(units):
+        for u in prange(work.units):
             _add_unit(dWs, run, work.layers, np.int64(u), sums)
     if run.start == 0:
         sums[-1] = 0.0
@@ -318,7 +317,8 @@ def accumulate(theta, layers, X, targets, weight, work, run, sums):
 
     The first run overwrites what is in sums.
     """
-    _accumulate(theta, bits(X), targets, weight, work, run, sums)
+    kernel = _accumulate.alone if len(work.buffers) == 1 else _accumulate
+    kernel(theta, bits(X), targets, weight, work, run, sums)
 
 
 class Network(NamedTuple):
@@ -370,30 +370,30 @@ def _forward_group(network, g, X, block, buffers, inputs, A):
 
 
 @batch
-def _outputs(network, X, block, few, buffers, inputs, told, A):
-    if few:
-        for g in range(len(told)):
-            told[g] = _forward_group(network, g, X, block, buffers, inputs, A)
-    else:
-        for g in prange(len(told)):
-            told[g] = _forward_group(network, np.int64(g), X, block, buffers, inputs, A)
-    return told.sum() == 0.0
+def _outputs(network, X, block, buffers, inputs, told, A):
+    for g in prange(len(told)):
+        told[g] = _forward_group(network, np.int64(g), X, block, buffers, inputs, A)
+    finite = True
+    for g in range(len(told)):  # Numba would make a parallel loop of told.sum(), and wait for all threads
+        finite = finite and told[g] == 0.0
+    return finite
 
 
 def outputs(network, X, A):
     """A[:] = output activations (m, K); returns False if a pre-activation on the way was not finite."""
     (m, n), dtype = X.shape, network.W.dtype
-    block, few = _cut(m, n, dtype, len(network.W))
-    if not few and m > (most := max(block, int(threads() * OPERATIONS / (2 * len(network.W))))):
+    block, alone = _cut(m, n, dtype, len(network.W))
+    if not alone and m > (most := max(block, int(threads() * OPERATIONS / (2 * len(network.W))))):
         return all(outputs(network, X[run.start : run.stop], A[run.start : run.stop]) for run in equal_runs(m, most))
-    groups = 1 if few else min(-(-m // block), LANES * threads())
+    groups = 1 if alone else min(-(-m // block), LANES * threads())
     activations = block * network.units
     if X.dtype == dtype and network.scale == 1.0:
         buffers, (_, inputs) = np.empty((groups, activations), dtype), _nothing(dtype)
     else:
         buffers, view = _with_view(np.empty((groups, activations + block * n), dtype))
         inputs = view[:, activations:]
-    return _outputs(network, bits(X).reshape(-1), block, few, buffers, inputs, np.empty(groups), A.reshape(-1))
+    kernel = _outputs.alone if groups == 1 else _outputs
+    return kernel(network, bits(X).reshape(-1), block, buffers, inputs, np.empty(groups), A.reshape(-1))
 
 
 def forward(theta, layers, X, scale, A):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 
-def _threads_started() -> bool:
+def threads_started() -> bool:
     """By any package, in this process or, before a fork, in its parent."""
     parallel: Any = sys.modules.get("numba.np.ufunc.parallel")
     return parallel is not None and parallel._is_initialized
@@ -25,7 +25,7 @@ def _forked() -> bool:
 
 
 # If this is imported in a child, its threads may have been started after the fork: it then runs on one for nothing.
-_lost = _threads_started() and _forked()
+_lost = threads_started() and _forked()
 _process = os.getpid()
 
 
@@ -38,7 +38,7 @@ def threads_lost() -> bool:
 
 def _after_fork() -> None:
     global _lost, _process
-    _lost, _process = _threads_started(), os.getpid()
+    _lost, _process = threads_started(), os.getpid()
     _compiler_free()
 
 

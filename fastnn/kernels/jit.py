@@ -7,15 +7,12 @@ the tiles (`by_address`), and what is called once for a block of examples (`apar
 """
 
 import inspect
-import math
-import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from contextvars import copy_context
-from functools import lru_cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +25,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from . import cache, cores, forks, notice
+from . import cache, notice, pool
 
 # Sums may be reordered (without that no reduction vectorises) and a*b + c fused. Never "nnan"
 # or "ninf": a NaN has to reach the caller.
@@ -63,42 +60,47 @@ def _for_kernels(function: Callable, fastmath: set[str]) -> Any:
     return dispatcher
 
 
-def batch(function: Callable, fastmath: set[str] = FAST) -> Callable:
-    """Compile the outer storey of a kernel: its `prange` runs on all of numba's threads.
+class Kernel:
+    """A kernel that is called from outside and has a `prange`, compiled in two variants that give the same bits.
 
-    Where these cannot be used (`_threads_usable`), the same function runs to the same bits on one thread.
-    A lock lets one Python thread launch at a time: numba's threads are all busy then, and its portable layer would
-    abort the process. A signal's handler may launch in the middle of a launch.
+    Called, it runs on all of Numba's threads, or on one where these cannot be used. `alone` always runs on the thread
+    that calls it: no lock, no other thread, nothing to wait for.
     """
-    options = _options(fastmath)
-    parallel = _outer(_jit(parallel=True, **options)(function))
-    alone = _outer(_jit(**options)(function), "-alone")
 
-    @wraps(function)
-    def launch(*arguments: Any) -> Any:
-        if not _threads_usable():
-            return alone(*arguments)
-        with _launch_lock, at_most() if _most() < numba.config.NUMBA_NUM_THREADS else nullcontext():
-            return parallel(*arguments)
+    def __init__(self, function: Callable, fastmath: set[str]):
+        wraps(function)(self)
+        options = _options(fastmath)
+        self.parallel = _outer(_jit(parallel=True, **options)(function))
+        self.alone = _outer(_jit(**options)(function), "-alone")
+        _kernels.append(self)
 
-    return launch
+    def __call__(self, *arguments: Any) -> Any:
+        if not pool.usable():
+            return self.alone(*arguments)
+        with pool.launching():
+            return self.parallel(*arguments)
+
+
+_kernels: list[Kernel] = []
+
+
+def compile_both_variants() -> None:
+    """Compile both variants of every `Kernel`, for all types that one of them is compiled for."""
+    for kernel in _kernels:
+        for signature in kernel.parallel.overloads.keys() | kernel.alone.overloads.keys():
+            for variant in (kernel.parallel, kernel.alone):
+                if signature not in variant.overloads:
+                    variant.compile(signature)
+
+
+def batch(function: Callable, fastmath: set[str] = FAST) -> Kernel:
+    """Compile the outer storey of a kernel, which has the `prange`."""
+    return Kernel(function, fastmath)
 
 
 def serial(function: Callable) -> Any:
     """Compile a function that is called from outside and has no parallel loop: it needs no lock."""
     return _outer(_jit(**_options(FAST))(function))
-
-
-@contextmanager
-def at_most(most: float = math.inf) -> Iterator[None]:
-    """Kernels that this Python thread launches run on no more threads than so many, and than `threads` says."""
-    allowed = int(min(threads(), max(1, most)))
-    before = numba.get_num_threads()
-    numba.set_num_threads(allowed)
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
 
 
 def _options(fastmath: set[str]) -> dict[str, Any]:
@@ -275,77 +277,6 @@ def _have(symbol: str, apart: tuple[str, Any] | None) -> bool:
         return _have_tile(symbol)
     name, arguments = apart
     return _compiled(_apart[name], arguments).fndesc.mangled_name == symbol
-
-
-_launch_lock = threading.RLock()
-
-
-def _new_lock() -> None:
-    """A fork may copy the lock while another thread holds it: the child starts with its own."""
-    global _launch_lock
-    _launch_lock = threading.RLock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_lock)
-
-
-def _threads_usable() -> bool:
-    """Whether a parallel loop may be launched here and now.
-
-    Not in a forked child, if numba's threads were started before, by any package: GNU OpenMP ends it. And not
-    on the workqueue layer while there is another Python thread: numba would end the process if that launched too,
-    from another package, which our lock does not know.
-    """
-    return not forks.threads_lost() and (threading_layer() != "workqueue" or _nobody_else_launches())
-
-
-def _nobody_else_launches() -> bool:
-    from tqdm import TMonitor
-
-    known = [one for one in threading.enumerate() if isinstance(one, TMonitor) or one.name.startswith("fastnn")]
-    known.append(threading.current_thread())
-    # Those that are just starting run no Python yet; those that `threading` does not know do, a moment later.
-    return len(known) == threading.active_count() and sys._current_frames().keys() <= {one.ident for one in known}
-
-
-@lru_cache
-def threading_layer() -> str:
-    """The threading layer that numba uses; the first call starts its threads."""
-    try:
-        numba.get_num_threads()
-    except ValueError as error:
-        raise ValueError(
-            f"NUMBA_THREADING_LAYER is {numba.config.THREADING_LAYER!r}, which numba cannot load here; "
-            "default, omp, tbb or workqueue is wanted, of those that are installed"
-        ) from error
-    return str(numba.threading_layer())
-
-
-def threading_report() -> str:
-    """That layer and what is safe with it, or why there is none."""
-    try:
-        layer = threading_layer()
-    except ValueError as error:
-        return f"none: {error}"
-    with_others = "on one thread while there are other Python threads" if layer == "workqueue" else "thread-safe"
-    return f"{layer}, {threads()} threads; {with_others}; on one thread in a forked child"
-
-
-def threads() -> int:
-    """On how many threads a parallel loop runs when it is launched from here."""
-    if not _threads_usable():
-        return 1
-    wanted = int(numba.get_num_threads())
-    return wanted if wanted < numba.config.NUMBA_NUM_THREADS else _most()
-
-
-@lru_cache
-def _most() -> int:
-    """As many threads as numba has started, but no more than there are cores for; if nobody has said how many."""
-    started = numba.config.NUMBA_NUM_THREADS
-    said = "NUMBA_NUM_THREADS" in os.environ or started != numba.config.NUMBA_DEFAULT_NUM_THREADS
-    return started if said else min(started, max(1, math.ceil(cores.usable())))
 
 
 class _Locator(UserProvidedCacheLocator):
