@@ -347,10 +347,10 @@ def prepared(parts, layers, kept, scale):
 
 
 @inner()
-def _forward_group(network, g, X, block, buffers, inputs, A):
+def _forward_group(network, g, X, block, buffers, rows, inputs, A):
     """The outputs of that group of examples; returns what `_forward_block` tells.
 
-    A row of `buffers` holds a block's activations and, where these are not X itself, its inputs, which `inputs` shows.
+    A row of `buffers` holds a block's activations; rows and inputs are as in `Workspace`.
     """
     layers, buffer = network.layers, buffers[g]
     last = len(layers) - 1
@@ -359,7 +359,7 @@ def _forward_group(network, g, X, block, buffers, inputs, A):
     end = group_start(g + 1, groups, m, block)
     for i in range(group_start(g, groups, m, block), end, block):
         examples = min(block, end - i)
-        source, x = widened(X, i * n, examples * n, network.scale, buffer[block * network.units :], inputs[g])
+        source, x = widened(X, i * n, examples * n, network.scale, rows[g], inputs[g])
         told += _forward_block(network.W, layers, source, x, examples, buffer)
         first = examples * layers[last, BEFORE]
         a = buffer[first : first + examples * K]
@@ -370,9 +370,9 @@ def _forward_group(network, g, X, block, buffers, inputs, A):
 
 
 @batch
-def _outputs(network, X, block, buffers, inputs, told, A):
+def _outputs(network, X, block, buffers, rows, inputs, told, A):
     for g in prange(len(told)):
-        told[g] = _forward_group(network, np.int64(g), X, block, buffers, inputs, A)
+        told[g] = _forward_group(network, np.int64(g), X, block, buffers, rows, inputs, A)
     finite = True
     for g in range(len(told)):  # Numba would make a parallel loop of told.sum(), and wait for all threads
         finite = finite and told[g] == 0.0
@@ -386,14 +386,10 @@ def outputs(network, X, A):
     if not alone and m > (most := max(block, int(threads() * OPERATIONS / (2 * len(network.W))))):
         return all(outputs(network, X[run.start : run.stop], A[run.start : run.stop]) for run in equal_runs(m, most))
     groups = 1 if alone else min(-(-m // block), LANES * threads())
-    activations = block * network.units
-    if X.dtype == dtype and network.scale == 1.0:
-        buffers, (_, inputs) = np.empty((groups, activations), dtype), _nothing(dtype)
-    else:
-        buffers, view = _with_view(np.empty((groups, activations + block * n), dtype))
-        inputs = view[:, activations:]
+    rows, inputs = _rows(groups, block * n, X.dtype, network.scale)
+    buffers, x, told = np.empty((groups, block * network.units), dtype), bits(X).reshape(-1), np.empty(groups)
     kernel = _outputs.alone if groups == 1 else _outputs
-    return kernel(network, bits(X).reshape(-1), block, buffers, inputs, np.empty(groups), A.reshape(-1))
+    return kernel(network, x, block, buffers, rows, inputs, told, A.reshape(-1))
 
 
 def forward(theta, layers, X, scale, A):
