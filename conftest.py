@@ -75,9 +75,8 @@ def pytest_report_collectionfinish(config, items):
     """Say how many benchmarks there are and how long they take."""
     if config.option.benchmark and not config.option.collectonly:
         minutes = math.ceil(SECONDS_OF_A_BENCHMARK * len(items) / 60)
-        return (
-            f"{len(items)} benchmarks, about {minutes} {'minutes' if minutes > 1 else 'minute'}; -k NAME selects some"
-        )
+        count, minutes = (f"{n} {word}{'s' * (n != 1)}" for n, word in ((len(items), "benchmark"), (minutes, "minute")))
+        return f"{count}, about {minutes}; -k NAME selects some"
     return []
 
 

@@ -69,6 +69,7 @@ def test_a_run(tmp_path):
     done = run_pytest("--benchmark-only", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
+    assert "\n1 benchmark, about 1 minute; -k NAME selects some\n" in done.stdout
     run = json.loads(file.read_text())
     (bench,) = run["benchmarks"]
     assert bench["group"] == "cost and gradient, 5,000 x 400-25-10, float32"
@@ -97,16 +98,21 @@ def test_a_run(tmp_path):
     assert f"fused takes {time}, {ratio} times as fast as NumPy" in summary
 
 
-def test_forced_kernels_are_said_first():
-    run = ("-k", "nothing", "bench")
+@pytest.mark.parametrize("busy", ["The machine is busy.", None])
+def test_busy_machine_and_forced_kernels_are_said_first(busy, tmp_path, monkeypatch):
+    (tmp_path / "busy.py").write_text(f"from fastnn.benchmark import timing; timing.busy = lambda: {busy!r}")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    run = ("-k", "nothing", "bench", "-p", "busy")
     done = run_pytest("--benchmark", *run, OPENBLAS_CORETYPE="Haswell")
     assert done.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
-    first, second, *_ = done.stdout.splitlines()
-    assert first == timing.forced_kernels("Haswell")
-    assert "test session starts" in second
-    for arguments, value in ((run, "Haswell"), (("--benchmark", *run), "")):
+    lines = done.stdout.splitlines()
+    said = [busy] * bool(busy) + [timing.forced_kernels("Haswell")]
+    assert lines[: len(said)] == said
+    assert "test session starts" in lines[len(said)]
+    for arguments, value, said in ((run, "Haswell", []), (("--benchmark", *run), "", [busy] * bool(busy))):
         done = run_pytest(*arguments, OPENBLAS_CORETYPE=value)
-        assert "test session starts" in done.stdout.splitlines()[0]
+        assert done.stdout.splitlines()[: len(said)] == said
+        assert "test session starts" in done.stdout.splitlines()[len(said)]
         assert "OPENBLAS_CORETYPE" not in done.stdout + done.stderr
 
 

@@ -389,15 +389,17 @@ def quick_bench(monkeypatch):
     monkeypatch.setattr(ladder, "TRAINING_SECONDS", 1e9)
     monkeypatch.setattr(timing, "REST", 0.0)
     monkeypatch.setattr(timing, "BLOCK", 1e-3)
+    monkeypatch.setattr(timing, "busy", lambda: None)
 
 
 def test_bench(here, capsys, monkeypatch, quick_bench):
     from fastnn.benchmark import comparison, timing
 
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")  # too late for NumPy, which is loaded
+    monkeypatch.setattr(timing, "busy", lambda: "The machine is busy.")
     assert main(["bench", "--data", "data.npz", "--hidden", "3,2"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith(f"{timing.forced_kernels('Haswell')}\n")
+    assert out.startswith(f"The machine is busy.\n{timing.forced_kernels('Haswell')}\n")
     for words in ("forward, 40 x 4-3-2-2, float64", "cost and gradient, 40", "gradient check, 40", "50 iterations, 40"):
         assert words in out
     for rung in comparison.RUNGS.values():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fastnn.benchmark import timing
-from fastnn.kernels import peak, pool
+from fastnn.kernels import cores, peak, pool
 
 
 @pytest.fixture
@@ -136,3 +136,21 @@ def test_forced_kernels(monkeypatch):
     assert timing.machine()["openblas_coretype"] == "Haswell"
     monkeypatch.delenv("OPENBLAS_CORETYPE")
     assert timing.machine()["openblas_coretype"] is None
+
+
+@pytest.mark.parametrize(
+    ("cpu_seconds", "said"),
+    [([0.2, 0.2], None), ([0.18, 0.19], None), ([0.1, 0.14], "got 60%."), ([0.0, 0.0], "got 0%.")],
+)
+def test_busy_by_cpu_seconds_against_wall_seconds(cpu_seconds, said, monkeypatch):
+    monkeypatch.setattr(cores, "usable", lambda: 1.5)
+    monkeypatch.setattr(timing, "_keep_a_core_busy", lambda number: (cpu_seconds[number], 0.2))
+    got = timing.busy()
+    assert got == said or (got.startswith("The machine is busy: of 2 cores this process ") and said in got)
+
+
+def test_cpu_seconds_of_a_busy_thread(monkeypatch):
+    monkeypatch.setattr(timing, "BUSY_SECONDS", 0.05)
+    cpu_seconds, seconds = timing._keep_a_core_busy(0)
+    assert 0.0 < cpu_seconds <= seconds + 0.001
+    assert seconds >= 0.05
