@@ -34,6 +34,6 @@ def warmup() -> None:
             objective.forward(weights, X, engine=engine)
     check.check_gradient(weights, np.eye(2), y)
     check.check_gradient(weights, np.eye(2), y, directions=1)
-    for kind in (np.float64, np.float32):
-        peak.on_all_threads(1, np.ones(2, kind), peak.zeros(kind))
+    for factors in (np.ones(2), np.ones(2, np.float32)):
+        peak.on_all_threads(1, factors, peak.zeros(factors.dtype))
     jit.compile_both_variants()
