@@ -29,8 +29,8 @@ GEMM_WIDTH = 1500
 # the threads takes some 20 us.
 PEAK_STEPS = 2_000_000
 
-# `busy` keeps every core at work for so many seconds. Of 60 tries on a quiet machine the threads got at least
-# QUIET_SHARE of their cores' time in all; beside one process that computes, on 2 cores, 0.6 to 0.8.
+# `busy` keeps all cores at work for so many seconds. In 120 tries on a quiet machine of 2 cores it got 0.92 to 1.00 of
+# their time, beside one process that computes 0.50 to 0.75, beside two 0.39 to 0.62.
 BUSY_SECONDS, QUIET_SHARE = 0.2, 0.9
 
 # What the two references are, in words.

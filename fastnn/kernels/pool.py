@@ -16,7 +16,10 @@ from numba.core.registry import cpu_target
 
 from . import cores, forks
 
-# Turns that GNU OpenMP spins at a barrier before it sleeps.
+# Turns that GNU OpenMP spins at a barrier before it sleeps; 300,000 by default. With 1,000, 3,000, 10,000, 30,000 and
+# 300,000 turns an evaluation of 100 examples takes 300, 217, 202, 181 and 184 us on a quiet machine, and 292, 468, 768,
+# 1,600 and 1,600 to 5,200 us beside one process that computes (2 cores, AMD Zen 3; medians of processes in turns). For
+# 5,000 examples 10,000 turns are as good as any, quiet or not. The layers tbb and workqueue do not spin.
 SPIN_COUNT = 10_000
 
 _launch_lock = threading.RLock()
