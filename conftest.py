@@ -39,7 +39,9 @@ def pytest_configure(config):
             config.pluginmanager.register(WithoutPlugin())
         return
     if not config.pluginmanager.hasplugin("benchmark"):
-        raise pytest.UsageError('--benchmark needs pytest-benchmark; python -m pip install "fastnn[test]" brings it')
+        from fastnn.validation import needs
+
+        raise pytest.UsageError(needs("--benchmark", "pytest-benchmark"))
     option.benchmark = True
     if option.benchmark_max_time == "1.0":  # the default: a second for each was a fifth of the whole run
         option.benchmark_max_time = "0.3"
@@ -56,7 +58,9 @@ class WithoutPlugin:
 
     @pytest.fixture
     def benchmark(self):
-        pytest.skip('needs pytest-benchmark; python -m pip install "fastnn[test]" brings it')
+        from fastnn.validation import needs
+
+        pytest.skip(needs("a benchmark", "pytest-benchmark"))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -20,6 +20,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 import fastnn
+from fastnn import validation
 from fastnn.benchmark import comparison, ladder
 from fastnn.engines import numpy as reference
 from fastnn.model import Model
@@ -113,7 +114,8 @@ class Implementation(NamedTuple):
         """Why it cannot run, in a sentence."""
         for module in self.modules:
             if not find_spec(module):
-                return f'{module} is not installed; python -m pip install "fastnn[test,peers]" brings it'
+                package = {"sklearn": "scikit-learn"}.get(module, module)
+                return validation.needs(f"the benchmark of {self.name}", package)
         return None
 
 

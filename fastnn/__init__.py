@@ -49,7 +49,8 @@ Elsewhere
     fastnn --help           the command line; `python -m fastnn` is the same
     warmup                  compile all kernels now, and not at their first use
 
-The three modules need python -m pip install "fastnn[sklearn,dask,plot]"; all other modules are internal.
+The three modules need libraries of their own: python -m pip install scikit-learn dask distributed matplotlib
+installs them all. All other modules are internal.
 
 Letters, the same everywhere:
 

@@ -662,6 +662,7 @@ def _some_digits(options: argparse.Namespace, model: "Model | None") -> tuple[An
 def _bench(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
+    from . import validation
     from .benchmark import comparison, ladder, timing
 
     out = options.out or Path("ladder.png")
@@ -686,7 +687,7 @@ def _bench(options: argparse.Namespace) -> int:
 
         plot.save(plot.benchmark(groups, note=timing.described(machine)), out)
     else:
-        print('no picture: it needs matplotlib; python -m pip install "fastnn[plot]" brings it', file=sys.stderr)
+        print(validation.needs(f"drawing {out}", "matplotlib"), file=sys.stderr)
     _tell(
         options,
         {"machine": machine, "groups": [*map(comparison.facts, groups)], "saved": out if drawn else None},

@@ -124,7 +124,7 @@ def convert(
     outputs(target)
     kind = np.dtype(validation.choice(dtype, DTYPES, "dtype"))
     if not find_spec("pyarrow"):
-        raise ImportError('to convert needs pyarrow; python -m pip install "fastnn[frames]" brings it')
+        raise ImportError(validation.needs("converting a table", "pyarrow"))
     try:
         try:
             return _convert(source, target, kind, options, progress)

@@ -1,4 +1,4 @@
-"""Examples that are spread over the workers of a Dask cluster. Needs Dask: the extra `dask`.
+"""Examples that are spread over the workers of a Dask cluster. Needs dask and distributed.
 
 A part, a chunk of rows, stays on its worker, where it is prepared once. An evaluation sends theta to every worker that
 has parts, and gets back their sums. These are added in the order of a tree over the parts: neighbours first, then
@@ -35,9 +35,7 @@ try:
     import dask.array
     import distributed
 except ImportError:
-    raise ImportError(
-        'a cluster needs Dask and its distributed; python -m pip install "fastnn[dask]" brings them'
-    ) from None
+    raise ImportError(validation.needs("fastnn.distributed", "dask", "distributed")) from None
 
 __all__ = ["ClusterLost"]
 

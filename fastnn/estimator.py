@@ -1,4 +1,4 @@
-"""The network as scikit-learn's estimators. Needs scikit-learn: the extra `sklearn`.
+"""The network as scikit-learn's estimators. Needs scikit-learn 1.7 or later.
 
 What is fitted stands in `coefs_` and `intercepts_`, as users of `MLPClassifier` read and set it; fastnn's weights are
 made of these wherever something is computed.
@@ -40,9 +40,7 @@ try:
     from sklearn.utils.multiclass import unique_labels
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
-    raise ImportError(
-        'the estimators need scikit-learn 1.7 or later; python -m pip install "fastnn[sklearn]" brings it'
-    ) from None
+    raise ImportError(validation.needs("fastnn.estimator", "scikit-learn>=1.7")) from None
 
 __all__ = ["FastNNClassifier", "FastNNRegressor"]
 

@@ -90,7 +90,7 @@ def write_onnx(model: Model, path: Path, dtype: str | None = None) -> None:
         import onnx
         from onnx import TensorProto, helper, numpy_helper
     except ImportError:
-        raise ImportError('.onnx needs onnx; python -m pip install "fastnn[onnx]" brings it') from None
+        raise ImportError(validation.needs("an .onnx file", "onnx")) from None
     kind = np.dtype(validation.choice(dtype or "float32", ("float32", "float64"), "dtype"))
     real = helper.np_dtype_to_tensor_dtype(kind)
     nodes: list[Any] = []

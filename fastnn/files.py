@@ -155,7 +155,7 @@ def read_data(
 
     Notes
     -----
-    pyarrow, the extra `frames`, reads large tables five to ten times as fast. Of a table that is larger than memory
+    pyarrow, where it is installed, reads large tables five to ten times as fast. Of a table that is larger than memory
     `fastnn convert` makes a file that can be mapped.
 
     Examples
@@ -333,7 +333,7 @@ def _datasets(path: Path, labels: Path | None, numbers: bool) -> tuple[Any, Arra
     try:
         import h5py
     except ImportError:
-        raise ValueError(f'path is {str(path)!r}, which needs h5py: python -m pip install "fastnn[hdf5]"') from None
+        raise ValueError(validation.needs(f"path {str(path)!r}", "h5py")) from None
     try:
         file = h5py.File(path, "r")  # stays open as long as a dataset of it is in use
         found: dict[str, Any] = {}

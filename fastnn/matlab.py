@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from . import validation
 from .validation import Array
 
 # Elements by the number of their type: variables; of numbers, with how many bytes each has; of characters.
@@ -262,9 +263,7 @@ def _read_hdf5(file: IO[bytes], most: int) -> dict[str, Any]:
     try:
         import h5py
     except ImportError:
-        raise ValueError(
-            'it is of version 7.3, which needs h5py: python -m pip install "fastnn[hdf5]", or save it with -v7'
-        ) from None
+        raise ValueError(f"{validation.needs('its version 7.3', 'h5py')}, or save it with -v7") from None
     found: dict[str, Any] = {}
     with h5py.File(file, "r") as variables:
         for name in variables:

@@ -76,7 +76,7 @@ def _grey(path: Path) -> Array:
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ImportError:
-        raise ImportError('images need Pillow; python -m pip install "fastnn[plot]" brings it') from None
+        raise ImportError(validation.needs("reading an image", "pillow")) from None
     with open(path, "rb"):
         pass  # what keeps the system from opening it, the system says best
     try:

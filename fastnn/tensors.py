@@ -1,4 +1,4 @@
-"""Files of safetensors: arrays of numbers as its tensors, text beside them. Needs safetensors, the extra of that name.
+"""Files of safetensors: arrays of numbers as its tensors, text beside them. Needs safetensors.
 
 The library reads and writes tensors, and refuses what is cut off or announces what is not there. What it does not have
 stands in the file's metadata, which hold text under names: an array of text is JSON there, with its type and its shape.
@@ -11,6 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from . import validation
 from .validation import Array
 
 # What the format calls its text (https://huggingface.co/docs/safetensors: eight bytes with the length of a header in
@@ -67,7 +68,5 @@ def _library() -> Any:
     try:
         import safetensors.numpy
     except ImportError:
-        raise ImportError(
-            '.safetensors needs safetensors; python -m pip install "fastnn[safetensors]" brings it'
-        ) from None
+        raise ImportError(validation.needs("a .safetensors file", "safetensors")) from None
     return safetensors.numpy

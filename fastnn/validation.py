@@ -6,6 +6,7 @@ argument, what came, what is wanted. Nothing passed in is changed.
 """
 
 import math
+import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -571,6 +572,16 @@ def choice(value: Any, choices: Sequence[str], name: str) -> str:
         error = ValueError if isinstance(value, str) else TypeError
         raise error(f"{name} is {described(value)}; one of {', '.join(map(repr, choices))} is wanted")
     return value
+
+
+def needs(subject: str, *requirements: str) -> str:
+    """Return the sentence that says which libraries `subject` needs, and the command that installs them.
+
+    It never names an extra of this package: on PyPI the name fastnn belongs to another project.
+    """
+    names = " and ".join(re.sub("(.+)>=(.+)", r"\1 \2 or later", requirement) for requirement in requirements)
+    quoted = " ".join(f'"{requirement}"' if ">" in requirement else requirement for requirement in requirements)
+    return f"{subject} needs {names}: python -m pip install {quoted}"
 
 
 def seed(value: Any) -> np.random.Generator:

@@ -419,7 +419,7 @@ def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch, quick_benc
     shown = capsys.readouterr()
     assert shown.out.startswith(timing.machine()["cpu"])
     assert "cost and gradient, 30 x 5-4-3, float64" in shown.out
-    assert "no picture: it needs matplotlib" in shown.err
+    assert "drawing ladder.png needs matplotlib: python -m pip install matplotlib\n" in shown.err
     assert not (here / "ladder.png").exists()
 
 

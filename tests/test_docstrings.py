@@ -17,8 +17,8 @@ from fastnn import check, control, solvers
 # The classes of what public functions give, or hand to a callback.
 GIVEN = [check.Entry, check.Slope, check.Comparison, check.GradientReport, control.State, solvers.Outcome]
 
-# Public modules, and the extra that each needs, which is the name of what it brings too.
-EXTRAS = {"fastnn.estimator": "sklearn", "fastnn.distributed": "dask", "fastnn.plot": "matplotlib"}
+# Public modules, and the library that each needs.
+NEEDED = {"fastnn.estimator": "sklearn", "fastnn.distributed": "dask", "fastnn.plot": "matplotlib"}
 
 # numpydoc's, in its order.
 SECTIONS = ["Parameters", "Attributes", "Returns", "Raises", "Warns", "See Also", "Notes", "Examples"]
@@ -36,14 +36,14 @@ def with_methods(thing):
 
 
 def cases():
-    """Every docstring once, by its name; a module whose extra is not there is one case, which is skipped."""
+    """Every docstring once, by its name; a module whose library is missing is one case, which is skipped."""
     things = {"fastnn": fastnn}
     found = [*(getattr(fastnn, name) for name in fastnn.__all__), *GIVEN]
-    for name, extra in EXTRAS.items():
+    for name, library in NEEDED.items():
         try:
-            import_module(extra)
+            import_module(library)
         except ImportError:
-            yield pytest.param(None, id=name, marks=pytest.mark.skip(reason=f'needs "fastnn[{extra}]"'))
+            yield pytest.param(None, id=name, marks=pytest.mark.skip(reason=f"{library} is not installed"))
             continue
         module = import_module(name)
         found += [getattr(module, one) for one in module.__all__]

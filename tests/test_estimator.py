@@ -644,7 +644,7 @@ def test_without_scikit_learn():
     code = "import sys; sys.modules['sklearn'] = None; import fastnn.estimator"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stderr.strip().endswith(
-        'ImportError: the estimators need scikit-learn 1.7 or later; python -m pip install "fastnn[sklearn]" brings it'
+        'ImportError: fastnn.estimator needs scikit-learn 1.7 or later: python -m pip install "scikit-learn>=1.7"'
     )
 
 

@@ -296,7 +296,7 @@ def test_hdf5_that_is_none(tmp_path, monkeypatch):
         fastnn.read_data(tmp_path / "none.h5")
     write_hdf5(tmp_path / "a.h5", X=X, y=Y)
     monkeypatch.setitem(sys.modules, "h5py", None)
-    assert_refused(r'a\.h5\', which needs h5py: python -m pip install "fastnn\[hdf5\]"', tmp_path / "a.h5")
+    assert_refused(r"a\.h5' needs h5py: python -m pip install h5py$", tmp_path / "a.h5")
 
 
 @pytest.mark.parametrize("kind", ["X.npy", "a.npz", "a.mat", "a.h5", "a.csv"])

@@ -173,5 +173,5 @@ def test_refusals(what, tmp_path):
 
 def test_without_pillow(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
-    with pytest.raises(ImportError, match=r'images need Pillow; python -m pip install "fastnn\[plot\]" brings it'):
+    with pytest.raises(ImportError, match=r"^reading an image needs pillow: python -m pip install pillow$"):
         photo.read_digit(tmp_path / "a.png", 400)

@@ -87,9 +87,9 @@ def test_the_two_commands():
 def test_extras_are_there():
     with open(ROOT / "pyproject.toml", "rb") as file:
         declared = tomllib.load(file)["project"]["optional-dependencies"]
-    named = {extra for some in re.findall(r'"(?:fastnn|\.)\[([\w,]+)\]"', README) for extra in some.split(",")}
+    named = {extra for some in re.findall(r'"\.\[([\w,]+)\]"', README) for extra in some.split(",")}
     assert named <= {*declared}
-    assert named >= {"plot", "test", "peers", "sklearn", "dask", "completion"}
+    assert named >= {"plot", "test", "peers", "sklearn", "dask"}
 
 
 def test_every_command_is_listed():

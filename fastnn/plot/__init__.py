@@ -1,4 +1,4 @@
-"""Pictures of the data, the network and its training. Needs matplotlib: the extra `plot`.
+"""Pictures of the data, the network and its training. Needs matplotlib.
 
     digits      examples as images, with labels and predictions
     errors      the mistakes of a model, the surest first

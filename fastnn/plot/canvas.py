@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import validation
+
 try:
     from matplotlib.axes import Axes
     from matplotlib.colors import LinearSegmentedColormap
@@ -15,7 +17,7 @@ try:
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import LogLocator, MaxNLocator
 except ImportError:
-    raise ImportError('pictures need matplotlib; python -m pip install "fastnn[plot]" brings it') from None
+    raise ImportError(validation.needs("fastnn.plot", "matplotlib")) from None
 
 from ..containers import described
 from ..files import printable, write_atomically
