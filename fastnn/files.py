@@ -685,7 +685,8 @@ def write_together(paths: Sequence[Path], write: Callable[[list[IO[bytes]]], Non
                 file.flush()
                 os.fsync(file.fileno())
         for name in names:
-            os.chmod(name, 0o666 & ~_umask())
+            with suppress(OSError):  # of a file system without modes
+                os.chmod(name, 0o666 & ~_umask())
         for name, path in zip(names, paths, strict=True):
             os.replace(name, path)
     except BaseException:  # whatever it is, Ctrl-C too: it goes on to the caller, and leaves no half a file
@@ -694,7 +695,7 @@ def write_together(paths: Sequence[Path], write: Callable[[list[IO[bytes]]], Non
         raise
     finally:
         unfinished.difference_update(names)
-    if os.name == "posix":
+    with suppress(OSError):  # Windows opens no folder, some network file systems sync none; the files are on the disk
         folder = os.open(paths[0].parent, os.O_RDONLY)
         try:
             os.fsync(folder)

@@ -1,7 +1,9 @@
 """Files that users bring."""
 
+import errno
 import gc
 import gzip
+import os
 import sys
 import zipfile
 
@@ -121,6 +123,33 @@ def test_write_atomically_obeys_the_mask(tmp_path):
     files.write_atomically(tmp_path / "a", lambda file: file.write(b"x"))
     (tmp_path / "b").write_bytes(b"x")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+@pytest.mark.parametrize("lacking", ["open", "fsync", "chmod"])
+def test_write_atomically_where_system_lacks_a_folder_operation_succeeds(lacking, tmp_path, monkeypatch):
+    """Windows opens no folder, and some network file systems sync none and change no mode; files they do sync."""
+    operation, refused = getattr(os, lacking), []
+
+    def refuse(target, *rest):
+        if lacking == "chmod" or os.path.isdir(target):
+            refused.append(target)
+            raise PermissionError(errno.EACCES, "Permission denied", target)
+        return operation(target, *rest)
+
+    monkeypatch.setattr(os, lacking, refuse)
+    files.write_atomically(tmp_path / "a", lambda file: file.write(b"x"))
+    assert len(refused) == 1
+    assert (tmp_path / "a").read_bytes() == b"x"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX syncs folders")
+def test_write_atomically_syncs_the_folder_after_the_name(tmp_path, monkeypatch):
+    replace, sync, events = os.replace, os.fsync, []
+    monkeypatch.setattr(os, "replace", lambda *names: (replace(*names), events.append("name")))
+    monkeypatch.setattr(os, "fsync", lambda fd: (sync(fd), events.append("folder" if os.path.isdir(fd) else "file")))
+    files.write_atomically(tmp_path / "a", lambda file: file.write(b"x"))
+    assert events == ["file", "name", "folder"]
 
 
 @pytest.fixture
