@@ -82,9 +82,34 @@ def test_folder(tmp_path, monkeypatch):
     assert cache.folder().parent.name == "fastnn"
 
 
+@pytest.mark.parametrize(
+    ("platform", "variable", "usual"),
+    [
+        ("linux", "XDG_CACHE_HOME", ".cache"),
+        ("freebsd14", "XDG_CACHE_HOME", ".cache"),
+        ("darwin", None, "Library/Caches"),
+        ("win32", "LOCALAPPDATA", "AppData/Local"),
+    ],
+)
+def test_folder_is_where_the_system_keeps_caches(platform, variable, usual, tmp_path, monkeypatch):
+    """Without `FASTNN_CACHE`. Variables of other systems are not looked at."""
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(Path, "home", lambda: Path("/a/home"))
+    monkeypatch.delenv("FASTNN_CACHE", raising=False)
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.setenv(name, f"/a/{name}")
+    assert cache.folder().parent == (Path("/a", variable) if variable else Path("/a/home", usual)) / "fastnn"
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name)
+    assert cache.folder().parent == Path("/a/home", usual, "fastnn")
+    monkeypatch.setenv("FASTNN_CACHE", str(tmp_path))
+    assert cache.folder().parent == tmp_path
+
+
 @pytest.mark.parametrize("where", ["rel", "", ".", "rel/deep", "../rel", "~/rel"])
 def test_relative_user_cache_folder_is_ignored(where, tmp_path, monkeypatch):
     """As the XDG rule says."""
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FASTNN_CACHE", raising=False)
     monkeypatch.setenv("HOME", "/a/home")

@@ -9,6 +9,7 @@ import os
 import pickle
 import re
 import shutil
+import sys
 import time
 import warnings
 from contextlib import suppress
@@ -25,6 +26,9 @@ from numba.core.caching import IndexDataCacheFile
 _PACKAGE = Path(__file__).parent.parent
 
 NO_HOME = "there is no home folder"
+
+# Variable that names the user's folder of caches, and its usual place at home; other systems follow the XDG rule.
+_CACHES = {"darwin": ("", "Library/Caches"), "win32": ("LOCALAPPDATA", "AppData/Local")}
 
 # Those of numba's settings that change machine code. Numba does not notice: NUMBA_BOUNDSCHECK=1 checks nothing in
 # kernels that were cached without it.
@@ -80,9 +84,10 @@ def folder() -> Path | None:
         if setting != "1":
             root = Path(setting).expanduser()
         else:
-            root = Path(os.environ.get("XDG_CACHE_HOME", ""))
+            variable, usual = _CACHES.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
+            root = Path(os.environ.get(variable, ""))
             if not root.is_absolute():  # to be ignored then, as the XDG rule says
-                root = Path.home() / ".cache"
+                root = Path.home() / usual
             if not root.is_absolute():  # HOME is, then: a folder here and there, wherever a process works
                 return None
             root /= "fastnn"
