@@ -24,7 +24,7 @@ _FAULTS = (ValueError, TypeError, ArithmeticError, OSError, ImportError, MemoryE
 
 def main() -> int:
     """The command line in a process of its own; `cli.main` is the same inside another program."""
-    signals = _block_signals(_watch.hear)
+    signals = _Signals(_watch.hear)
     name = " ".join(["fastnn", *sys.argv[1:2]])
     warnings.formatwarning = lambda message, *_: f"{name}: {message}\n"
     if sys.stderr is None:  # closed by the shell; print would write to standard output instead
@@ -89,15 +89,36 @@ def _command() -> int:
         return int(ended.code or 0)
 
 
-def _block_signals(hear: Callable[[int, Any], None]) -> set[signal.Signals]:
-    """Those that `_watch` waits for, in no thread's way; what the parent had ignored, with nohup say, stays so."""
-    if not hasattr(signal, "sigwait"):  # Windows
-        return set()
-    signals = {s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN}
-    for one in signals:
-        signal.signal(one, hear)
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    return signals
+class _Signals:
+    """The signals that `_watch` waits for; signals that the parent ignored, with nohup say, stay ignored.
+
+    They are blocked in all threads. Windows cannot block signals: Python's C handler writes each to a socket instead,
+    at once, whatever the main thread does.
+    """
+
+    def __init__(self, hear: Callable[[int, Any], None]) -> None:
+        self.watched = {s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN}
+        self.written: Any = None  # the socket
+        for one in self.watched:
+            signal.signal(one, hear)
+        if hasattr(signal, "sigwait"):
+            signal.pthread_sigmask(signal.SIG_BLOCK, self.watched)
+        else:
+            import socket
+
+            self.written, self.wakeup = socket.socketpair()
+            self.wakeup.setblocking(False)
+            signal.set_wakeup_fd(self.wakeup.fileno())
+
+    def wait(self) -> signal.Signals:
+        """Return the next signal."""
+        return signal.Signals(self.written.recv(1)[0] if self.written else signal.sigwait(self.watched))
+
+    def interrupt_main(self, signum: signal.Signals) -> None:
+        """Make the main thread call `hear`."""
+        _thread.interrupt_main(signum)
+        if self.written:
+            self.written.recv(1)  # Python wrote this signal too
 
 
 class _Watch:
@@ -114,15 +135,16 @@ class _Watch:
         self.unwound = threading.Event()
         self.training = False  # a signal ends the training and not the process; the main thread writes it
         self.signum = 0  # of the signal that did
+        self.due = False  # `hear` is to act, once: without a mask Python calls it for the signal itself, too
         self.raised = False  # in the main thread
         self.unwinding = False  # the main thread has nothing more to interrupt
         self.path: Path | None = None
         self.before: tuple[int, ...] | None = None
 
-    def wait(self, name: str, signals: set[signal.Signals]) -> None:
+    def wait(self, name: str, signals: _Signals) -> None:
         """Of two signals in a training the second ends the process: an evaluation may take minutes."""
-        while signals:
-            signum = signal.Signals(signal.sigwait(signals))
+        while signals.watched:
+            signum = signals.wait()
             with self.lock:
                 if self.over:
                     return
@@ -131,16 +153,18 @@ class _Watch:
                 else:
                     self.over = self.ending = True
             if self.ending:
-                self._end(name, signum)
+                self._end(name, signum, signals)
             newline = "\n" * sys.stderr.isatty()  # behind the bar
             _say(f"{newline}{name}: {_WORDS[signum]}, the best weights will be saved; a second signal ends at once")
-            _thread.interrupt_main(signum)
+            self.due = True
+            signals.interrupt_main(signum)
 
-    def _end(self, name: str, signum: signal.Signals) -> None:
+    def _end(self, name: str, signum: signal.Signals, signals: _Signals) -> None:
         """End the process: once the main thread has unwound, or without it."""
         # What an exception at any moment leads to, others and tracebacks, is not to be seen.
         stderr, sys.stderr = sys.stderr, open(os.devnull, "w")  # noqa: SIM115
-        _thread.interrupt_main(signum)
+        self.due = True
+        signals.interrupt_main(signum)
         line_is_free = self.unwound.wait(GRACE) or not stderr.isatty()
         for path in list(getattr(sys.modules.get("fastnn.files"), "unfinished", ())):
             with suppress(OSError):  # the main thread does it too, unless the disk holds it
@@ -155,8 +179,8 @@ class _Watch:
 
     def hear(self, signum: int, frame: Any) -> None:
         """The handler of signals. It does nothing where one came too late for a training, which ended by itself."""
-        if (self.training or self.ending) and not self.unwinding:
-            self.raised = True
+        if self.due and (self.training or self.ending) and not self.unwinding:
+            self.due, self.raised = False, True
             raise KeyboardInterrupt
 
     def finish(self) -> bool:
