@@ -4,7 +4,6 @@ import gzip
 import json
 import os
 import random
-import resource
 import signal
 import struct
 import subprocess
@@ -337,6 +336,7 @@ def large(tmp_path_factory):
 
 def limited(folder, *arguments):
     """Python with 550 MB, and no more threads than on a small machine, as each has a stack."""
+    import resource
 
     def limit():
         resource.setrlimit(resource.RLIMIT_DATA, (550 << 20, 550 << 20))
@@ -395,6 +395,7 @@ def test_whatever_ends_it_leaves_nothing(tmp_path, monkeypatch, target):
 def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path):
     write(tmp_path, TEXT * 50)
     (tmp_path / "a.npz").write_bytes(b"old")
+    resource = pytest.importorskip("resource", reason="no such limit here")
 
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))

@@ -10,7 +10,6 @@ import json
 import math
 import random
 import re
-import resource
 import struct
 import subprocess
 import sys
@@ -349,6 +348,8 @@ def fault(kind, path, want):
 
 def main(folder, name, step, first, count):
     """Damage so many files; the counts of how it ended, and the first of each fault, as JSON."""
+    import resource
+
     kind = KINDS[name]
     path = Path(folder) / f"file{kind.suffix}"
     kind.write(path)
@@ -370,6 +371,8 @@ def main(folder, name, step, first, count):
 
 def ends(names, step, count, processes=2):
     """How reading damaged files of these kinds ended; AssertionError for any fault."""
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("no such limit here")
     # Each part a process: whatever one did to it ends with it.
     parts = []
     for name in names:

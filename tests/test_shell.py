@@ -1,7 +1,6 @@
 """The command as a shell sees it: statuses, signals, pipes, full disks, encodings, a bare container."""
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -115,6 +114,8 @@ def test_closed_outputs(files):
 
 @pytest.mark.parametrize("out", ["train --hidden 300 --maxiter 1 --out old.npz", "show --out old.png"])
 def test_a_disk_that_fills_up_leaves_the_old_file(here, out):
+    import resource
+
     old = here / out.split()[-1]
     old.write_bytes(b"old")
     before = sorted(os.listdir(here))
