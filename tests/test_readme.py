@@ -1,10 +1,14 @@
 """The README's Python runs block after block and prints what stands there; its commands run, its pictures are ours."""
 
 import gzip
+import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +16,7 @@ import pytest
 import fastnn
 from fastnn import cli
 
-from .conftest import COURSE, ROOT
+from .conftest import COURSE, ROOT, UNMEASURED
 
 README = (ROOT / "README.md").read_text()
 
@@ -82,6 +86,20 @@ def test_the_two_commands():
         'python -m pip install ".[plot]" && fastnn show errors',
     ]
     assert all(command in (ROOT / ".ci" / "run").read_text() for command in commands)
+
+
+def test_an_environment_comes_first(tmp_path):
+    """Else pip refuses, where the system's Python is managed by its own packages: Debian, Homebrew."""
+    posix, windows = re.findall(r"^    (\w+ -m venv .*)$", README, re.M)
+    assert README.index(posix) < README.index(windows) < README.index("pip install")
+    assert windows == r"py -m venv .venv; .venv\Scripts\Activate.ps1"
+    if os.name != "posix":
+        pytest.skip("needs a POSIX shell")
+    done = subprocess.run(
+        ["sh", "-c", f"{posix} && python -m pip --version"], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env=os.environ | UNMEASURED | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert f"from {tmp_path / '.venv'}" in done.stdout
 
 
 def test_extras_are_there():
