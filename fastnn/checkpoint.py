@@ -210,6 +210,7 @@ def _trail(arrays: dict[str, Array], model: Model) -> Trail:
         before,
         history,
         float(arrays["trail_seconds"].item()),
+        model.outcome.compile_seconds,
         Point(cost, norm, np.array(lowest).reshape(P)),
         held_out,
     )

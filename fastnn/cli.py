@@ -21,6 +21,7 @@ import numpy as np
 
 from . import __version__, shell
 from .containers import few
+from .kernels import notice
 
 if TYPE_CHECKING:
     from .benchmark.ladder import Task
@@ -439,12 +440,17 @@ def _report(
     lines += [
         f"iterations   {outcome.iterations}",
         f"evaluations  {outcome.evaluations}",
-        f"seconds      {outcome.seconds:.2f}",
+        f"seconds      {outcome.seconds:.2f}{_kernel_seconds(outcome.compile_seconds)}",
         f"ended        {outcome.message}",
         f"saved        {out}",
         *[f"drawn        {options.plot}"] * bool(options.plot),
     ]
     return facts, lines
+
+
+def _kernel_seconds(seconds: float) -> str:
+    """Words for the time that a training has waited for kernels, if that can be seen."""
+    return f", and {seconds:.3g} {notice.kernel_work()}" if seconds >= 0.005 else ""
 
 
 def _kind_of_output(options: argparse.Namespace) -> str:

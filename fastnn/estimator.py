@@ -116,7 +116,7 @@ callback : callable, default=None
     `callback(state)` after each iteration, with a `fastnn.control.State`: iteration, cost, gradient_norm, evaluations,
     seconds, validation_cost, validation_score, and weights, copies in the form of `fastnn.train`. A true return stops.
 max_seconds : float, default=None
-    Limit on the time of a fit.
+    Limit on the time of a fit, the time in which kernels are compiled among it.
 verbose : bool, int or "bar", default=False
     True or a positive number: a line with the loss after each iteration, on standard output. "bar": a progress bar,
     on standard error.""",

@@ -17,6 +17,7 @@ import numpy as np
 
 from . import blas
 from .control import Callback, ClusterLost, HeldOut, Limits, State, Stop
+from .kernels.notice import kernel_seconds
 from .objective import Objective
 from .trail import Diverged, Keeper, Log, Point, Trail
 from .validation import Array
@@ -74,9 +75,12 @@ class Outcome:
     iterations, evaluations : int
         Of the solver, and of the cost and gradient.
     seconds : float
-        Since the minimisation began.
+        Since the minimisation began, without `compile_seconds`.
     advice : str
         What kept the network from learning, and the remedy; part of `message`, and empty if nothing was seen.
+    compile_seconds : float
+        Time spent on the way on compiling kernels, or on loading them from the cache. A first training spends nearly
+        all of its time so, the next one hardly any. Of a cluster only this process counts.
 
     Examples
     --------
@@ -96,6 +100,7 @@ class Outcome:
     evaluations: int
     seconds: float
     advice: str = ""
+    compile_seconds: float = 0.0
 
 
 Found = tuple[Array, Outcome, Any]  # theta (P,), how it ended, and the history
@@ -156,6 +161,7 @@ class _Record:
             self.log = Log(objective, trail.start, trail.evaluations_before, trail.rows_before, trail.answers)
             self.rows, self.lowest, self.lowest_held_out = [*trail.rows], trail.lowest, trail.lowest_held_out
         self.start = time.perf_counter() - (trail.seconds if trail else 0.0)
+        self.kernels_start = kernel_seconds() - (trail.compile_seconds if trail else 0.0)
         self.passed = self.log.rows_before  # rows of the history that the solver has come by
         self._noted: Any = None
 
@@ -195,7 +201,7 @@ class _Record:
                 self.lowest = Point(cost, self.norm, theta.copy())
             if cost <= self.limits.target_cost:
                 raise Stop("target reached")
-            if self.seconds >= self.limits.max_seconds:
+            if self.wall_seconds >= self.limits.max_seconds:
                 raise Stop("time limit")
             if self.evaluations >= self.limits.max_evaluations:
                 raise Stop("evaluation limit")
@@ -207,7 +213,8 @@ class _Record:
             return
         log, answers, rows, lowest, lowest_held_out = self._noted
         behind = log.answers[:answers], log.evaluations_before, log.rows_before, self.rows[:rows]
-        trail = Trail(log.start, *behind, self.seconds, lowest, lowest_held_out)
+        seconds = self.wall_seconds, self.compile_seconds
+        trail = Trail(log.start, *behind, *seconds, lowest, lowest_held_out)
         self.keeper.keep(trail, found or self.found("interrupted"))
 
     def start_anew(self, theta: Array) -> None:
@@ -230,8 +237,17 @@ class _Record:
         return self.log.evaluations
 
     @property
-    def seconds(self) -> float:
+    def wall_seconds(self) -> float:
         return time.perf_counter() - self.start
+
+    @property
+    def compile_seconds(self) -> float:
+        return kernel_seconds() - self.kernels_start
+
+    @property
+    def seconds(self) -> float:
+        """Time of the minimisation itself. No kernel is in it that was compiled or loaded on the way."""
+        return self.wall_seconds - self.compile_seconds
 
     @property
     def iterations(self) -> int:
@@ -298,6 +314,8 @@ def minimize(
     exception. The `keeper` gets a trail when it is due, and at the end, whatever that is. From a `trail` that it has
     kept the minimisation goes on to the same end, to the bit; `theta` is not used then.
     """
+    import scipy.optimize  # noqa: F401  before the clock starts, and before the guard, which holds loaded libraries
+
     record = _Record(objective, theta, limits, held_out, callbacks, keeper, trail)
     try:
         found = _minimized(record, solver, diagnose)
@@ -309,8 +327,6 @@ def minimize(
 
 
 def _minimized(record: _Record, solver: str, diagnose: Callable[[Array], str]) -> Found:
-    import scipy.optimize  # noqa: F401  before the guard, which holds libraries that are loaded
-
     lost = None
     # L-BFGS and the others cannot keep their vectors away from BLAS threads like `_Vector`: 8.2 ms an evaluation with
     # these, 2.9 without (the seed's network).
@@ -381,14 +397,16 @@ def _solve(solver: str, record: _Record, theta: Array) -> None:
 def _outcome(status: str, record: _Record, seconds: float, advice: str) -> Outcome:
     best, lowest = record.best, record.lowest or record.best
     fact, hint = _MESSAGES[status]
-    fact = fact.format(norm=lowest.norm, cost=lowest.cost, limits=record.limits)
+    waited = f" (kernels took {record.compile_seconds:.3g} of them)" if record.compile_seconds else ""
+    fact = fact.format(norm=lowest.norm, cost=lowest.cost, limits=record.limits, waited=waited)
     if record.limits.patience < math.inf and record.lowest_held_out:
         cost, iteration, _ = record.lowest_held_out
         fact += f"; these are the weights of iteration {iteration}, whose validation cost {cost:.6g} is the lowest"
     if status == "interrupted" and record.keeper:
         hint = "fastnn.resume (on the command line too) goes on from the checkpoint"
     message = "; ".join(filter(None, [fact, advice or hint]))
-    return Outcome(status, message, best.cost, best.norm, record.iterations, record.evaluations, seconds, advice)
+    counts = record.iterations, record.evaluations, seconds
+    return Outcome(status, message, best.cost, best.norm, *counts, advice, record.compile_seconds)
 
 
 # How it ended, and what to try next if nothing is known to be wrong.
@@ -409,7 +427,7 @@ _MESSAGES = {
     ),
     "target reached": ("stopped because the cost, {cost:.6g}, is at most the target of {limits.target_cost:g}", ""),
     "time limit": (
-        "stopped at the limit of {limits.max_seconds:g} seconds with largest gradient entry {norm:.1e}",
+        "stopped at the limit of {limits.max_seconds:g} seconds{waited} with largest gradient entry {norm:.1e}",
         "more time would lower the cost further",
     ),
     "evaluation limit": (

@@ -51,7 +51,8 @@ class Trail(NamedTuple):
         What the minimisation had at that start.
     rows : sequence of tuple
         Of the history.
-    seconds : float
+    seconds, compile_seconds : float
+        All time so far, and the part of it that kernels took to be compiled or loaded.
     lowest : Point
     lowest_held_out : (validation cost, row, Point), or None
     """
@@ -62,6 +63,7 @@ class Trail(NamedTuple):
     rows_before: int
     rows: Sequence[tuple[float | int, ...]]
     seconds: float
+    compile_seconds: float
     lowest: Point
     lowest_held_out: tuple[float, int, Point] | None
 

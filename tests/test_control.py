@@ -6,6 +6,7 @@ import pytest
 import fastnn
 from fastnn import engines
 from fastnn.control import HeldOut, State
+from fastnn.kernels import notice
 
 from .conftest import random_case
 
@@ -84,6 +85,48 @@ def test_time_limit_is_seen_after_the_evaluation_that_passes_it(data, solver, mo
     assert model.outcome.evaluations == 10
     assert model.outcome.seconds == 10.0
     assert_best(model, data)
+
+
+@pytest.fixture
+def slow_kernels(monkeypatch):
+    """A clock on which an evaluation takes a second, and the first one waits for its kernels 100 seconds more."""
+    ticks = []
+    evaluate = fastnn.Objective._evaluate
+
+    def timed(self, theta, gradient):
+        if not ticks:
+            with notice.waiting_for_kernels():
+                ticks.append(100.0)
+        ticks.append(1.0)
+        return evaluate(self, theta, gradient)
+
+    monkeypatch.setattr(fastnn.Objective, "_evaluate", timed)
+    monkeypatch.setattr("fastnn.solvers.time.perf_counter", lambda: sum(ticks))
+
+
+def test_compilation_time_is_reported_apart(data, slow_kernels):
+    states = []
+    model = train(data, maxiter=5, callback=states.append)
+    assert model.outcome.compile_seconds == 100.0
+    assert model.outcome.seconds == model.outcome.evaluations
+    assert model.history.seconds.tolist() == model.history.evaluations.tolist()
+    assert [state.seconds for state in states] == model.history.seconds.tolist()[1:]
+    assert train(data, maxiter=5).outcome.compile_seconds == 0.0
+
+
+def test_time_limit_counts_compilation_and_says_so(data, slow_kernels):
+    outcome = train(data, max_seconds=50.0).outcome
+    assert (outcome.status, outcome.evaluations, outcome.seconds) == ("time limit", 1, 1.0)
+    assert outcome.message.startswith("stopped at the limit of 50 seconds (kernels took 100 of them) with largest")
+
+
+def test_compilation_time_is_kept_in_files(data, slow_kernels, tmp_path):
+    path = tmp_path / "training.npz"
+    train(data, maxiter=5, checkpoint=path)
+    assert fastnn.load(path).outcome.compile_seconds == 100.0
+    model = fastnn.resume(path, *data, maxiter=8)
+    assert model.outcome.compile_seconds == 100.0
+    assert model.outcome.seconds == model.outcome.evaluations
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

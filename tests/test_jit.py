@@ -8,11 +8,12 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import numba
 import pytest
 
-from fastnn.kernels import cache, jit
+from fastnn.kernels import cache, jit, notice
 
 from .conftest import WORK, in_process, work
 
@@ -282,6 +283,42 @@ def test_ctrl_c_does_not_wait_for_a_compilation(monkeypatch, raised):
     assert kernel(1.0) == 2.0
     assert over.is_set()
     assert len(kernel.stats.cache_misses) <= 1
+
+
+def test_waiting_for_kernels_counts_once_in_the_thread_that_waits(monkeypatch):
+    """Nested blocks are one wait, whatever they raise; another thread's wait is its own."""
+    now = [0.0]
+    monkeypatch.setattr(notice.time, "perf_counter", lambda: now[0])
+    before = notice.kernel_seconds()
+
+    def wait():
+        with notice.waiting_for_kernels():
+            now[0] += 1.0
+            with suppress(ValueError), notice.waiting_for_kernels():
+                now[0] += 2.0
+                raise ValueError
+        now[0] += 4.0
+        return notice.kernel_seconds()
+
+    assert wait() == before + 3.0
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(wait).result() == 3.0
+        assert pool.submit(wait).result() == 6.0
+    assert notice.kernel_seconds() == before + 3.0
+
+
+def test_a_training_tells_the_time_that_its_kernels_took(lacking):
+    """One kernel is compiled, then loaded; a second training in the same process has all of them."""
+    code = f"""
+import time
+{TRAIN.format(False).replace("fastnn.train", "start = time.perf_counter(); first = fastnn.train")}
+wall = time.perf_counter() - start
+second = {TRAIN.format(False).partition("; ")[2]}
+from fastnn.kernels import notice
+print(0.0 < first.outcome.compile_seconds < wall - first.outcome.seconds, second.outcome.compile_seconds)
+print(notice.kernel_work())"""
+    for words in ("compiling kernels (the first time only)", "loading kernels"):
+        assert in_process(code, FASTNN_CACHE=lacking).stdout == f"True 0.0\n{words}\n"
 
 
 def test_what_a_compilation_raises_arrives():

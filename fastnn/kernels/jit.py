@@ -147,7 +147,8 @@ def _outer(dispatcher: Any, suffix: str = "") -> Any:
     def compile_whole(signature: Any) -> Any:
         if folder is not None:
             cache.note_use(folder)
-        return _in_a_thread(compile_or_load, signature)
+        with notice.waiting_for_kernels():
+            return _in_a_thread(compile_or_load, signature)
 
     dispatcher._compiler.compile = compile_aloud
     dispatcher.compile = compile_whole

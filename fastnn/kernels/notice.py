@@ -1,9 +1,14 @@
 """What a person sees while kernels compile. Imported without numba."""
 
 import sys
+import threading
+import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
+from typing import Any
 
 _silent = ContextVar("silent", default=False)
 
@@ -18,12 +23,66 @@ def silence(wanted: bool) -> Iterator[None]:
         _silent.reset(token)
 
 
+class _Kernels(threading.local):
+    """Time that one thread has waited for kernels."""
+
+    seconds = 0.0
+    waiting = False
+
+
+_kernels = _Kernels()
+_work = "loading kernels"
+
+
+def kernel_seconds() -> float:
+    """Seconds that this thread has waited until kernels were compiled, or loaded from the cache."""
+    return _kernels.seconds
+
+
+def kernel_work() -> str:
+    """Words for this time: whether this process has compiled kernels, or only loaded them."""
+    return _work
+
+
+@contextmanager
+def waiting_for_kernels() -> Iterator[None]:
+    """Add the time inside to this thread's `kernel_seconds`. A block inside another one adds nothing."""
+    if _kernels.waiting:
+        yield
+        return
+    start, _kernels.waiting = time.perf_counter(), True
+    try:
+        yield
+    finally:
+        _kernels.waiting = False
+        _kernels.seconds += time.perf_counter() - start
+
+
 @contextmanager
 def compiling(kept: bool) -> Iterator[None]:
     """A line on the terminal, below a progress bar that is there already, which goes away at the end."""
-    from tqdm import tqdm
-
+    global _work
+    _work = "compiling kernels" + (" (the first time only)" if kept else "")
     line = "compiling kernels for this processor" + (", the first time only" if kept else "")
-    unseen = _silent.get() or sys.stderr is None or not sys.stderr.isatty()
-    with tqdm(desc=line, bar_format="{desc}", leave=False, disable=unseen):
+    unseen = not in_a_notebook() and (sys.stderr is None or not sys.stderr.isatty())
+    with progress_bar(desc=line, bar_format="{desc}", leave=False, disable=_silent.get() or unseen):
         yield
+
+
+def progress_bar(**options: Any) -> Any:
+    """Start a bar of tqdm with these options: a widget in a notebook, else a line on standard error."""
+    return _tqdm()(**options)
+
+
+def in_a_notebook() -> bool:
+    """Whether bars are widgets, which needs ipywidgets."""
+    return _tqdm().__module__ == "tqdm.notebook"
+
+
+@cache
+def _tqdm() -> Any:
+    """Choose tqdm's class as `tqdm.auto` does, without its asyncio, whose import takes 0.1 s."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # without ipywidgets a notebook has no bar; the user did not ask for one
+        from tqdm.autonotebook import tqdm
+    return tqdm
