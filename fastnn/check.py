@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import engines, network, validation
 from .inputs import Stored, each, runs_of
+from .kernels import notice
 from .network import Weights
 from .objective import Objective
 from .problem import Problem, documented, validated
@@ -384,8 +385,6 @@ def check_gradient(
 
 def _differences(problem: Problem, weights: Weights, parameters: Array, step: float, progress: bool | None) -> Any:
     """By the parameters at those positions in theta: `kernels.differences.Differences`."""
-    from tqdm import tqdm
-
     from .kernels import differences
 
     theta = network.theta_of(weights)
@@ -395,7 +394,8 @@ def _differences(problem: Problem, weights: Weights, parameters: Array, step: fl
     found = _nothing(differences.Differences, len(table))
     disable = None if progress is None else not progress
     total = len(table) * len(problem.X)
-    with tqdm(total=total, desc="checking", unit=" differences", unit_scale=True, leave=False, disable=disable) as bar:
+    counted = {"total": total, "unit": " differences", "unit_scale": True}
+    with notice.progress_bar(desc="checking", leave=False, disable=disable, **counted) as bar:
         for part in _parts(problem):
             Z = differences.pre_activations(theta, part.layers, part.X)
             _finite(problem, Z)

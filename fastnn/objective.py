@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from . import engines, network, validation
 from .inputs import Stored, each, examples_of_a_run, runs_of
+from .kernels import notice
 from .kernels.arguments import Run, Targets
 from .network import Weights
 from .problem import Problem, documented, read_only, validated
@@ -357,9 +358,7 @@ class Objective:
 @contextmanager
 def examples_bar(m: int, progress: bool | None) -> Iterator[Callable[[int], Any]]:
     """A function that is told how many examples more are done, and shows a bar where they take more than a second."""
-    from tqdm import tqdm
-
-    with tqdm(
+    with notice.progress_bar(
         total=m,
         unit=" examples",
         unit_scale=True,

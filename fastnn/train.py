@@ -19,7 +19,7 @@ from .checkpoint import Plan
 from .control import GRADIENT_TOLERANCE, ClusterLost, HeldOut, Limits, State
 from .inputs import Stored
 from .kernels.arguments import OUTPUTS
-from .kernels.notice import silence
+from .kernels.notice import progress_bar, silence
 from .model import Model
 from .objective import Objective
 from .parts import Here, class_totals, on_inputs, reweighted, standardise
@@ -410,15 +410,13 @@ class _Training:
 
     def run(self, theta: Array, plan: Plan, watch: _Watch, kept: Path | None, trail: Trail | None = None) -> Model:
         """From theta on, or from where the trail ends; it is `kept` in that file."""
-        from tqdm import tqdm
-
         sample, limits, engine = self._parts.sample(), plan.limits, plan.engine
         keeper = checkpoints.Checkpoint(kept, plan, self.model_of, written=trail is not None) if kept else None
         verbose, progress = watch.verbose, watch.progress
         disable = verbose or None if progress is None else not progress
         with (
             silence(progress is False),
-            tqdm(total=limits.maxiter, desc="training", unit="it", leave=False, disable=disable) as bar,
+            progress_bar(total=limits.maxiter, desc="training", unit="it", leave=False, disable=disable) as bar,
             checkpoints.ended_by_sigterm() if kept else nullcontext(),
         ):
             bar.update(len(trail.rows) - 1 if trail and trail.rows else 0)

@@ -198,7 +198,7 @@ def test_the_bar_inside_a_long_evaluation(progress, disable, monkeypatch):
 
     case = random_case((6, 4, 3), 9_001)
     Objective.of(case.problem(0.0)).evaluate(case.theta)  # compiles, which has a bar of its own
-    monkeypatch.setattr("tqdm.tqdm", Bar)
+    monkeypatch.setattr("fastnn.kernels.notice.progress_bar", Bar)
     monkeypatch.setattr("fastnn.inputs.RUN_BYTES", 1_000)
 
     class Slices:

@@ -65,7 +65,8 @@ def compiling(kept: bool) -> Iterator[None]:
     _work = "compiling kernels" + (" (the first time only)" if kept else "")
     line = "compiling kernels for this processor" + (", the first time only" if kept else "")
     unseen = not in_a_notebook() and (sys.stderr is None or not sys.stderr.isatty())
-    with progress_bar(desc=line, bar_format="{desc}", leave=False, disable=_silent.get() or unseen):
+    bar = progress_bar(desc=line, bar_format="{desc}", leave=False, disable=_silent.get() or unseen)
+    with bar, silence(True):  # a kernel that compiles inside has no line of its own: a notebook had nine
         yield
 
 
