@@ -137,7 +137,7 @@ best_validation_score_ : float or None
     The highest of them; the coefficients are those of the lowest loss on these examples.
 history_ : record array
     One row for the start and one for each iteration, with fields cost (the loss), gradient_norm, evaluations,
-    seconds and, with early stopping, validation_cost and validation_score.
+    seconds and, with early stopping, validation_cost, validation_score and regularisation.
 outcome_ : fastnn.solvers.Outcome
     How training ended: status in a word, message in a sentence, cost, evaluations, seconds.
 n_iter_, n_layers_, n_outputs_ : int
@@ -499,7 +499,7 @@ class _Network(BaseEstimator):
         )
         self.history_ = model.history
         watched = "validation_score" in self.history_.dtype.names
-        for name in ("cost", "validation_cost") if watched else ("cost",):
+        for name in ("cost", "validation_cost", "regularisation") if watched else ("cost",):
             self.history_[name] /= times
         self.n_iter_ = self.outcome_.iterations
         self.loss_ = self.outcome_.cost

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .solvers import comparable_cost
 from .validation import Array
 
 _WIDTH, _HEIGHT, _MARGIN = 240, 72, 4
@@ -25,7 +26,8 @@ def card(title: str, facts: Mapping[str, str], history: Any) -> str:
 
 
 def _curve(history: Any) -> str:
-    costs = {"": history.cost}
+    trained_on, comparable = comparable_cost(history)
+    costs = {"": trained_on}
     if "validation_cost" in history.dtype.names:
         costs["stroke-dasharray='4 3' "] = history.validation_cost
     together = np.concatenate([*costs.values()])
@@ -41,6 +43,9 @@ def _curve(history: Any) -> str:
         lines.append(f"<polyline points='{points}' {style}fill='none' stroke='currentColor' stroke-width='1.5'/>")
     axis = "logarithmic" if logarithmic else "linear"
     words = f"cost over {len(history) - 1} iterations, {together.max():.3g} to {together.min():.3g}, {axis}"
+    if len(costs) > 1:
+        words += "; dashed: of the examples held out"
+        words += "; both without regularisation" if comparable else ", without regularisation"
     return (
         f"<figure style='margin:0'><svg width='{_WIDTH}' height='{_HEIGHT}' role='img' aria-label='{words}'>"
         f"{''.join(lines)}</svg><figcaption><small>{words}</small></figcaption></figure>"

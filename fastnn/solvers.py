@@ -50,13 +50,25 @@ SOLVERS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 HISTORY = {"cost": np.float64, "gradient_norm": np.float64, "evaluations": np.int64, "seconds": np.float64}
-VALIDATION = {"validation_cost": np.float64, "validation_score": np.float64}
+VALIDATION = {"validation_cost": np.float64, "validation_score": np.float64, "regularisation": np.float64}
 
 
 def history(rows: Any) -> Any:
     """A record array with the fields of HISTORY, and of VALIDATION if the rows have them, from one tuple for each."""
     fields = [*HISTORY.items(), *VALIDATION.items()]
     return np.array(rows, dtype=fields[: len(rows[0])]).view(np.recarray)
+
+
+def comparable_cost(history: Any) -> tuple[Array, bool]:
+    """Return the cost of the examples trained on, and whether it is one to compare with the validation cost.
+
+    This cost is without regularisation, as the validation cost is. Where no examples are held out, or an older file
+    does not tell the regularisation, it is the cost as it was minimised.
+    """
+    names = history.dtype.names
+    if "regularisation" not in names or np.isnan(history.regularisation).any():
+        return history.cost, False
+    return history.cost - history.regularisation, True
 
 
 @dataclass(frozen=True)
@@ -228,7 +240,7 @@ class _Record:
         """What `minimize` returns."""
         best, seconds = self.best, self.seconds if seconds is None else seconds
         rows = self.rows or [  # stopped by the very first evaluation
-            (best.cost, best.norm, self.evaluations, seconds, *(2 * [np.nan] if self.held_out else []))
+            (best.cost, best.norm, self.evaluations, seconds, *([np.nan] * len(VALIDATION) if self.held_out else []))
         ]
         return best.theta, _outcome(status, self, seconds, advice), history(rows)
 
@@ -265,7 +277,7 @@ class _Record:
         if held_out and (not self.lowest_held_out or held_out[0] < self.lowest_held_out[0]):
             self.lowest_held_out = held_out[0], len(self.rows), Point(cost, norm, theta)
         row = (cost, norm, self.evaluations, self.seconds)
-        self.rows.append(row + (held_out or ()))
+        self.rows.append((*row, *held_out, self.objective.regularisation(theta)) if held_out else row)
         self.passed += 1
         if self.iterations:
             unknown = (np.nan, np.nan)

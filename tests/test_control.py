@@ -362,6 +362,34 @@ def test_with_patience_the_weights_of_lowest_validation_cost_come_back_whatever_
         assert cost_at(without.weights, (X[:60], y[:60]), 0.0) <= without.history.cost.min()
 
 
+@pytest.mark.parametrize("more", [{}, {"class_weight": "balanced"}, {"standardize": True}], ids=str)
+def test_history_cost_without_regularisation_is_that_of_lmbda_0(data, more):
+    X, y = data
+    weight = np.linspace(0.5, 1.5, 60)
+    options = {"hidden": (4, 3), "lmbda": 3.0, "maxiter": 6, "sample_weight": weight, "validation": (X[60:], y[60:])}
+    kept = []
+    model = train((X[:60], y[:60]), callback=lambda state: kept.append(state.weights), **(options | more))
+    if more.get("class_weight"):
+        counts = np.bincount(y[:60], weight)
+        weight = weight * (weight.sum() / (3 * counts))[y[:60]]
+    inputs = model.scaling.apply(X[:60]) if model.scaling else X[:60]
+    want = [cost_at(weights, (inputs, y[:60]), 0.0, sample_weight=weight) for weights in kept]
+    np.testing.assert_allclose((model.history.cost - model.history.regularisation)[1:], want, rtol=1e-13)
+    assert (model.history.regularisation > 0.0).all()
+
+
+def test_history_of_an_earlier_version_has_no_regularisation(data, tmp_path):
+    from fastnn.files import write_arrays
+
+    model = train(data, validation=0.2, maxiter=3)
+    arrays = model.arrays(tmp_path / "old.npz")
+    del arrays["history_regularisation"]
+    write_arrays(tmp_path / "old.npz", arrays)
+    old = fastnn.load(tmp_path / "old.npz")
+    assert np.isnan(old.history.regularisation).all()
+    assert old.history.validation_cost.tolist() == model.history.validation_cost.tolist()
+
+
 def test_history_with_validation_is_kept_in_files(data, tmp_path):
     model = train(data, validation=0.2, patience=5)
     for name in ("m.npz", "m.mat"):

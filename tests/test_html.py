@@ -11,8 +11,8 @@ from fastnn import html
 
 
 def history(costs, held_out=None):
-    names = ["cost"] + ["validation_cost"] * (held_out is not None)
-    columns = [costs] if held_out is None else [costs, held_out]
+    names = ["cost"] + ["validation_cost", "regularisation"] * (held_out is not None)
+    columns = [costs] if held_out is None else [costs, held_out, np.zeros(len(costs))]
     return np.rec.fromarrays([np.array(column, float) for column in columns], names=",".join(names))
 
 
@@ -36,7 +36,18 @@ def test_what_is_held_out_is_dashed_on_the_same_scale():
     assert [y for _, y in own] == [4 + 16, 4 + 48, 68]
     assert [y for _, y in held_out] == [4, 36, 20]
     assert text.index("stroke-dasharray") > text.index("polyline")
-    assert "cost over 2 iterations, 4 to 0, linear" in text
+    said = "cost over 2 iterations, 4 to 0, linear; dashed: of the examples held out"
+    assert f"{said}; both without regularisation<" in text
+
+
+@pytest.mark.parametrize(("penalty", "words"), [(1.0, "; both without"), (np.nan, ", without")])
+def test_cost_of_the_card_is_without_regularisation_where_that_is_known(penalty, words):
+    costs = history([4.0, 2.0], [8.0, 1.0])
+    costs.regularisation[:] = penalty
+    own, _ = curves(html.card("", {}, costs))
+    ends = [3.0, 1.0] if penalty == 1.0 else [4.0, 2.0]
+    assert np.allclose([y for _, y in own], [4 + 64 * np.log(8.0 / end) / np.log(8.0) for end in ends], atol=0.06)
+    assert f"held out{words} regularisation<" in html.card("", {}, costs)
 
 
 @pytest.mark.parametrize(

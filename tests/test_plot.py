@@ -178,8 +178,10 @@ def test_history(trained):
     figure = plot.history(model)
     upper, lower = figure.axes
     cost, held_out, ring = upper.lines
-    np.testing.assert_array_equal(cost.get_ydata(), history.cost)
+    np.testing.assert_array_equal(cost.get_ydata(), history.cost - history.regularisation)
     np.testing.assert_array_equal(held_out.get_ydata(), history.validation_cost)
+    assert upper.get_ylabel() == "cost without regularisation"
+    assert [text.get_text() for text in upper.get_legend().texts] == ["examples trained on", "examples held out"]
     assert held_out.get_linestyle() == "--"
     assert ring.get_ydata()[0] == history.validation_cost.min()
     assert ring.get_xdata()[0] == history.validation_cost.argmin()
@@ -188,7 +190,8 @@ def test_history(trained):
     assert lower.get_xlabel() == "iteration"
     assert lower.get_ylabel() == "accuracy on examples held out"
     first, second = title(figure).split("\n")
-    assert first.startswith(f"Cost {history.cost[0]:.3g} to {model.outcome.cost:.3g} in 30 iterations, ")
+    costs = f"Cost {history.cost[0]:.3g} to {model.outcome.cost:.3g}"
+    assert first.startswith(f"{costs}, with regularisation, in 30 iterations, ")
     best = history.validation_cost.argmin()
     assert second == (
         f"Lowest on examples held out: {history.validation_cost[best]:.3g} at iteration {best} (iteration limit)"
@@ -208,6 +211,20 @@ def test_several_histories(digits):
     assert [text.get_text() for text in axes.get_legend().texts] == ["cg", "l-bfgs"]
     assert title(figure).startswith(f"Lowest: l-bfgs, {models['l-bfgs'].outcome.cost:.3g} after 20 iterations")
     assert axes.get_xlabel() == "seconds"
+
+
+def test_history_tells_costs_apart_that_cannot_be_compared(trained):
+    """A training without examples held out, and a model of an earlier version, have the cost with regularisation."""
+    X, y = trained[1][::50], trained[2][::50]
+    held_out, old = (fastnn.train(X, y, 2, maxiter=2, validation=0.2) for _ in range(2))
+    old.history.regularisation[:] = np.nan
+    models = {"a": held_out, "b": fastnn.train(X, y, 2, maxiter=2), "old": old}
+    axes = plot.history(models).axes[0]
+    assert axes.get_ylabel() == "cost"
+    assert [text.get_text() for text in axes.get_legend().texts] == [
+        *("a", "a, held out", "b, with regularisation", "old, with regularisation", "old, held out")
+    ]
+    np.testing.assert_array_equal(axes.lines[-3].get_ydata(), old.history.cost)
 
 
 def test_a_cost_that_hardly_falls_has_a_linear_axis():

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import validation
 from ..model import Model, of_model
+from ..solvers import comparable_cost
 from .canvas import COLOURS, MARKERS, SMALL, MaxNLocator, axes, label, pair, plain, title
 
 # From this ratio on the highest cost to the lowest one is drawn on a logarithmic axis.
@@ -15,6 +16,8 @@ _LOGARITHMIC = 3.0
 
 def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations", ax: Any = None) -> Any:
     """Cost, validation cost and score of a training, or of several together.
+
+    Where examples are held out both costs are drawn without regularisation, so that they can be compared.
 
     Parameters
     ----------
@@ -29,7 +32,8 @@ def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations",
     Returns
     -------
     matplotlib.figure.Figure
-        Dashed curves are of the examples held out; a ring marks the lowest cost on these.
+        Solid curves are of the examples trained on, dashed ones of those held out; a ring marks the lowest cost on
+        these.
 
     Raises
     ------
@@ -53,6 +57,7 @@ def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations",
         of_model(model)
     scored = any(_held_out(model) for model in models.values())
     upper, lower = pair(ax, 7.0, (3.8, 2.2)) if scored else (axes(ax, 7.0, 4.0), None)
+    mixed = scored and not all(comparable_cost(model.history)[1] for model in models.values())
     for number, (name, model) in enumerate(models.items()):
         name = label(name)
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
@@ -60,10 +65,12 @@ def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations",
         kept = model.history
         x = np.arange(len(kept)) if over == "iterations" else kept.seconds
         style["markevery"] = max(1, len(kept) // 8)
-        upper.plot(x, kept.cost, label=name or "cost", **style)
+        cost, comparable = comparable_cost(kept)
+        penalty = ", with regularisation" if mixed and not comparable else ""
+        upper.plot(x, cost, label=f"{name or 'examples trained on'}{penalty}", **style)
         if _held_out(model):
             best = int(np.argmin(kept.validation_cost))
-            words = f"{name}, held out" if name else "cost of the examples held out"
+            words = f"{name}, held out" if name else "examples held out"
             upper.plot(x, kept.validation_cost, linestyle="--", label=words, **style)
             ring = {"color": colour, "marker": "o", "markersize": 9, "fillstyle": "none", "markeredgewidth": 1.5}
             upper.plot(x[best], kept.validation_cost[best], **ring)
@@ -76,7 +83,7 @@ def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations",
         upper.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         upper.yaxis.set_minor_formatter(lambda value, _: f"{value:g}" if costs.max() < 30 * costs.min() else "")
         upper.tick_params(axis="y", which="minor", labelsize=SMALL)
-    upper.set_ylabel("cost", fontsize=SMALL)
+    upper.set_ylabel("cost without regularisation" if scored and not mixed else "cost", fontsize=SMALL)
     if len(upper.lines) > 1:
         upper.legend(fontsize=SMALL, frameon=False)
     if lower is not None:
@@ -104,13 +111,19 @@ def _finding(models: dict[str, Model]) -> str:
     if len(models) == 1:
         (model,) = models.values()
         kept, outcome = model.history, model.outcome
-        words = (
-            f"Cost {kept.cost[0]:.3g} to {outcome.cost:.3g} in {outcome.iterations} iterations, {outcome.seconds:.2g} s"
-        )
+        words = f"Cost {kept.cost[0]:.3g} to {outcome.cost:.3g}"
+        words += _with_penalty(models)
+        words += f" in {outcome.iterations} iterations, {outcome.seconds:.2g} s"
         if _held_out(model):
             best = int(np.argmin(kept.validation_cost))
             words += f"\nLowest on examples held out: {kept.validation_cost[best]:.3g} at iteration {best}"
         return f"{words} ({outcome.status})"
     name = min(models, key=lambda name: models[name].outcome.cost)
     outcome = models[name].outcome
-    return f"Lowest: {label(name)}, {outcome.cost:.3g} after {outcome.iterations} iterations, {outcome.seconds:.2g} s"
+    cost = f"{outcome.cost:.3g}{_with_penalty(models)}"
+    return f"Lowest: {label(name)}, {cost} after {outcome.iterations} iterations, {outcome.seconds:.2g} s"
+
+
+def _with_penalty(models: dict[str, Model]) -> str:
+    """Words for a cost that was minimised, where curves are of the cost without regularisation."""
+    return ", with regularisation," if any(_held_out(model) and model.lmbda for model in models.values()) else ""
