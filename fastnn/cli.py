@@ -555,6 +555,9 @@ def _tell_predictions(options: argparse.Namespace, model: "Model", X: Any, facts
         writer.writerows(columns)
     else:
         _tell(options, facts, (" ".join(map(str, row)) for row in columns), wanted=True)
+    if options.proba and model.output == "sigmoid" and not options.json and not options.quiet:
+        sys.stdout.flush()
+        print("each probability is of one class against all others: a row need not sum to 1", file=sys.stderr)
 
 
 def _outputs(model: "Model") -> list[Any]:
