@@ -290,6 +290,7 @@ def _train(options: argparse.Namespace) -> int:
     _picture(options.plot, "--plot")
     examples = _examples(options, numbers=output == "identity")
     y = examples.y
+    options.validation = _validation(options, examples, output == "identity")
     asked = _given(options, "hidden", "lmbda", "seed", "activation", "scale", "solver", *_LIMITS)
     with shell.ends_training() as ending, redirect_stdout(sys.stderr if options.json else sys.stdout):
         model = train(
@@ -299,7 +300,7 @@ def _train(options: argparse.Namespace) -> int:
             output=output,
             class_weight=_known_labels(options.class_weight, y),
             standardize=options.standardize,
-            validation=_validation(options, examples, output == "identity"),
+            validation=options.validation,
             callback=ending.begin,
             verbose=options.verbose,
             progress=_bar(options),
@@ -383,20 +384,45 @@ def _model_file(options: argparse.Namespace) -> Path:
 def _trained(options: argparse.Namespace, examples: "Examples", model: "Model", out: Path, ending: Any) -> int:
     """Save the model and say what it is."""
     model.feature_names = examples.names
-    X, y = examples.X, examples.y
-    score = model.score(X, y)  # may compile: before saving, which then is the last that a signal can stop
+    scores = _scores(examples, model, options.json)  # may compile: saving is the last that a signal can stop
     model.save(out)
     if options.plot:
         from . import plot
 
         plot.save(plot.history(model), options.plot)
-    _tell(options, *_report(options, examples, model, score, out))
+    _tell(options, *_report(options, examples, model, scores, out))
     signum = ending.signum or (signal.SIGINT if model.outcome.status == "interrupted" else 0)
     return 128 + signum if signum else 0
 
 
+class _Scores(NamedTuple):
+    """Scores of a trained model, and the number of examples that it was trained on."""
+
+    all: float | None
+    trained_on: float
+    examples: int
+
+
+def _scores(examples: "Examples", model: "Model", want_all: bool) -> _Scores:
+    """Score the model on the examples that it was trained on, and if `want_all` on those held out of them as well."""
+    X, y = examples.X, examples.y
+    if model.held_out is None:
+        score = model.score(X, y)
+        return _Scores(score, score, len(X))
+    some = np.flatnonzero(~model.held_out)
+    return _Scores(model.score(X, y) if want_all else None, model.score(_rows(X, some), y[some]), len(some))
+
+
+def _rows(X: Any, some: Any) -> Any:
+    """Those rows of X, read when they are wanted if X is not in memory."""
+    from . import inputs
+
+    kept = inputs.stored(X)
+    return inputs.Chosen(kept, some) if kept else X[some]
+
+
 def _report(
-    options: argparse.Namespace, examples: "Examples", model: "Model", score: float, out: Path
+    options: argparse.Namespace, examples: "Examples", model: "Model", scores: _Scores, out: Path
 ) -> tuple[dict[str, Any], list[str]]:
     """Of a training: facts for a script, and lines for a person."""
     X, y = examples.X, examples.y
@@ -410,7 +436,8 @@ def _report(
         "classes": None,
         "sizes": model.sizes,
         "lmbda": model.lmbda,
-        measure.name: score,
+        measure.name: scores.all,
+        "trained_on": {"examples": scores.examples, measure.name: scores.trained_on},
         "validation": None,
         **dataclasses.asdict(outcome),
         "saved": out,
@@ -429,14 +456,16 @@ def _report(
     lines += [
         f"network      {'-'.join(map(str, model.sizes))}, lmbda {model.lmbda:g}, on {len(X):,} examples{held_out}",
         f"cost         {outcome.cost:.6f}",
-        f"{measure.name:<12} {measure.shown(score)}{' of all' if held_out else ''}",
+        f"{measure.name:<12} {measure.shown(scores.trained_on)} of the {scores.examples:,} trained on",
     ]
     if options.validation is not None:
         # Without patience the weights of lowest cost came back: those of an iteration, or met on the way to the next.
         row = int((history.cost if options.patience is None else history.validation_cost).argmin())
         cost, score = history.validation_cost[row], history.validation_score[row]
-        facts["validation"] = {"iteration": row, "cost": cost, measure.name: score}
-        lines.append(f"validation   cost {cost:.6f}, {measure.name} {measure.shown(score)} at iteration {row}")
+        count = len(options.validation[0]) if model.held_out is None else int(model.held_out.sum())
+        facts["validation"] = {"examples": count, "iteration": row, "cost": cost, measure.name: score}
+        seen = f"{measure.name} {measure.shown(score)} of the {count:,} held out"
+        lines.append(f"validation   {seen}, cost {cost:.6f} at iteration {row}")
     lines += [
         f"iterations   {outcome.iterations}",
         f"evaluations  {outcome.evaluations}",
@@ -509,7 +538,8 @@ def _predict(options: argparse.Namespace) -> int:
     _tell_predictions(options, model, examples.X, {measure.name: score})
     if score is not None and not options.json and not options.quiet:
         sys.stdout.flush()  # where nobody reads on, as behind head, this ends the command
-        print(f"{measure.name} {measure.shown(score)} of {len(examples.X):,} examples", file=sys.stderr)
+        unseen = "" if options.data else " (the model may have been trained on them)"
+        print(f"{measure.name} {measure.shown(score)} of {len(examples.X):,} examples{unseen}", file=sys.stderr)
     return 0
 
 
@@ -566,7 +596,7 @@ def _outputs(model: "Model") -> list[Any]:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from . import files, inputs, network, validation
+    from . import files, network, validation
     from .check import check_gradient
     from .model import load
     from .scaling import standardised
@@ -601,8 +631,7 @@ def _check(options: argparse.Namespace) -> int:
     m = len(X) if options.examples is None else min(validation.positive(options.examples, "--examples"), len(X))
     if m < len(X):
         some = np.arange(m) * len(X) // m
-        kept = inputs.stored(X)
-        X, answers = inputs.Chosen(kept, some) if kept else X[some], answers[some]
+        X, answers = _rows(X, some), answers[some]
     if model and model.scaling:
         X = standardised(validation.inputs(X), scale, model.scaling)
         scale = 1.0
@@ -643,7 +672,8 @@ def _show(options: argparse.Namespace) -> int:
         X, y = examples.X, _answers(examples, "--data")
         figure = plot.errors(model, X, y, order=options.order) if what == "errors" else plot.confusion(model, X, y)
     plot.save(figure, out)
-    _tell(options, {"saved": out}, [f"saved {out}"])
+    unseen = " (the model may have been trained on these examples)" if what in ("errors", "confusion") else ""
+    _tell(options, {"saved": out}, [f"saved {out}{unseen}"])
     return 0
 
 

@@ -219,6 +219,8 @@ def _of_chunk(X: Array, function: Callable[[Array], Array], nothing: Array) -> A
 class There:
     """Examples on the workers, as they come and then as problems: `fastnn.parts.Here` says what it is for."""
 
+    held_out = None  # the workers alone know which examples `split` has taken out
+
     def __init__(self, X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool, client: Any = None):
         self._client = _connected(client)
         self.names = validation.feature_names(X)

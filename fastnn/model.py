@@ -67,6 +67,9 @@ class Model:
         What standardises X before the weights see it: `mean` and `deviation`, float64 arrays (n,).
     scale : float
         What X is multiplied by, before all else.
+    held_out : bool array (m,), or None
+        Examples that a fraction `validation` held out of training: `model.score(X[model.held_out], y[model.held_out])`
+        is the score on these. None without such a fraction, for a model from a file, and on a cluster.
 
     Examples
     --------
@@ -93,6 +96,7 @@ class Model:
         multilabel: bool = False,
         scaling: Scaling | None = None,
         scale: float = 1.0,
+        held_out: Array | None = None,
     ):
         self.weights = weights
         self.classes = classes
@@ -105,6 +109,7 @@ class Model:
         self.multilabel = multilabel
         self.scaling = scaling
         self.scale = scale
+        self.held_out = held_out
 
     @property
     def weights(self) -> Weights:
@@ -176,8 +181,8 @@ class Model:
         >>> P.shape, f"{P[0].sum():.3f}"
         ((5000, 10), '1.000')
         >>> sure = P.max(axis=1) > 0.9
-        >>> f"{model.score(X, y):.0%} right, {model.score(X[sure], y[sure]):.0%} of those that it is sure of"
-        '92% right, 99% of those that it is sure of'
+        >>> f"{model.score(X, y):.0%} right of all trained on, {model.score(X[sure], y[sure]):.0%} of the sure ones"
+        '92% right of all trained on, 99% of the sure ones'
         """
         if self.output == "identity":
             raise ValueError(

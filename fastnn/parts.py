@@ -27,6 +27,7 @@ class Here:
 
     def __init__(self, problem: Problem):
         self._part: Any = problem
+        self.held_out: Array | None = None  # bool (m,), the examples that `split` has taken out
 
     def each(self, function: Callable[..., Any], *more: Any) -> None:
         self._part = function(self._part, *more)
@@ -41,6 +42,7 @@ class Here:
         (shares,) = shares_of(fraction, [counts_of(problem, classes)])
         held = chosen(classes, m, shares, generator)
         refuse_split(fraction, m, weight_of(problem, held), weight_of(problem, ~held))
+        self.held_out = held
         taken: Problem = problem.subset(held)
         self._part = problem.subset(~held)
         return (

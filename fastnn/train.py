@@ -102,7 +102,8 @@ def train(
         and multiplies whatever it predicts.
     validation : float, (X, y) or (X, y, sample_weight), optional
         Examples that are watched and not trained on: a fraction of those given, the same of each class, or others.
-        The history then has the cost (without regularisation) and the score on them.
+        The history then has the cost (without regularisation) and the score on them, and of a fraction
+        `model.held_out` says which examples these are.
     patience : int, optional
         Stop after so many iterations without a lower validation cost. However training ends then, the weights of the
         lowest one come back.
@@ -165,8 +166,8 @@ def train(
     --------
     >>> X, y = fastnn.load_digits()
     >>> model = fastnn.train(X, y, hidden=25, lmbda=1.0, maxiter=20)
-    >>> f"{model.score(X, y):.0%}"
-    '91%'
+    >>> f"{model.score(X, y):.0%} right of the 5,000 trained on"
+    '91% right of the 5,000 trained on'
 
     A fifth of the digits is held out, and training stops when it gets no better on these:
 
@@ -406,6 +407,7 @@ class _Training:
         return Model(
             trained, self._examples.classes, like.lmbda, history, outcome, like.activation, like.output,
             feature_names=self._examples.names, multilabel=self._multilabel, scaling=self._scaling, scale=like.scale,
+            held_out=self._parts.held_out,
         )  # fmt: skip
 
     def run(self, theta: Array, plan: Plan, watch: _Watch, kept: Path | None, trail: Trail | None = None) -> Model:

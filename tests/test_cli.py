@@ -38,8 +38,10 @@ def test_main_job(here, capsys):
     for line in ("evaluations  ", "seconds  ", "ended        stopped at the limit", "saved        fastnn-model.npz"):
         assert line in out
     model = fastnn.load("fastnn-model.npz")
-    assert f"accuracy     {100 * model.score(*fastnn.load_digits()):.2f} %" in out
+    assert f"accuracy     {100 * model.score(*fastnn.load_digits()):.2f} % of the 5,000 trained on\n" in out
     assert f"cost         {model.outcome.cost:.6f}" in out
+    assert main(["predict", "fastnn-model.npz"]) == 0
+    assert capsys.readouterr().err.endswith(" of 5,000 examples (the model may have been trained on them)\n")
 
 
 def test_what_was_taken_from_a_file_is_printed(here, capsys):
@@ -224,7 +226,8 @@ def test_show(here, capsys):
         ("confusion", "confusion"),
     ]:
         assert main(["show", what, "--data", "data.npz"]) == 0
-        assert capsys.readouterr().out == f"saved {name}.png\n"
+        unseen = " (the model may have been trained on these examples)" * (what in ("errors", "confusion"))
+        assert capsys.readouterr().out == f"saved {name}.png{unseen}\n"
         assert Path(f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert main(["show", "--model", "fastnn-model.npz", "--order", "C", "--out", "units.png"]) == 0
     assert Path("units.png").read_bytes() != Path("hidden-units.png").read_bytes()
@@ -557,15 +560,38 @@ def test_validation_is_told_where_the_weights_are_from(noisy, capsys):
         model = fastnn.load("fastnn-model.npz")
         row = int(model.history[column].argmin())
         score = model.score(X[100:], y[100:])
-        line = f"cost {model.history.validation_cost[row]:.6f}, accuracy {100 * score:.2f} % at iteration {row}"
-        assert f"validation   {line}\n" in capsys.readouterr().out
+        cost = model.history.validation_cost[row]
+        line = f"accuracy {100 * score:.2f} % of the 100 held out, cost {cost:.6f} at iteration {row}"
+        out = capsys.readouterr().out
+        assert f"validation   {line}\n" in out
+        assert f"accuracy     {100 * model.score(X[:100], y[:100]):.2f} % of the 100 trained on\n" in out
         got = told(capsys, options + more)["validation"]
-        assert got == {"iteration": row, "cost": model.history.validation_cost[row], "accuracy": score}
+        assert got == {"examples": 100, "iteration": row, "cost": cost, "accuracy": score}
     assert 0 < row < model.outcome.iterations  # patience has brought older weights back
-    assert main("train --data all.csv --validation 0.5 --hidden 2 --maxiter 2".split()) == 0
+
+
+@pytest.mark.parametrize("suffix", ["csv", "npy"])
+def test_accuracy_is_of_the_examples_trained_on_and_of_those_held_out(noisy, capsys, suffix):
+    """Of a fraction, too, in memory and mapped; in the JSON stands beside them that of all, as before."""
+    X, y = noisy
+    np.save("all.npy", X)
+    np.save("labels.npy", y)
+    options = f"train --data all.{suffix} --validation 0.4 --hidden 2 --maxiter 9"
+    options += " --labels labels.npy" * (suffix == "npy")
+    assert main(options.split()) == 0
     out = capsys.readouterr().out
-    assert "on 200 examples, 0.5 of them held out\n" in out
-    assert " % of all\n" in out
+    model = fastnn.train(X, y, 2, validation=0.4, maxiter=9)
+    held_out = model.held_out
+    trained, unseen = model.score(X[~held_out], y[~held_out]), model.score(X[held_out], y[held_out])
+    assert trained != unseen
+    assert held_out.sum() == 80
+    assert "on 200 examples, 0.4 of them held out\n" in out
+    assert f"accuracy     {100 * trained:.2f} % of the 120 trained on\n" in out
+    assert f"validation   accuracy {100 * unseen:.2f} % of the 80 held out, cost " in out
+    got = told(capsys, options)
+    assert got["accuracy"] == model.score(X, y)
+    assert got["trained_on"] == {"examples": 120, "accuracy": trained}
+    assert (got["validation"]["examples"], got["validation"]["accuracy"]) == (80, unseen)
 
 
 def test_labels_of_class_weights_are_those_of_the_file(here, capsys):
@@ -619,7 +645,7 @@ def test_data_that_stay_where_they_are(pixels, capsys, data):
     model, want = fastnn.load("fastnn-model.npz"), fastnn.train(X, y, 4, 0.1, scale=1 / 255)
     assert model.scale == 1 / 255
     assert np.array_equal(fastnn.pack(model.weights), fastnn.pack(want.weights))
-    assert f"accuracy     {100 * want.score(X, y):.2f} %\n" in out
+    assert f"accuracy     {100 * want.score(X, y):.2f} % of the 60 trained on\n" in out
     assert main(f"predict fastnn-model.npz --data {data}".split()) == 0
     shown = capsys.readouterr()
     assert shown.out.split() == [str(label) for label in want.predict(X).tolist()]
@@ -845,6 +871,7 @@ def test_json_of_a_training_and_its_predictions(here, capsys):
         "sizes": [4, 3, 2],
         "lmbda": 1.0,
         "accuracy": model.score(X, y),
+        "trained_on": {"examples": 40, "accuracy": model.score(X, y)},
         "validation": None,
         **dataclasses.asdict(model.outcome),
         "saved": "fastnn-model.npz",
@@ -959,7 +986,7 @@ def test_a_training_with_everything_is_resumed(here, capsys):
     assert main([*began, "--maxiter", "5", "--out", "end.npz"]) == 0
     assert main([*began, "--resume", "--maxiter", "12", "--out", "end.npz"]) == 0
     assert same("end.npz", "whole.npz")
-    assert "validation   cost" in capsys.readouterr().out.split("saved        end.npz")[1]
+    assert "validation   accuracy" in capsys.readouterr().out.split("saved        end.npz")[1]
     assert main(["resume", "kept.npz", "--data", "data.npz", "--validation", "text.npz"]) == 2
     assert "holds out 0.25, and the same is wanted" in capsys.readouterr().err
 

@@ -259,6 +259,7 @@ def test_a_fraction_is_held_out_of_each_class(data, fraction):
     seen = {}
     model = train((X, y), validation=fraction, maxiter=5, callback=lambda state: seen.update({state.iteration: state}))
     chosen = held_out_by(fraction, y, seed=0)
+    assert np.array_equal(model.held_out, chosen)
     for k in range(3):
         assert chosen[y == k].sum() == round(fraction * (y == k).sum())
     part, rest = (X[~chosen], y[~chosen]), (X[chosen], y[chosen])
@@ -297,6 +298,7 @@ def test_examples_of_ones_own(data):
     X, y = data
     own = (X[:40] + 0.1).tolist(), y[:40].tolist()
     model = train(data, validation=own, maxiter=5)
+    assert model.held_out is None
     assert model.outcome.cost == cost_at(model.weights, data)
     assert model.history.validation_cost[-1] == pytest.approx(cost_at(model.weights, own, 0.0), rel=1e-14)
     assert model.history.validation_score[-1] == model.score(*own)
