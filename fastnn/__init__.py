@@ -7,9 +7,11 @@ From 5,000 handwritten digits to a saved model:
 
 >>> import fastnn
 >>> X, y = fastnn.load_digits()  # 20 x 20 pixels of each digit, and which digit it is
->>> model = fastnn.train(X, y, hidden=25, lmbda=1.0)
->>> f"{model.score(X, y):.0%} of {len(y):,} digits right"
-'96% of 5,000 digits right'
+>>> model = fastnn.train(X, y, hidden=25, lmbda=1.0, validation=0.2)  # a fifth is held out
+>>> f"{model.score(X[~model.held_out], y[~model.held_out]):.0%} right of the 4,000 trained on"
+'97% right of the 4,000 trained on'
+>>> f"{model.score(X[model.held_out], y[model.held_out]):.0%} right of the 1,000 held out"
+'92% right of the 1,000 held out'
 >>> model.save("digits.npz")
 >>> fastnn.load("digits.npz").predict(X[::500])
 array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])

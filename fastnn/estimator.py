@@ -277,8 +277,8 @@ class _Network(BaseEstimator):
         >>> from fastnn.estimator import FastNNClassifier
         >>> X, y = fastnn.load_digits()
         >>> network = FastNNClassifier((25,), alpha=1.0, tol=0.01, random_state=0).fit(X[::5], y[::5])
-        >>> f"{network.outcome_.status}, {network.score(X, y):.0%} right"
-        'converged, 90% right'
+        >>> f"{network.outcome_.status}, {network.score(X, y):.0%} right of all 5,000, 1,000 of them trained on"
+        'converged, 90% right of all 5,000, 1,000 of them trained on'
         """
         settings = self._settings()
         going_on = self.warm_start and hasattr(self, "coefs_")
@@ -840,8 +840,8 @@ class FastNNRegressor(RegressorMixin, _Network):
     >>> X, y = fastnn.load_digits()
     >>> ink = X.mean(axis=1)
     >>> network = FastNNRegressor((25,), tol=0.001, random_state=0).fit(X, ink)
-    >>> f"R2 {network.score(X, ink):.2f}, {network.outcome_.status}"
-    'R2 0.91, converged'
+    >>> f"R2 {network.score(X, ink):.2f} of the 5,000 trained on, {network.outcome_.status}"
+    'R2 0.91 of the 5,000 trained on, converged'
     """
 
     _peer = MLPRegressor

@@ -81,7 +81,7 @@ def test_it_is_short():
 def test_the_two_commands():
     commands = [line for line in LINES if line.startswith("python")]
     assert commands == [
-        "python -m pip install . && fastnn train",
+        "python -m pip install . && fastnn train --validation 0.2",
         'python -m pip install ".[test]" && pytest',
         'python -m pip install ".[plot]" && fastnn show errors',
     ]

@@ -89,7 +89,8 @@ def digits(
 def errors(model: Model, X: ArrayLike, y: ArrayLike, *, order: str = "F", count: int = 50, ax: Any = None) -> Any:
     """The examples that a model gets wrong, the surest mistakes first.
 
-    Below each image stands what the model says, its probability, and what it is.
+    Below each image stands what the model says, its probability, and what it is. A model makes fewer mistakes on the
+    examples that it was trained on: `X[model.held_out]` are others.
 
     Parameters
     ----------
