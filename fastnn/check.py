@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import engines, network, validation
+from . import engines, html, network, validation
 from .inputs import Stored, each, runs_of
 from .kernels import notice
 from .network import Weights
@@ -176,11 +176,40 @@ class GradientReport(Comparison):
     def passed(self) -> bool:
         return self.relative_norm_error <= self.tolerance and self.max_relative_error <= ENTRY * self.tolerance
 
-    def __str__(self) -> str:
+    @property
+    def _verdict(self) -> str:
+        return "passed" if self.passed else "FAILED"
+
+    @property
+    def _checked(self) -> str:
         ways = f"along {self.directions} random directions " if self.directions else ""
+        return f"{self.parameters:,} parameters {ways}on {self.examples:,} examples, step {self.step:.2g}"
+
+    @property
+    def _left_out(self) -> str:
+        what = "directions" if self.directions else "parameters"
+        return f"{self.kinks:,} {what} at which a relu passes its kink within the step"
+
+    def __repr__(self) -> str:
+        place = str(self.worst).partition(":")[0]
+        errors = f"norm ratio {self.relative_norm_error:.1e}, worst error {self.max_relative_error:.1e} at {place}"
+        return f"<fastnn.GradientReport {self._verdict}: {errors if self.worst else 'nothing to compare'}>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the verdict, both errors with what passes, and the worst entry."""
+        facts = {
+            "checked": self._checked,
+            "norm ratio": f"{self.relative_norm_error:.1e}; at most {self.tolerance:.1e} passes",
+            "worst error": f"{self.max_relative_error:.1e}; at most {ENTRY * self.tolerance:.1e} passes",
+            "worst entry": str(self.worst) if self.worst else "nothing to compare",
+        }
+        if self.kinks:
+            facts["left out"] = self._left_out
+        return html.table(f"gradient check {self._verdict}", facts)
+
+    def __str__(self) -> str:
         lines = [
-            f"gradient check {'passed' if self.passed else 'FAILED'}: "
-            f"{self.parameters:,} parameters {ways}on {self.examples:,} examples, step {self.step:.2g}",
+            f"gradient check {self._verdict}: {self._checked}",
             "              norm ratio  worst",
         ]
         lines += [
@@ -191,8 +220,7 @@ class GradientReport(Comparison):
         )
         lines.append(f"  at most     {self.tolerance:10.1e}  {ENTRY * self.tolerance:.1e} passes")
         if self.kinks:
-            what = "directions" if self.directions else "parameters"
-            lines.append(f"  left out: {self.kinks:,} {what} at which a relu passes its kink within the step")
+            lines.append(f"  left out: {self._left_out}")
         return "\n".join(lines)
 
 

@@ -1,4 +1,4 @@
-"""A model as a notebook shows it: HTML with a curve in SVG, which need no library."""
+"""Models and reports as a notebook shows them: HTML with a curve in SVG, which need no library."""
 
 from collections.abc import Mapping
 from html import escape
@@ -17,12 +17,16 @@ def card(title: str, facts: Mapping[str, str], history: Any) -> str:
 
     `history` is a training's, of at least one row. The curves are in the colour of the text around them.
     """
+    return f"<div style='display:flex;gap:1.5em;align-items:center'>{table(title, facts)}{_curve(history)}</div>"
+
+
+def table(title: str, facts: Mapping[str, str]) -> str:
+    """The facts in a table, a row for each, below the title."""
     rows = "".join(
         f"<tr><th style='text-align:left'>{escape(name)}</th><td style='text-align:left'>{escape(value)}</td></tr>"
         for name, value in facts.items()
     )
-    table = f"<table style='margin:0'><caption style='text-align:left'><b>{escape(title)}</b></caption>{rows}</table>"
-    return f"<div style='display:flex;gap:1.5em;align-items:center'>{table}{_curve(history)}</div>"
+    return f"<table style='margin:0'><caption style='text-align:left'><b>{escape(title)}</b></caption>{rows}</table>"
 
 
 def _curve(history: Any) -> str:

@@ -142,11 +142,13 @@ class Model:
         """For notebooks: sizes, how it ended, and a small curve of the cost."""
         outcome = self.outcome
         layers = " - ".join(f"{size:,}" for size in self.sizes)
+        waited = f", and {outcome.compile_seconds:.3g} s for kernels to compile or load" * bool(outcome.compile_seconds)
+        counts = f"{outcome.iterations:,}, {outcome.evaluations:,} evaluations, {outcome.seconds:.3g} s"
         facts = {
             "layers": f"{layers}, {self.activation} and {self.output}",
             "lmbda": f"{self.lmbda:g}",
             "cost": f"{outcome.cost:.6g}",
-            "iterations": f"{outcome.iterations:,}, {outcome.evaluations:,} evaluations, {outcome.seconds:.3g} s",
+            "iterations": f"{counts}{waited}",
             "ended": outcome.message,
         }
         if self.classes is not None:

@@ -1,5 +1,7 @@
 """The gradient check: right gradients pass, wrong ones do not."""
 
+from xml.etree import ElementTree
+
 import mpmath
 import numba
 import numpy as np
@@ -439,6 +441,38 @@ def test_report_prints_the_figures():
         assert f"layer {l}" in text
         assert layer.worst.layer == l
     assert max(layer.max_relative_error for layer in report.layers) == report.max_relative_error
+
+
+@pytest.mark.parametrize("how", [{}, {"directions": 3}], ids=["parameters", "directions"])
+def test_report_in_a_notebook_tells_verdict_errors_and_place(how):
+    _, weights, X, y = debug_case()
+    _, gradient = fastnn.cost_and_gradient(weights, X, y)
+    gradient[1][2, 3] *= 1.5
+    for given, verdict in ((None, "passed"), (gradient, "FAILED")):
+        report = fastnn.check_gradient(weights, X, y, gradient=given, **how)
+        place = str(report.worst).partition(":")[0]
+        norm, worst = f"{report.relative_norm_error:.1e}", f"{report.max_relative_error:.1e}"
+        said = f"<fastnn.GradientReport {verdict}: norm ratio {norm}, worst error {worst} at {place}>"
+        assert repr(report) == said
+        shown = ["".join(row.itertext()) for row in ElementTree.fromstring(report._repr_html_())]
+        ways = "along 3 random directions " if how else ""
+        assert shown == [
+            f"gradient check {verdict}",
+            f"checked38 parameters {ways}on 5 examples, step 1.5e-08",
+            f"norm ratio{norm}; at most {report.tolerance:.1e} passes",
+            f"worst error{worst}; at most {100 * report.tolerance:.1e} passes",
+            f"worst entry{report.worst}",
+        ]
+        if verdict == "FAILED" and not how:
+            assert place == "layer 1, row 2, column 3"
+
+
+def test_report_of_nothing_in_a_notebook():
+    weights = [np.zeros((2, 3)), np.zeros((2, 3))]  # every relu is at its kink
+    report = fastnn.check_gradient(weights, np.eye(2), [0, 1], activation="relu", parameters=[0])
+    assert report.worst is None
+    assert repr(report) == "<fastnn.GradientReport FAILED: nothing to compare>"
+    assert "left out</th><td style='text-align:left'>1 parameters at which a relu" in report._repr_html_()
 
 
 def test_progress(capsys):
