@@ -81,6 +81,9 @@ def inputs(X: Any, n: int | None = None, name: str = "X", look: bool = True) -> 
         raise TypeError(f"{name} is of Dask, which train and predict take; an array is wanted here: {name}.compute()")
     array: Any = stored(X, name)
     array = _numbers(X, name, KEPT, look) if array is None else array
+    if array.shape == (n,):
+        row = f"{name}[None]" if hasattr(type(X), "reshape") else f"[{name}]"
+        raise ValueError(f"{name} must have shape (m, {n}), got ({n},). For one example pass {row}.")
     if len(array.shape) != 2 or 0 in array.shape:
         raise ValueError(f"{name} has shape {array.shape}; (m, n), one example a row, is wanted, m and n at least 1")
     if n is not None and array.shape[1] != n:

@@ -452,3 +452,23 @@ def test_missing_file(tmp_path):
 
 def test_outcome_is_plain(trained):
     assert set(dataclasses.asdict(trained[0].outcome)) >= {"status", "message", "cost", "iterations", "evaluations"}
+
+
+@pytest.mark.parametrize("row", ["array", "list", "series"])
+def test_predict_of_one_row_proposes_what_makes_it_a_table(row):
+    model = fastnn.train(np.eye(4), [0, 1, 0, 1], 2, maxiter=2)
+    x = np.eye(4)[0]
+    if row == "series":
+        x = pytest.importorskip("pandas").Series(x)
+    x, remedy, right = {
+        "array": (x, "X[None]", x[None] if row == "array" else None),
+        "list": (list(x), "[X]", [list(x)]),
+        "series": (x, "[X]", [x]),
+    }[row]
+    for call in (model.predict, model.predict_proba, lambda X: fastnn.forward(model.weights, X)):
+        with pytest.raises(ValueError) as raised:
+            call(x)
+        assert str(raised.value) == f"X must have shape (m, 4), got (4,). For one example pass {remedy}."
+        assert len(call(right)) == 1
+    with pytest.raises(ValueError, match=r"X has shape \(3,\); \(m, n\), one example a row, is wanted"):
+        model.predict(np.ones(3))
