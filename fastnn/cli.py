@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import __version__, shell
-from .containers import few
+from .containers import few, named
 from .kernels import notice
 
 if TYPE_CHECKING:
@@ -294,7 +294,7 @@ def _train(options: argparse.Namespace) -> int:
     asked = _given(options, "hidden", "lmbda", "seed", "activation", "scale", "solver", *_LIMITS)
     with shell.ends_training() as ending, redirect_stdout(sys.stderr if options.json else sys.stdout):
         model = train(
-            examples.X,
+            named(examples.X, examples.names),
             y,
             weights=files.read_weights(options.weights) if options.weights else None,
             output=output,
@@ -327,7 +327,7 @@ def _resume(options: argparse.Namespace) -> int:
     with shell.ends_training() as ending, redirect_stdout(sys.stderr if options.json else sys.stdout):
         model = resume(
             path,
-            examples.X,
+            named(examples.X, examples.names),
             examples.y,
             validation=options.validation,
             callback=ending.begin,

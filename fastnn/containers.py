@@ -46,6 +46,26 @@ def plain(value: Any, name: str) -> Array:
     return array
 
 
+class Named:
+    """An array with names for its columns, as a frame has them."""
+
+    columns: Sequence[str] = ()
+
+    def __init__(self, array: Array, columns: Sequence[str]):
+        self._array, self.columns = array, columns
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return self._array
+
+    def items(self) -> Iterable[tuple[str, Array]]:
+        return zip(self.columns, self._array.T, strict=True)
+
+
+def named(X: Any, names: Sequence[str] | None) -> Any:
+    """Give an array in memory the names of its columns, if there are any."""
+    return Named(X, names) if names and type(X) is np.ndarray else X
+
+
 def is_dask(value: Any) -> bool:
     """Whether it is an array, a frame or a column of Dask."""
     return type(value).__module__.partition(".")[0] in ("dask", "dask_expr") and hasattr(value, "dask")

@@ -1,6 +1,6 @@
 """What keeps a network from learning: the scale of X, and hidden layers that say the same of every example."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -56,10 +56,10 @@ REMEDY = "train again with standardize=True (on the command line --standardize)"
 PIXELS = ", or with scale=1/255 (--scale 1/255) if these bytes are pixels"
 
 
-def advice(problem: Problem, theta: Array) -> str:
+def advice(problem: Problem, theta: Array, names: Sequence[str] | None = None) -> str:
     """What keeps this network from learning, and the remedy; empty if nothing is seen.
 
-    It begins with the finding, which a colon ends.
+    It begins with the finding, which a colon ends. Columns of X go by their names, if they have some.
     """
     weight = problem.weight
     inputs = "X" if problem.scale == 1.0 else f"X times scale={problem.scale:g}"
@@ -79,14 +79,15 @@ def advice(problem: Problem, theta: Array) -> str:
         if not len(columns) and _nearly_constant(X):
             columns, verdict = _by_size(sample), "too nearly constant"
         if not np.ptp(X, axis=0).any():
-            named = _named(X, _by_size(sample))
+            named = _named(X, _by_size(sample), names)
             remedy = "no scaling helps, columns that differ are wanted"
             return f"all examples in {inputs} are the same: {named} constant; {remedy}"
         remedy = REMEDY + PIXELS * (problem.X.dtype == np.uint8 and problem.scale == 1.0)
         if len(columns):
             stuck, units = _stuck(problem, theta, sample)
             seen = f"{stuck} of {units} hidden units are {_word(problem)}, " if stuck else ""
-            return f"{seen}{inputs} wants scaling: {_named(X, columns)} {verdict} for weights to learn from; {remedy}"
+            named = _named(X, columns, names)
+            return f"{seen}{inputs} wants scaling: {named} {verdict} for weights to learn from; {remedy}"
         layer = _constant_layer(problem, theta, X)
         if not layer:
             return ""
@@ -125,22 +126,24 @@ def _nearly_constant(X: Array) -> bool:
     return bool(farthest < SMALLEST**2 * (1.0 + mean @ mean))
 
 
-def _named(X: Array, columns: Array) -> str:
+def _named(X: Array, columns: Array, names: Sequence[str] | None) -> str:
     """The first three columns with the numbers in them, and how many more there are."""
-    names = []
+    first = []
     for j in columns[:3]:
         low, high = float(X[:, j].min()), float(X[:, j].max())
         ends = f"{low:.6g}", f"{high:.6g}"
+        name = repr(names[j]) if names else j
         if low == high:
-            names.append(f"{j} (always {ends[0]})")
+            first.append(f"{name} (always {ends[0]})")
         elif ends[0] == ends[1]:
-            names.append(f"{j} ({ends[0]}, differing by {high - low:.1g})")
+            first.append(f"{name} ({ends[0]}, differing by {high - low:.1g})")
         else:
-            names.append(f"{j} ({ends[0]} to {ends[1]})")
+            first.append(f"{name} ({ends[0]} to {ends[1]})")
+    counted = "" if names else ", counted from 0,"
     if len(columns) == 1:
-        return f"column {names[0]}, counted from 0, is"
+        return f"column {first[0]}{counted} is"
     more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
-    return f"columns {', '.join(names)}{more}, counted from 0, are"
+    return f"columns {', '.join(first)}{more}{counted} are"
 
 
 def _word(problem: Problem) -> str:

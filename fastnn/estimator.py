@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import containers, network, validation
-from .containers import brought, is_dask
+from .containers import brought, is_dask, named
 from .control import State
 from .model import Model
 from .objective import Forward
@@ -327,7 +327,7 @@ class _Network(BaseEstimator):
         times = len(start[-1]) if out_activation == "identity" else 1
         try:
             model = train(
-                X,
+                named(X, tuple(getattr(self, "feature_names_in_", ()))),
                 targets,
                 lmbda=times * float(self.alpha),
                 weights=start,

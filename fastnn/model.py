@@ -278,7 +278,7 @@ class Model:
         if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
             validation.same_names(names, self.feature_names, "X")
         if self.scaling:
-            X = standardised(validation.inputs(X, self.sizes[0]), self.scale, self.scaling)
+            X = standardised(validation.inputs(X, self.sizes[0]), self.scale, self.scaling, self.feature_names)
         family = self.activation, self.output, 1.0 if self.scaling else self.scale
         if self._forward is None or self._forward[0] != family:
             self._forward = family, Forward(self.weights, *family)

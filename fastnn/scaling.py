@@ -1,7 +1,7 @@
 """Standardised inputs: every column with mean 0 and deviation 1, by numbers that the model keeps."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,7 +59,7 @@ class Scaling(NamedTuple):
         constant = deviation <= max(epsilons) * np.maximum(np.abs(low), np.abs(high))
         return cls(np.where(constant, origin, mean), np.where(constant, 1.0, deviation))
 
-    def apply(self, X: Array) -> Array:
+    def apply(self, X: Array, names: Sequence[str] | None = None) -> Array:
         """X (m, n) standardised, a new array of its type; computed in float64. Warns of what no model can know."""
         scaled = np.empty(X.shape, X.dtype)
         farthest = np.zeros(X.shape[1])
@@ -69,17 +69,18 @@ class Scaling(NamedTuple):
             scaled[start : start + ROWS] = some
         column = int(farthest.argmax())
         if farthest[column] > FAR:
+            name = repr(names[column]) if names else f"{column}, counted from 0"
             warnings.warn(
-                f"X has a number {farthest[column]:.1g} deviations from the mean in column {column}, counted from "
-                f"0, whose deviation is {self.deviation[column]:.2g}: no answer to that is to be trusted",
+                f"X has a number {farthest[column]:.1g} deviations from the mean in column {name}, "
+                f"whose deviation is {self.deviation[column]:.2g}: no answer to that is to be trusted",
                 stacklevel=2,
             )
         return scaled
 
 
-def standardised(X: Any, scale: float, scaling: Scaling) -> Any:
+def standardised(X: Any, scale: float, scaling: Scaling, names: Sequence[str] | None = None) -> Any:
     """X times scale, standardised: a new array, or of what is not in memory run by run."""
-    return Standardised(X, scale, scaling) if isinstance(X, Stored) else scaling.apply(widened(X, scale))
+    return Standardised(X, scale, scaling) if isinstance(X, Stored) else scaling.apply(widened(X, scale), names)
 
 
 def _extremes(X: Array | Stored, weight: Array, scale: float) -> tuple[Array, Array, Array | None, float, float]:

@@ -441,7 +441,7 @@ class _Training:
                     limits,
                     held_out=HeldOut(held_out, self._score_weight, engine) if held_out else None,
                     callbacks=callbacks,
-                    diagnose=partial(diagnosis.advice, sample),
+                    diagnose=partial(diagnosis.advice, sample, names=self._examples.names),
                     keeper=keeper,
                     trail=trail,
                 )

@@ -219,7 +219,7 @@ def test_ctrl_c_in_an_evaluation(data, solver, when, monkeypatch):
 
 @pytest.mark.parametrize("where", ["callback", "fastnn.diagnosis.advice", "fastnn.control.HeldOut.measure"])
 def test_ctrl_c_elsewhere(data, where, monkeypatch):
-    def interrupt(*arguments):
+    def interrupt(*arguments, **options):
         raise KeyboardInterrupt
 
     if where != "callback":

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 import fastnn
 from fastnn import diagnosis
+from fastnn.cli import main
 
 from .conftest import examples
 
@@ -73,6 +74,51 @@ def test_unscaled_columns_are_named(name, solver):
         assert got <= want
         assert len(got) == min(3, len(want))
         assert ", but " in repr(model)
+
+
+def unscaled_frame():
+    pandas = pytest.importorskip("pandas")
+    Z, y = normal(0)
+    return pandas.DataFrame({"age": Z[:, 0], "in'come": 3e4 * np.exp(Z[:, 1]), "rooms": Z[:, 2]}), y
+
+
+def test_columns_of_a_frame_go_by_their_names():
+    X, y = unscaled_frame()
+    advice = fastnn.train(X, y, 5, maxiter=3).outcome.advice
+    assert re.search(r"""X wants scaling: column "in'come" \(\S+ to \S+\) is too large""", advice)
+    advice = fastnn.train(1e5 * X, y, 5, maxiter=3).outcome.advice
+    assert re.search(r"""columns "in'come" \(.*\), '(age|rooms)' \(.*\), '(age|rooms)' \(.*\) are too large""", advice)
+    assert "counted" not in advice
+    advice = fastnn.train(0.0 * X + 1.0, y, 5, maxiter=3).outcome.advice
+    assert advice.startswith("all examples in X are the same: columns 'age' (always 1), ")
+
+
+def test_columns_of_a_table_go_by_their_names_on_the_command_line(tmp_path, monkeypatch, capsys):
+    X, y = unscaled_frame()
+    monkeypatch.chdir(tmp_path)
+    X.assign(kind=y).to_csv("a.csv", index=False)
+    options = ["--data", "a.csv", "--maxiter", "3", "--checkpoint", "c.npz"]
+    assert main(["train", *options]) == 0
+    assert """X wants scaling: column "in'come" (""" in capsys.readouterr().out
+    assert main(["resume", "c.npz", "--data", "a.csv", "--maxiter", "5"]) == 0
+    assert """X wants scaling: column "in'come" (""" in capsys.readouterr().out
+    assert fastnn.load("c.npz").feature_names == (*X.columns,)
+
+
+def test_columns_of_a_frame_go_by_their_names_in_an_estimator():
+    sklearn = pytest.importorskip("sklearn.exceptions")
+    from fastnn.estimator import FastNNClassifier
+
+    with pytest.warns(sklearn.ConvergenceWarning, match="""X wants scaling: column "in'come" """):
+        FastNNClassifier((5,), max_iter=3).fit(*unscaled_frame())
+
+
+def test_a_number_far_from_the_mean_is_told_with_the_name_of_its_column():
+    X, y = unscaled_frame()
+    model = fastnn.train(X, y, 5, maxiter=3, standardize=True)
+    X.loc[3, "rooms"] = 1e20
+    with pytest.warns(UserWarning, match="deviations from the mean in column 'rooms', whose deviation is"):
+        model.predict(X)
 
 
 @pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
@@ -318,7 +364,7 @@ def test_a_scale_is_named():
 def test_the_same_weights_as_without_it(monkeypatch):
     Z, y = normal(8)
     want = fastnn.train(1e3 * Z, y, maxiter=10)
-    monkeypatch.setattr(diagnosis, "advice", lambda problem, theta: "")
+    monkeypatch.setattr(diagnosis, "advice", lambda problem, theta, names: "")
     got = fastnn.train(1e3 * Z, y, maxiter=10)
     assert np.array_equal(fastnn.pack(got.weights), fastnn.pack(want.weights))
     assert want.outcome.advice
