@@ -6,6 +6,7 @@ from importlib import import_module
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
@@ -126,6 +127,38 @@ def test_errors_are_the_surest_first(trained, tmp_path):
     np.save(tmp_path / "X.npy", X)
     again = plot.errors(model, np.load(tmp_path / "X.npy", mmap_mode="r"), y, count=7)
     np.testing.assert_array_equal(drawn(again), drawn(figure))
+
+
+def thickness(figure, path, colour, cuts):
+    """For each cut of a saved figure the pixels of that colour; a cut is (x, y) in data units, and "x" or "y"."""
+    plot.save(figure, path)
+    pixels = np.round(255.0 * imread(path)[::-1, :, :3])
+    right = (np.abs(pixels - 255.0 * np.array(to_rgb(colour))) < 20.0).all(axis=2)
+    for point, direction in cuts:
+        x, y = np.round(figure.axes[0].transData.transform(point)).astype(int)
+        line, place = (right[y], x) if direction == "x" else (right[:, x], y)
+        yield int(line[max(0, place - 10) : place + 10].sum())
+
+
+def test_errors_frames_have_equal_thickness_at_edges(trained, tmp_path):
+    model, X, y = trained
+    figure = plot.errors(model, X, y, count=25)
+    side = 20.0
+    middles = np.array(frames(figure)) + side / 2
+    cuts = [((x + sign * side / 2, y), "x") for x, y in middles for sign in (-1, 1)]
+    cuts += [((x, y + sign * side / 2), "y") for x, y in middles for sign in (-1, 1)]
+    got = list(thickness(figure, tmp_path / "errors.png", canvas.WRONG, cuts))
+    assert len(got) == 100
+    assert min(got) >= 4  # 2 points are 5.6 pixels; the outermost may be paler
+    assert max(got) - min(got) <= 1
+
+
+def test_confusion_lines_have_equal_thickness_at_edges(trained, tmp_path):
+    ends = [-0.5, 0.5, 9.5]
+    cuts = [((x, 0.25), "x") for x in ends] + [((0.25, y), "y") for y in ends]
+    got = list(thickness(plot.confusion(*trained), tmp_path / "confusion.png", "#d9d9d9", cuts))
+    assert min(got) >= 1
+    assert max(got) == min(got)
 
 
 def test_no_errors():

@@ -296,7 +296,8 @@ def _grid(
     for (top, left), lines, wrong in zip(mosaic.corners, captions, marked, strict=True):
         if wrong:
             corner = left - 0.5, top - 0.5
-            ax.add_patch(Rectangle(corner, side, side, edgecolor=WRONG, linewidth=2.0, fill=False))
+            # Clipped to the axes, a frame at their edge would be half as thick there.
+            ax.add_patch(Rectangle(corner, side, side, edgecolor=WRONG, linewidth=2.0, fill=False, clip_on=False))
         for row, text in enumerate(lines):
             style = {"color": WRONG, "fontweight": "bold"} if wrong and row == 0 else {}
             below = top + side + (row + 0.5) * line

@@ -89,10 +89,11 @@ def confusion(model: Model, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> An
     ax.set_ylabel("label", fontsize=SMALL)
     ax.tick_params(labelsize=SMALL, length=0)
     ax.spines[:].set_visible(False)
+    grid: dict[str, Any] = {"color": "#d9d9d9", "clip_on": False}  # clipped, the outer lines would be half as thick
     for line in range(len(counts) + 1):
-        ax.axhline(line - 0.5, color="#d9d9d9", linewidth=0.6 if line != K or not len(others) else 2.0)
+        ax.axhline(line - 0.5, linewidth=0.6 if line != K or not len(others) else 2.0, **grid)
     for line in range(K + 1):
-        ax.axvline(line - 0.5, color="#d9d9d9", linewidth=0.6)
+        ax.axvline(line - 0.5, linewidth=0.6, **grid)
     if K > _COUNTED:
         ax.figure.colorbar(drawn, ax=ax, shrink=0.7, pad=0.02).set_label(
             "share of the label's examples", fontsize=SMALL
