@@ -69,6 +69,9 @@ Words that stand for one thing:
     cost     the mean over examples of the loss, plus lmbda/(2m) times the sum of squared weights
              without the biases; the loss of K sigmoid outputs is their summed cross-entropy
 
+scikit-learn's names work too: the solver "lbfgs" is "L-BFGS-B", the activation "logistic" is "sigmoid". Models and
+their files keep the second name of each.
+
 A gradient is called `d` + the name of what it belongs to. Examples in docstrings begin with `import fastnn` and
 `import numpy as np`. Importing this package loads neither numba nor scipy; a name is loaded when it is first used.
 """

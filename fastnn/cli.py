@@ -340,6 +340,8 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _same_options(options: argparse.Namespace, model: "Model", plan: "Plan") -> None:
     """Raise ValueError if the command says of the training what is not so; how it began is of no more concern."""
+    from . import validation
+
     weights = None if plan.factors is None else plan.factors.tolist()
     asked = _known_labels(getattr(options, "class_weight", None), model.classes)
     if isinstance(asked, dict) and model.classes is not None:
@@ -357,7 +359,7 @@ def _same_options(options: argparse.Namespace, model: "Model", plan: "Plan") -> 
     }
     for name, so in is_so.items():
         given = getattr(options, name, None)
-        if given not in (None, False, so):
+        if validation.canonical(given) not in (None, False, so):
             raise _refused(f"--{name.replace('_', '-')} is {given}", so, options.checkpoint)
     if asked not in (None, weights) and (asked != "balanced" or weights is None):
         raise _refused("--class-weight is another", weights, options.checkpoint)

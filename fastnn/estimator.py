@@ -21,6 +21,7 @@ import numpy as np
 from . import containers, network, validation
 from .containers import brought, is_dask, named
 from .control import State
+from .kernels.arguments import HIDDEN
 from .model import Model
 from .objective import Forward
 from .problem import documented
@@ -44,12 +45,7 @@ except ImportError:
 
 __all__ = ["FastNNClassifier", "FastNNRegressor"]
 
-# scikit-learn's names of activations, and fastnn's.
-ACTIVATIONS = {"identity": "identity", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu", "softmax": "softmax"}
-HIDDEN = ("identity", "logistic", "tanh", "relu")
-
-# Its lbfgs is SciPy's with 10 remembered steps: from the same start the same path.
-SOLVER = {"lbfgs": "L-BFGS-B"} | {name: name for name in SOLVERS}
+# Solvers of scikit-learn's MLPs that fastnn does not have.
 STOCHASTIC = ("sgd", "adam")
 
 # What to try next is said in the arguments of `train`.
@@ -83,7 +79,7 @@ ARGUMENTS = {
 hidden_layer_sizes : int or array-like of int, default=(100,)
     Units of the hidden layers, input side first; `()` for none.
 activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
-    Of the hidden layers.
+    Of the hidden layers; "sigmoid", the name in `fastnn.train`, is "logistic".
 solver : str, default="lbfgs"
     "lbfgs", SciPy's with 10 remembered steps; or by the names of `fastnn.train` "l-bfgs" (the same with 30), "cg",
     "BFGS", "Newton-CG", "TNC", "SLSQP" or "trust-constr". All see the whole data at every step; "sgd" and "adam",
@@ -331,7 +327,7 @@ class _Network(BaseEstimator):
                 targets,
                 lmbda=times * float(self.alpha),
                 weights=start,
-                output=ACTIVATIONS[out_activation],
+                output=out_activation,
                 multilabel=out_activation == "logistic",
                 callback=self._watch(times),
                 **settings,
@@ -401,8 +397,8 @@ class _Network(BaseEstimator):
         endless = isinstance(patience, Real) and patience == math.inf
         patience = max_iter + 1 if endless else validation.positive(patience, "n_iter_no_change")
         return {
-            "activation": ACTIVATIONS[validation.choice(self.activation, HIDDEN, "activation")],
-            "solver": SOLVER[validation.choice(self.solver, tuple(SOLVER), "solver")],
+            "activation": validation.choice(self.activation, HIDDEN, "activation"),
+            "solver": validation.choice(self.solver, tuple(SOLVERS), "solver"),
             "maxiter": max_iter,
             "max_evaluations": validation.positive(self.max_fun, "max_fun"),
             "max_seconds": self.max_seconds,
@@ -430,7 +426,7 @@ class _Network(BaseEstimator):
         """
         weights = []
         for below, units in pairwise(sizes):
-            bound = np.sqrt((2.0 if self.activation == "logistic" else 6.0) / (below + units))
+            bound = np.sqrt((2.0 if validation.canonical(self.activation) == "sigmoid" else 6.0) / (below + units))
             coefs = random_state.uniform(-bound, bound, (below, units)).astype(dtype)
             weights.append(_matrix(coefs, random_state.uniform(-bound, bound, units).astype(dtype)))
         return tuple(weights)
@@ -525,7 +521,7 @@ class _Network(BaseEstimator):
         inputs = weights[0].shape[1] - 1
         if inputs != n:
             raise ValueError(f"X has {n} columns; {inputs} are wanted, as coefs_[0] has rows")
-        forward = Forward(weights, ACTIVATIONS[self.activation], ACTIVATIONS[self.out_activation_])
+        forward = Forward(weights, self.activation, self.out_activation_)
         A = np.empty((m, len(weights[-1])))
         step = max(1, BLOCK // n) if issparse(X) else m
         for start in range(0, m, step):
@@ -602,6 +598,8 @@ class _Network(BaseEstimator):
         True
         """
         parameters = _common(self, self._peer()) | {"solver": "lbfgs"}
+        if validation.canonical(self.activation) == "sigmoid":
+            parameters["activation"] = "logistic"
         if parameters["verbose"] == "bar":
             parameters["verbose"] = True
         mlp = self._peer(**parameters)

@@ -103,8 +103,8 @@ class Model:
         self.lmbda = lmbda
         self.history = history
         self.outcome = outcome
-        self.activation = activation
-        self.output = output
+        self.activation = validation.canonical(activation)
+        self.output = validation.canonical(output)
         self.feature_names = feature_names
         self.multilabel = multilabel
         self.scaling = scaling

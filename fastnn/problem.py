@@ -49,7 +49,7 @@ engine : {"fused", "numpy", "loop", "python"}
     numbers, to rounding.""",
     "activation": """
 activation : {"sigmoid", "tanh", "relu", "identity"}
-    Of the hidden layers; with the identity they are linear.""",
+    Of the hidden layers; with the identity they are linear. "logistic", scikit-learn's name, is "sigmoid".""",
     "output": """
 output : {"sigmoid", "softmax", "identity"}
     K separate sigmoids, as in the course, or one softmax over the classes; the loss of both is the cross-entropy.
@@ -130,6 +130,8 @@ class Problem:
     def __post_init__(self) -> None:
         validation.in_range(self.weight, self.X.dtype)
         derived = {
+            "activation": validation.canonical(self.activation),
+            "output": validation.canonical(self.output),
             "X": read_only(self.X),
             "targets": Targets(*map(read_only, self.targets)),
             "weight": read_only(self.weight),

@@ -75,7 +75,7 @@ def train(
     solver : str
         What minimises the cost. "cg" is `scipy.optimize.fmin_cg`, as in the course; "l-bfgs" takes fewer evaluations.
         By SciPy's names also "L-BFGS-B" (with 10 remembered steps instead of 30), "Newton-CG", "TNC", "BFGS", "SLSQP"
-        and "trust-constr"; the last three keep P x P numbers.
+        and "trust-constr"; the last three keep P x P numbers. "lbfgs", scikit-learn's name, is "L-BFGS-B".
     maxiter : int
         Limit on iterations.
     seed : int, None or numpy.random.Generator

@@ -32,6 +32,9 @@ MOST_PARAMETERS = 1 << 40
 # What Python or NumPy counts among the integers. A time difference has a unit, and most of them are no float.
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
+# scikit-learn's names of choices, and the names that fastnn and its files use.
+ALIASES = {"lbfgs": "L-BFGS-B", "logistic": "sigmoid"}
+
 # How many numbers are checked together: the check then needs a megabyte, not a byte for each number.
 _CHUNK = 1 << 20
 
@@ -569,12 +572,19 @@ def verbosity(value: Any) -> Any:
     return value if isinstance(value, (bool, np.bool_, str)) else real(value, "verbose", minimum=0.0)
 
 
+def canonical(name: Any) -> Any:
+    """fastnn's name of what scikit-learn calls `name`; any other value unchanged."""
+    return ALIASES.get(name, name) if isinstance(name, str) else name
+
+
 def choice(value: Any, choices: Sequence[str], name: str) -> str:
-    """One of a few words."""
-    if not isinstance(value, str) or value not in choices:
+    """One of a few words, by its canonical name."""
+    own = canonical(value)
+    if not isinstance(own, str) or own not in choices:
         error = ValueError if isinstance(value, str) else TypeError
-        raise error(f"{name} is {described(value)}; one of {', '.join(map(repr, choices))} is wanted")
-    return value
+        allowed = [*choices, *(alias for alias, meant in ALIASES.items() if meant in choices)]
+        raise error(f"{name} is {described(value)}; one of {', '.join(map(repr, allowed))} is wanted")
+    return own
 
 
 def needs(subject: str, *requirements: str) -> str:

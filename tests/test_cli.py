@@ -160,7 +160,8 @@ def test_the_family(here, capsys):
     assert main(["check", *options.split()]) == 0
     assert main(["predict", "fastnn-model.npz", "--data", "data.npz"]) == 0
     assert main(["train", "--activation", "swish"]) == 2
-    assert "activation is 'swish'; one of 'sigmoid', 'tanh', 'relu', 'identity' is wanted" in capsys.readouterr().err
+    message = "activation is 'swish'; one of 'sigmoid', 'tanh', 'relu', 'identity', 'logistic' is wanted"
+    assert message in capsys.readouterr().err
 
 
 def test_predict(here, capsys):
@@ -977,6 +978,18 @@ def test_a_training_is_resumed(here, capsys):
     assert same("kept.npz", "whole.npz")
     for line in ("network      4-3-2, lmbda 0.5", "iterations   12", "saved        end.npz"):
         assert line in out
+
+
+def test_scikit_learns_names_resume_a_training(here, capsys):
+    names = "--solver lbfgs --activation logistic --output logistic".split()
+    train = ["train", "--data", "data.npz", "--hidden", "3", "--checkpoint", "kept.npz"]
+    assert main([*train, *names, "--maxiter", "2"]) == 0
+    assert main([*train, *names, "--maxiter", "4", "--resume"]) == 0
+    ours = "--solver L-BFGS-B --activation sigmoid --output sigmoid".split()
+    assert main([*train, *ours, "--maxiter", "6", "--resume"]) == 0
+    capsys.readouterr()
+    assert main([*train, "--solver", "l-bfgs", "--resume"]) == 2
+    assert "--solver is l-bfgs, but the training in 'kept.npz' has L-BFGS-B" in capsys.readouterr().err
 
 
 def test_a_training_with_everything_is_resumed(here, capsys):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import check, control, solvers
+from fastnn import check, control, solvers, validation
 
 # The classes of what public functions give, or hand to a callback.
 GIVEN = [check.Entry, check.Slope, check.Comparison, check.GradientReport, control.State, solvers.Outcome]
@@ -164,6 +164,11 @@ def test_help_of_the_package():
     assert got == fastnn.__all__
     assert re.findall(r"(?m)^    (\w+) = ", data) == ["__all__"]
     assert "numpy._typing" not in rest  # of what ArrayLike stands for, four lines wherever it is named
+
+
+def test_help_of_the_package_has_every_alias():
+    for alias, own in validation.ALIASES.items():
+        assert f'"{alias}" is "{own}"' in fastnn.__doc__
 
 
 def test_what_is_wrong_is_found(room):

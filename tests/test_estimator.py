@@ -26,6 +26,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastnn import estimator
 from fastnn.estimator import FastNNClassifier, FastNNRegressor
+from fastnn.solvers import SOLVERS
 
 from .conftest import ROOT
 
@@ -33,6 +34,7 @@ from .conftest import ROOT
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 ESTIMATORS = [FastNNClassifier, FastNNRegressor]
+HIDDEN = ("identity", "logistic", "tanh", "relu")  # scikit-learn's names
 PEERS = {FastNNClassifier: MLPClassifier, FastNNRegressor: MLPRegressor}
 
 rng = np.random.default_rng(0)
@@ -74,7 +76,7 @@ def peers_loss(fitted, X, y, weight):
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weighted"])
-@pytest.mark.parametrize("activation", estimator.HIDDEN)
+@pytest.mark.parametrize("activation", HIDDEN)
 @kinds
 def test_loss(kind, y, activation, weight):
     got = kind((6, 5), activation, alpha=0.5, max_iter=3, random_state=0).fit(X, y, weight)
@@ -107,7 +109,7 @@ def test_the_same_path_from_the_same_start(digits, activation):
 def test_start(name):
     """Drawn as scikit-learn draws it, whatever the activation: so is what comes after an iteration."""
     kind, y = KINDS[name]
-    for activation in estimator.HIDDEN:
+    for activation in HIDDEN:
         parameters = {"activation": activation, "hidden_layer_sizes": (3,), "max_iter": 1, "random_state": 5}
         got = kind(**parameters).fit(X, y)
         want = PEERS[kind](solver="lbfgs", **parameters).fit(X, y)
@@ -151,6 +153,22 @@ def test_to_scikit_learn(kind, y):
                        ours.predict_proba(far) if kind is FastNNClassifier else ours.predict(far),
                        rtol=1e-11, atol=1e-11)  # fmt: skip
     assert not np.array_equal(peer.coefs_[0], ours.coefs_[0])
+
+
+@pytest.mark.parametrize("kind", ESTIMATORS)
+def test_names_of_train_fit_the_same_network(kind):
+    """They go to scikit-learn by its own names."""
+    y = CLASSES if kind is FastNNClassifier else NUMBERS
+    parameters = {"hidden_layer_sizes": (5,), "max_iter": 8, "random_state": 0}
+    want = kind(activation="logistic", solver="lbfgs", **parameters).fit(X, y)
+    got = kind(activation="sigmoid", solver="L-BFGS-B", **parameters).fit(X, y)
+    assert got.get_params()["activation"] == "sigmoid"  # as clone and set_params want it
+    assert all(map(np.array_equal, got.coefs_ + got.intercepts_, want.coefs_ + want.intercepts_))
+    assert np.array_equal(got.predict(X), want.predict(X))
+    peer = got.to_sklearn()
+    assert (peer.activation, peer.solver) == ("logistic", "lbfgs")
+    assert np.allclose(peer.predict(X), got.predict(X), rtol=1e-12, atol=1e-12)
+    assert kind.from_sklearn(peer.fit(X, y)).activation == "logistic"
 
 
 @pytest.mark.parametrize("kind", ESTIMATORS)
@@ -544,7 +562,7 @@ def test_probabilities_stay_inside():
             assert np.array_equal(fit.predict_log_proba(X.astype(dtype)), np.log(got))
 
 
-@pytest.mark.parametrize("solver", estimator.SOLVER)
+@pytest.mark.parametrize("solver", ["lbfgs", *SOLVERS])
 def test_solvers(solver):
     fit = FastNNRegressor((2,), "tanh", solver=solver, max_iter=20, random_state=0).fit(X, NUMBERS[:, 0])
     assert fit.loss_ < 0.5 * fit.history_.cost[0]
@@ -558,13 +576,13 @@ def test_solvers(solver):
         ({"hidden_layer_sizes": np.array([2.5])}, TypeError, r"hidden_layer_sizes\[0\] is 2.5; a positive integer"),
         ({"hidden_layer_sizes": "ten"}, TypeError, "hidden_layer_sizes is 'ten'; an integer or a tuple of integers"),
         (
-            {"activation": "sigmoid"},
+            {"activation": "softmax"},
             ValueError,
-            "activation is 'sigmoid'; one of 'identity', 'logistic', 'tanh', 'relu'",
+            "activation is 'softmax'; one of 'sigmoid', 'tanh', 'relu', 'identity', 'logistic' is wanted",
         ),
         ({"solver": "adam"}, ValueError, "solver is 'adam', .* fastnn is full-batch, and 'lbfgs' or 'cg' is wanted"),
         ({"solver": "sgd"}, ValueError, "solver is 'sgd', .* fastnn is full-batch, and 'lbfgs' or 'cg' is wanted"),
-        ({"solver": "newton"}, ValueError, "solver is 'newton'; one of 'lbfgs', 'cg', "),
+        ({"solver": "newton"}, ValueError, "solver is 'newton'; one of 'cg', .*, 'lbfgs' is wanted"),
         ({"alpha": -1}, ValueError, "alpha is -1; a finite number of at least 0 is wanted"),
         ({"max_iter": 0}, ValueError, "max_iter is 0; a positive integer is wanted"),
         ({"max_fun": 1.5}, TypeError, "max_fun is 1.5; a positive integer is wanted"),

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import solvers
+from fastnn import checkpoint, solvers, validation
 
 from .conftest import ENGINES
 
@@ -37,6 +37,26 @@ def test_l_bfgs(digits):
     model = fastnn.train(*digits, solver="l-bfgs")
     assert model.score(*digits) >= 0.953
     assert model.outcome.iterations <= 50
+
+
+@pytest.mark.parametrize("alias", validation.ALIASES)
+def test_scikit_learns_name_trains_the_same_model(blobs, tmp_path, alias):
+    own = validation.ALIASES[alias]
+    arguments = ["solver"] if own in solvers.SOLVERS else ["activation", "output"]
+    want = fastnn.train(*blobs, 4, 0.1, maxiter=5, **dict.fromkeys(arguments, own))
+    path = tmp_path / "training.npz"
+    got = fastnn.train(*blobs, 4, 0.1, maxiter=5, **dict.fromkeys(arguments, alias), checkpoint=path)
+    assert np.array_equal(fastnn.pack(got.weights), fastnn.pack(want.weights))
+    got.save(tmp_path / "model.npz")
+    for model in (got, fastnn.load(tmp_path / "model.npz"), fastnn.load(path)):
+        assert (model.activation, model.output) == (want.activation, want.output)
+    _, plan, _ = checkpoint.read(path)
+    assert plan.solver == (own if own in solvers.SOLVERS else "cg")
+    if own not in solvers.SOLVERS:
+        family = {"activation": alias, "output": alias}
+        assert np.array_equal(fastnn.forward(want.weights, blobs[0], **family), want.predict_proba(blobs[0]))
+        cost, _ = fastnn.cost_and_gradient(want.weights, *blobs, 0.1, **family)
+        assert cost == want.outcome.cost
 
 
 def test_engines_train_alike(blobs):

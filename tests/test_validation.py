@@ -128,12 +128,12 @@ def model():
 # Function, its good arguments, and for each argument what is bad.
 BAD_FAMILY = {
     "activation": [
-        ("softmax", ValueError, "activation is 'softmax'; one of 'sigmoid', 'tanh', 'relu', 'identity' is wanted"),
+        ("softmax", ValueError, "activation is 'softmax'; one of 'sigmoid', 'tanh', 'relu', 'identity', 'logistic' is"),
         (None, TypeError, "activation is None; one of"),
         (["tanh"], TypeError, r"activation is \['tanh'\]; one of"),
     ],
     "output": [
-        ("relu", ValueError, "output is 'relu'; one of 'sigmoid', 'softmax'"),
+        ("relu", ValueError, "output is 'relu'; one of 'sigmoid', 'softmax', 'identity', 'logistic' is wanted"),
         (1, TypeError, "output is 1; one of"),
         (np.array(["sigmoid", "softmax"]), TypeError, "output is a"),
     ],
