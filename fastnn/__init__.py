@@ -45,7 +45,8 @@ Keep
     ModelFileError          what a damaged file raises
 
 Elsewhere
-    fastnn.estimator        FastNNClassifier and FastNNRegressor, in the place of scikit-learn's MLPs
+    fastnn.estimator        FastNNClassifier and FastNNRegressor, in the place of scikit-learn's MLPs; `export` and
+                            pictures take them as they take a model
     fastnn.distributed      a cluster of Dask, whose arrays `train` takes; ClusterLost
     fastnn.plot             pictures: digits, mistakes, hidden units, training, confusions, gradient check, benchmark
     fastnn --help           the command line; `python -m fastnn` is the same
@@ -105,6 +106,8 @@ _HOME = {
     "check_gradient": "check",
     "warmup": "warmup",
 }
+# Loaded when first used, as the names are. `import *` leaves them out: each needs a library that may be missing.
+_MODULES = ("distributed", "estimator", "plot")
 __all__ = [
     "Model",
     "ModelFileError",
@@ -129,6 +132,9 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from . import distributed as distributed
+    from . import estimator as estimator
+    from . import plot as plot
     from .check import check_gradient, numerical_gradient
     from .digits import generate_digits, load_digits
     from .export import export
@@ -143,6 +149,12 @@ if TYPE_CHECKING:
 class _Package(ModuleType):
     # These two are methods because functions of the module would be among the public ones in `help(fastnn)`.
     def __getattr__(self, name: str) -> Any:
+        if name in _MODULES:
+            try:
+                return import_module(f"fastnn.{name}")
+            except ImportError as error:
+                # hasattr, help and completion expect this of what is not there, and no other exception.
+                raise AttributeError(str(error)) from error
         if name not in _HOME:
             raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
         value = getattr(import_module(f"fastnn.{_HOME[name]}"), name)
@@ -151,7 +163,7 @@ class _Package(ModuleType):
 
     def __dir__(self) -> list[str]:
         """The public names, without what this file imports."""
-        return sorted({*__all__, *(name for name in vars(self) if name.startswith("__"))})
+        return sorted({*__all__, *_MODULES, *(name for name in vars(self) if name.startswith("__"))})
 
     def __reduce__(self) -> Any:
         """Pickled by name, as plain modules are where functions of a notebook go to other processes."""

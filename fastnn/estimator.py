@@ -26,7 +26,7 @@ from .model import Model
 from .objective import Forward
 from .problem import documented
 from .scaling import Scaling
-from .solvers import SOLVERS, NonFiniteStart
+from .solvers import SOLVERS, NonFiniteStart, Outcome, history
 from .train import train
 from .validation import Array
 
@@ -145,7 +145,10 @@ n_features_in_ : int
 feature_names_in_ : array of str
     If X was a frame whose columns all have text for a name.
 mean_, scale_ : float64 arrays (n_features_in_,) or None
-    What standardises: a column less its mean, over its deviation (1 for a constant column).""",
+    What standardises: a column less its mean, over its deviation (1 for a constant column).
+model_ : fastnn.Model
+    The network as `fastnn.train` returns one, made anew of the coefficients at each access. `fastnn.plot` and
+    `fastnn.export` take the estimator itself, or a pipeline of scalers that ends in it.""",
     "notes": """
 Notes
 -----
@@ -508,6 +511,41 @@ class _Network(BaseEstimator):
     def _weights(self) -> tuple[Array, ...]:
         """fastnn's weights of the coefficients, whoever has set them."""
         return validation.weights([*map(_matrix, self.coefs_, self.intercepts_)])
+
+    @property
+    def model_(self) -> Model:
+        """The fitted network as a model: with its own loss and regularisation, on the outputs that a model has."""
+        check_is_fitted(self)
+        weights, output = self._weights(), validation.canonical(self.out_activation_)
+        classes, multilabel = None, False
+        if hasattr(self, "classes_"):
+            classes = containers.labels(self.classes_, "classes_")
+            multilabel = self._label_binarizer.y_type_.startswith("multilabel")
+        if classes is not None and not multilabel and output == "sigmoid":
+            *others, last = weights
+            if len(classes) == 1:  # the output is what speaks against the class
+                weights = (*others, -last)
+            else:  # a softmax of 0 and z has the outputs, the loss and the regularisation of a sigmoid of z
+                weights, output = (*others, np.vstack([np.zeros_like(last), last])), "softmax"
+        times = len(weights[-1]) if output == "identity" else 1  # as in `_train`
+        names = getattr(self, "feature_names_in_", None)
+        return Model(
+            weights, classes, times * float(self.alpha), *self._course(times), self.activation, output,
+            feature_names=None if names is None else tuple(map(str, names)),
+            multilabel=multilabel, scaling=self._scaling(),
+        )  # fmt: skip
+
+    def _course(self, times: int) -> tuple[Any, Outcome]:
+        """A model's history and outcome, with costs that are so many times the loss."""
+        if hasattr(self, "outcome_"):
+            rows = self.history_.copy()
+            for name in {"cost", "validation_cost"} & set(rows.dtype.names):
+                rows[name] *= times
+            return rows, replace(self.outcome_, cost=times * self.outcome_.cost)
+        # Of a network of scikit-learn no more is known.
+        losses = getattr(self, "loss_curve_", None) or [self.loss_]
+        words, rows = "trained by scikit-learn", [(times * loss, math.nan, 0, math.nan) for loss in losses]
+        return history(rows), Outcome(words, words, times * self.loss_, math.nan, self.n_iter_, 0, math.nan)
 
     def _scaling(self) -> Scaling | None:
         mean, deviation = getattr(self, "mean_", None), getattr(self, "scale_", None)

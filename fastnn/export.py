@@ -11,8 +11,9 @@ import numpy as np
 
 from . import files, validation
 from .files import FORMATS
-from .model import Model, of_model
+from .model import Model
 from .scores import YES
+from .unwrap import to_model
 from .validation import Array
 
 # The oldest set of operations, of 2020, in which all that is needed stands as it does today.
@@ -26,13 +27,13 @@ _HIDDEN_NODES = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "identity
 _OUTPUT_NODES = {"sigmoid": "Sigmoid", "softmax": "Softmax", "identity": "Identity"}
 
 
-def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
+def export(model: Any, path: str | os.PathLike[str], *, dtype: str | None = None) -> None:
     """Write a model for a program that has no fastnn.
 
     Parameters
     ----------
-    model : Model
-        As `train` and `load` return it.
+    model : Model, fitted estimator or pipeline
+        As `train` and `load` return it; or of `fastnn.estimator`, alone or in a pipeline behind scalers.
     path : str or path
         The suffix says what is written, and an existing file is replaced:
 
@@ -67,7 +68,7 @@ def export(model: Model, path: str | os.PathLike[str], *, dtype: str | None = No
     /* A network 400-25-10, sigmoid and sigmoid, trained by fastnn.
     <BLANKLINE>
     """
-    of_model(model)
+    model = to_model(model)
     path = files._path(path)
     writers: dict[str, Callable[[Model, Path, str | None], None]] = {".onnx": write_onnx, ".h": write_c}
     suffix = path.suffix.lower()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import files, html, network, solvers, validation
-from .containers import brought, described, few, is_dask
+from .containers import brought, few, is_dask
 from .kernels.arguments import HIDDEN, OUTPUTS
 from .network import Weights
 from .objective import Forward
@@ -359,12 +359,6 @@ class Model:
             "feature_names": np.array(json.dumps(names)),
         }
         return arrays | {f"history_{name}": self.history[name] for name in self.history.dtype.names}
-
-
-def of_model(model: Any) -> None:
-    """Raise TypeError if it is none."""
-    if not isinstance(model, Model):
-        raise TypeError(f"model is {described(model)}; a model as fastnn.train returns it is wanted")
 
 
 def known(y: ArrayLike, m: int, classes: Any) -> Array:

@@ -675,4 +675,4 @@ def test_docstrings(kind):
         name for line in lines if " : " in line and line[0] != " " for name in line.split(" : ")[0].split(", ")
     }
     public = {name for name in vars(kind(max_iter=1).fit(X, CLASSES)) if not name.startswith("_")}
-    assert public | {"feature_names_in_"} == documented
+    assert public | {"feature_names_in_", "model_"} == documented

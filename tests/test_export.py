@@ -345,7 +345,7 @@ def test_six_lines_of_the_course_read_the_mat(tmp_path):
             ValueError,
             "path is 'a.pb'; a name that ends in one of .onnx",
         ),
-        (lambda model: fastnn.export(3, "a.h"), TypeError, "model is 3; a model as fastnn.train returns it is wanted"),
+        (lambda model: fastnn.export(3, "a.h"), TypeError, "model must be a fastnn.Model, a fitted"),
         (lambda model: fastnn.export(model, "a.h", dtype="int8"), ValueError, "dtype is 'int8'"),
         (lambda model: fastnn.export(model, "a.onnx", dtype="float16"), ValueError, "dtype is 'float16'"),
         (

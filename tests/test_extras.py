@@ -65,6 +65,39 @@ def test_import_and_train_without(extra, tmp_path):
     assert fastnn.load(tmp_path / "fastnn-model.npz").outcome.iterations == 3
 
 
+# Public modules, what each needs, and how its sentence begins.
+MODULES = {
+    "plot": ({"matplotlib"}, "pictures need matplotlib"),
+    "estimator": ({"sklearn"}, "the estimators need scikit-learn"),
+    "distributed": ({"dask", "distributed"}, "a cluster needs Dask"),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_module_without_its_library_is_an_attribute_that_is_not_there(name, tmp_path):
+    """Looking around works; use says what to install."""
+    hidden, sentence = MODULES[name]
+    others = [f"fastnn.{other}" for other in sorted(MODULES) if other != name]
+    code = f"""
+import fastnn, inspect, pydoc
+from fastnn import *
+assert {name!r} in dir(fastnn)
+assert not hasattr(fastnn, {name!r})
+assert getattr(fastnn, {name!r}, None) is None
+modules = dict(inspect.getmembers(fastnn, inspect.ismodule))
+assert [module.__name__ for module in modules.values()] == {others!r}, modules
+assert "\\n    {name}" in pydoc.plain(pydoc.render_doc(fastnn)).split("PACKAGE CONTENTS")[1]
+try:
+    from fastnn import {name}
+except ImportError as error:
+    print(error)
+fastnn.{name}
+"""
+    done = without(hidden, code, tmp_path)
+    assert done.stdout.startswith(sentence), done.stderr
+    assert done.stderr.splitlines()[-1] == f"AttributeError: {done.stdout.strip()}"
+
+
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_they_are_hidden(extra, tmp_path):
     """Or the test above could not fail."""

@@ -47,6 +47,7 @@ ROOMS = [
     "photo",
     "html",
     "model",
+    "unwrap",
     "export",
     "checkpoint",
     "train",
@@ -209,9 +210,21 @@ def test_a_function_that_uses_the_package_goes_to_other_processes(tmp_path):
     assert run(f"import runpy; runpy.run_path({str(tmp_path / 'notebook.py')!r}, run_name='__main__')") == "True"
 
 
+MODULES = ("distributed", "estimator", "plot")
+
+
+def test_modules_are_attributes_loaded_when_first_used():
+    loaded = "[name for name in ('sklearn', 'matplotlib', 'dask') if name in sys.modules]"
+    code = f"import fastnn, sys; dir(fastnn); print({loaded}, fastnn.plot.errors.__name__, {loaded})"
+    assert run(code) == "[] errors ['matplotlib']"
+    assert run("import fastnn; print(fastnn.estimator.FastNNClassifier.__name__)") == "FastNNClassifier"
+    assert run("import fastnn; print(fastnn.distributed.ClusterLost.__name__)") == "ClusterLost"
+    assert run("from fastnn import *; import sys; print('sklearn' in sys.modules)") == "False"
+
+
 def test_public_names():
     assert fastnn.__all__ == sorted(fastnn._HOME)
-    assert {name for name in dir(fastnn) if not name.startswith("__")} == set(fastnn.__all__)
+    assert {name for name in dir(fastnn) if not name.startswith("__")} == {*fastnn.__all__, *MODULES}
     with pytest.raises(AttributeError, match="'fastnn' has no attribute 'nothing'"):
         fastnn.nothing  # noqa: B018
 

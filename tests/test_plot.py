@@ -464,10 +464,10 @@ REGRESSION = ([[0.0], [1.0], [2.0], [3.0]], [0.0, 1.0, 2.0, 3.0])
         (lambda model, X, y: plot.digits(X[:3], y[:2]), ValueError, "y has 2 labels"),
         (lambda model, X, y: plot.digits(X[:3], y[:3], y[:2]), ValueError, "predictions: y has 2 labels"),
         (lambda model, X, y: plot.digits(X[:3], order="A"), ValueError, "order is 'A'"),
-        (lambda model, X, y: plot.errors(X, X, y), TypeError, "model is a ndarray"),
+        (lambda model, X, y: plot.errors(X, X, y), TypeError, "that ends in one, got a ndarray"),
         (lambda model, X, y: plot.errors(model, X, y, count=0), ValueError, "count is 0"),
         (lambda model, X, y: plot.history({}), ValueError, "trainings holds no model"),
-        (lambda model, X, y: plot.history({"a": 1}), TypeError, "model is 1"),
+        (lambda model, X, y: plot.history({"a": 1}), TypeError, "model must be a fastnn.Model, a fitted"),
         (lambda model, X, y: plot.history(model, over="days"), ValueError, "over is 'days'"),
         (
             lambda model, X, y: plot.history(model, ax=[1, 2]),

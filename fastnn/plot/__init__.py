@@ -8,6 +8,9 @@
     check       the entries of a gradient against differences of the cost
     benchmark   how long every implementation took
 
+A model may be a fitted estimator of `fastnn.estimator`, too, or a pipeline that ends in one: a `Pipeline` of
+scikit-learn whose other steps are StandardScaler, MinMaxScaler or MaxAbsScaler.
+
 Each draws into the axes `ax`, or makes a figure, and returns the figure: `figure.savefig("errors.png")`, or
 `save(figure, path)`, which leaves an older file whole if it fails. A notebook shows what a cell ends with. Nothing
 goes through pyplot: no figure stays open, no setting changes. Colours can be told apart by the colour-blind, and in

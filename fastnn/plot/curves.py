@@ -6,23 +6,24 @@ from typing import Any
 import numpy as np
 
 from .. import validation
-from ..model import Model, of_model
+from ..model import Model
 from ..solvers import comparable_cost
+from ..unwrap import to_model
 from .canvas import COLOURS, MARKERS, SMALL, MaxNLocator, axes, label, pair, plain, title
 
 # From this ratio on the highest cost to the lowest one is drawn on a logarithmic axis.
 _LOGARITHMIC = 3.0
 
 
-def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations", ax: Any = None) -> Any:
+def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
     """Cost, validation cost and score of a training, or of several together.
 
     Where examples are held out both costs are drawn without regularisation, so that they can be compared.
 
     Parameters
     ----------
-    trainings : Model, or dict of str -> Model
-        Models with the names that are to stand beside their curves.
+    trainings : Model or fitted estimator, or dict of str -> Model or fitted estimator
+        With the names that are to stand beside their curves.
     over : {"iterations", "seconds"}
         What is drawn to the right.
     ax : matplotlib.axes.Axes, or a pair of them, optional
@@ -53,8 +54,7 @@ def history(trainings: Model | Mapping[str, Model], *, over: str = "iterations",
     models = dict(trainings) if isinstance(trainings, Mapping) else {"": trainings}
     if not models:
         raise ValueError("trainings holds no model; at least one is wanted")
-    for model in models.values():
-        of_model(model)
+    models = {name: to_model(model) for name, model in models.items()}
     scored = any(_held_out(model) for model in models.values())
     upper, lower = pair(ax, 7.0, (3.8, 2.2)) if scored else (axes(ax, 7.0, 4.0), None)
     mixed = scored and not all(comparable_cost(model.history)[1] for model in models.values())

@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from .. import validation
 from ..containers import brought
 from ..inputs import read, stored
-from ..model import Model, known, of_model
+from ..model import Model, known
+from ..unwrap import to_model
 from ..validation import Array
 from .canvas import SMALL, WRONG, LinearSegmentedColormap, Rectangle, axes, label, title
 
@@ -86,7 +87,7 @@ def digits(
     return _grid(images, captions, wrong, f"{wrong.sum():,} of {m:,} wrong", ax)
 
 
-def errors(model: Model, X: ArrayLike, y: ArrayLike, *, order: str = "F", count: int = 50, ax: Any = None) -> Any:
+def errors(model: Any, X: ArrayLike, y: ArrayLike, *, order: str = "F", count: int = 50, ax: Any = None) -> Any:
     """The examples that a model gets wrong, the surest mistakes first.
 
     Below each image stands what the model says, its probability, and what it is. A model makes fewer mistakes on the
@@ -94,7 +95,7 @@ def errors(model: Model, X: ArrayLike, y: ArrayLike, *, order: str = "F", count:
 
     Parameters
     ----------
-    model : Model
+    model : Model, fitted estimator or pipeline
         Of classes.
     X : array (m, n)
         An image a row, n a square number.
@@ -125,7 +126,7 @@ def errors(model: Model, X: ArrayLike, y: ArrayLike, *, order: str = "F", count:
     >>> figure.axes[0].get_title(loc="left").split(": ")[1]
     'the 20 surest'
     """
-    classes = of_classes(model)
+    model, classes = of_classes(model)
     count = validation.positive(count, "count")
     X = brought(X)
     A = model.predict_proba(X)
@@ -146,12 +147,12 @@ def errors(model: Model, X: ArrayLike, y: ArrayLike, *, order: str = "F", count:
     return _grid(_images(rows, order, "X"), captions, np.ones(len(surest), bool), words, ax, columns=_BROAD)
 
 
-def units(model: Model, *, order: str = "F", ax: Any = None) -> Any:
+def units(model: Any, *, order: str = "F", ax: Any = None) -> Any:
     """What each hidden unit of the first layer looks for: its weights, all on one scale.
 
     Parameters
     ----------
-    model : Model
+    model : Model, fitted estimator or pipeline
         Of any kind.
     order : {"F", "C"}
         Whether a row of X holds an image column by column (the course's digits) or row by row (MNIST).
@@ -177,7 +178,7 @@ def units(model: Model, *, order: str = "F", ax: Any = None) -> Any:
     >>> figure.axes[0].get_title(loc="left").split(":")[0]
     'What 25 hidden units look for'
     """
-    of_model(model)
+    model = to_model(model)
     W = model.weights[0][:, 1:]
     side = _side(W.shape[1])
     first = "hidden unit" if len(model.weights) > 1 else "output"
@@ -212,13 +213,13 @@ def units(model: Model, *, order: str = "F", ax: Any = None) -> Any:
     return ax.figure
 
 
-def of_classes(model: Any) -> Array:
-    """Its classes, if it has such."""
-    of_model(model)
+def of_classes(model: Any) -> tuple[Model, Array]:
+    """The model and its classes; ValueError if it has none."""
+    model = to_model(model)
     if model.classes is None or model.multilabel:
         got = "several labels at once" if model.multilabel else "numbers"
         raise ValueError(f"model is one of {got}; one of classes is wanted")
-    return model.classes
+    return model, model.classes
 
 
 def _in_memory(X: Any) -> Array:

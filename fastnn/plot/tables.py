@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from .. import validation
 from ..check import ENTRY, TOLERANCE, compare, relative_errors
 from ..containers import brought
-from ..model import Model, known
+from ..model import known
 from ..network import theta_of
 from .canvas import COLOURS, MARKERS, SMALL, WRONG, axes, label, pair, plain, title
 from .images import of_classes
@@ -20,12 +20,12 @@ _COUNTED, _LABELLED = 30, 60
 _LEAST = 2.0**-53
 
 
-def confusion(model: Model, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> Any:
+def confusion(model: Any, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> Any:
     """Which labels a model takes for which: a row for each label, a column for what it says.
 
     Parameters
     ----------
-    model : Model
+    model : Model, fitted estimator or pipeline
         Of classes.
     X : array (m, n)
         The examples.
@@ -53,7 +53,7 @@ def confusion(model: Model, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> An
     >>> figure.axes[0].get_xlabel()
     'what the model says'
     """
-    classes = of_classes(model)
+    model, classes = of_classes(model)
     A = brought(model.predict_proba(X))
     said, indices = A.argmax(axis=1), known(y, len(A), classes)
     labels = validation.labels(y, len(A))
