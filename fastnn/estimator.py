@@ -71,6 +71,9 @@ FITTED = (
     "best_validation_score_",
 )  # fmt: skip
 
+# Types of X that are computed with as they are.
+TYPES = (np.float64, np.float32)
+
 # So many numbers of a sparse X are made dense together where it is predicted: 32 MiB.
 BLOCK = 1 << 22
 
@@ -286,7 +289,7 @@ class _Network(BaseEstimator):
             return self
         X, y = validate_data(
             self, X, y,
-            accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), order="C",
+            accept_sparse=["csr", "csc"], dtype=TYPES, order="C",
             multi_output=True, y_numeric=self._peer is MLPRegressor, reset=not going_on,
         )  # fmt: skip
         X = X.toarray(order="C") if issparse(X) else X
@@ -508,9 +511,9 @@ class _Network(BaseEstimator):
         self.validation_scores_ = scores
         self.best_validation_score_ = None if scores is None else max(scores, default=math.nan)
 
-    def _weights(self) -> tuple[Array, ...]:
-        """fastnn's weights of the coefficients, whoever has set them."""
-        return validation.weights([*map(_matrix, self.coefs_, self.intercepts_)])
+    def _weights(self, look: bool = True) -> tuple[Array, ...]:
+        """fastnn's weights of the coefficients, whoever has set them; `look` as in `validation.weights`."""
+        return validation.weights([*map(_matrix, self.coefs_, self.intercepts_)], look=look)
 
     @property
     def model_(self) -> Model:
@@ -551,11 +554,24 @@ class _Network(BaseEstimator):
         mean, deviation = getattr(self, "mean_", None), getattr(self, "scale_", None)
         return None if mean is None or deviation is None else Scaling(mean, deviation)
 
+    def _valid(self, X: Any) -> Any:
+        """X as `validate_data` returns it.
+
+        Arrays with nothing to change or to refuse skip it: for one row it takes longer than the rest of `predict`.
+        """
+        if (
+            type(X) is np.ndarray and X.ndim == 2 and X.dtype in TYPES and X.flags.c_contiguous
+            and 0 < X.size <= BLOCK and X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_")
+            and np.isfinite(X).all()
+        ):  # fmt: skip
+            return X
+        return validate_data(self, X, accept_sparse=["csr"], dtype=TYPES, order="C", reset=False)
+
     def _outputs(self, X: Any) -> Array:
         """The network's K outputs (m, K), of X's type."""
-        X = validate_data(self, X, accept_sparse=["csr"], dtype=(np.float64, np.float32), order="C", reset=False)
+        X = self._valid(X)
         m, n = X.shape
-        weights, scaling = self._weights(), self._scaling()
+        weights, scaling = self._weights(look=False), self._scaling()  # `Forward` looks, if a sum is not finite
         inputs = weights[0].shape[1] - 1
         if inputs != n:
             raise ValueError(f"X has {n} columns; {inputs} are wanted, as coefs_[0] has rows")
@@ -789,6 +805,8 @@ class FastNNClassifier(ClassifierMixin, _Network):
         array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
         """
         A = self._outputs(X)
+        if self._label_binarizer.y_type_ == "multiclass":  # as `inverse_transform`, which takes longer than the outputs
+            return self._label_binarizer.classes_[A.argmax(axis=1)]
         return self._label_binarizer.inverse_transform(A.ravel() if A.shape[1] == 1 else A)
 
     @_by_chunks

@@ -621,6 +621,62 @@ def test_bad_weights():
         fit.predict(X)
 
 
+REFUSED = {
+    "NaN": np.where(np.eye(90, 4), np.nan, X),
+    "infinite": np.where(np.eye(90, 4), np.inf, X).astype(np.float32),
+    "columns": X[:, :3],
+    "one row": X[0],
+    "no row": X[:0],
+    "three axes": X[None],
+    "complex": X + 0j,
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_predict_refuses_what_scikit_learn_refuses(method, name):
+    """In its words, whichever way X is validated."""
+    ours = FastNNClassifier((3,), max_iter=2, random_state=0).fit(X, CLASSES)
+    errors = []
+    for fitted in (ours, ours.to_sklearn()):
+        with pytest.raises(ValueError) as raised:
+            getattr(fitted, method)(REFUSED[name])
+        errors.append(str(raised.value).replace("MLPClassifier", "FastNNClassifier"))
+    assert errors[0] == errors[1]
+
+
+@kinds
+def test_predict_of_a_plain_array_skips_scikit_learns_validation(kind, y, monkeypatch):
+    """And gives the same bits as what goes through it."""
+    for dtype in (np.float64, np.float32):
+        fitted = kind((3,), max_iter=5, random_state=0).fit(X.astype(dtype), y)
+        plain = np.array(X, dtype)
+        others = [np.asfortranarray(plain), plain.view(np.ma.MaskedArray), np.repeat(plain, 2, axis=0)[::2]]
+        want = [fitted.predict(other) for other in others]
+        with monkeypatch.context() as patch:
+            patch.setattr(estimator, "validate_data", None)
+            got = fitted.predict(plain)
+            with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+                fitted.predict(others[0])
+        assert got.dtype == want[0].dtype
+        assert all(np.array_equal(got, other) for other in want)
+
+
+def test_predict_of_an_array_warns_where_a_frame_was_fitted():
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    fitted = FastNNClassifier((3,), max_iter=2, random_state=0).fit(frame, CLASSES)
+    with pytest.warns(UserWarning, match="X does not have valid feature names, but FastNNClassifier was fitted with"):
+        fitted.predict(X)
+
+
+def test_predict_looks_at_coefficients_that_a_user_sets():
+    for value in (np.nan, np.inf):
+        fitted = FastNNClassifier((3,), "identity", max_iter=2, random_state=0).fit(X, CLASSES)
+        fitted.coefs_[0][2, 1] = value
+        with pytest.raises(ValueError, match=r"weights\[0\] holds (nan|inf) at index \(1, 3\)"):
+            fitted.predict(X[:1])
+
+
 # ---- Common use
 
 
