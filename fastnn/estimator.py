@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from copy import copy, deepcopy
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial, wraps
 from itertools import pairwise
 from numbers import Real
@@ -157,6 +157,9 @@ Notes
 -----
 A sparse X, csr or csc, is made dense once where it is fitted, which takes m n numbers; `predict` and the like take
 blocks of it, 32 MiB at a time.
+
+skops saves a fitted estimator: `skops.io.dump(estimator, path)`, and `skops.io.load(path, trusted=names)` with its
+class in names, as "fastnn.estimator.FastNNClassifier". What it predicts has the same bits.
 
 Of a float32 X products are computed in float32, but parameters, gradient and loss in float64; the coefficients, and
 what is predicted, are rounded to float32 in the end.
@@ -386,6 +389,20 @@ class _Network(BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coefs_")  # a fit that fails may leave other names
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The state in types that skops trusts: arrays and dicts, in place of a record array and an Outcome."""
+        state = super().__getstate__()
+        if "outcome_" in state:
+            rows = np.array(self.history_.tolist(), self.history_.dtype.descr)
+            state = state | {"history_": rows, "outcome_": asdict(self.outcome_)}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        if isinstance(state.get("outcome_"), dict):  # not in a pickle of an earlier version
+            rows, outcome = state["history_"].view(np.recarray), Outcome(**state["outcome_"])
+            state = state | {"history_": rows, "outcome_": outcome}
+        super().__setstate__(state)
 
     def _settings(self) -> dict[str, Any]:
         """The parameters, valid, as arguments of `train`."""

@@ -709,6 +709,29 @@ def test_common_use():
     assert pipeline.score(frame, NUMBERS) > 0.8
 
 
+@pytest.mark.parametrize("standardize", [False, True])
+@kinds
+def test_skops_and_pickle_keep_a_fitted_estimator(kind, y, standardize, tmp_path):
+    """skops needs to be told of its class alone; a pipeline goes as well."""
+    io = pytest.importorskip("skops.io", reason="skops is not installed")
+    fit = kind((5,), max_iter=5, random_state=0, early_stopping=True, standardize=standardize).fit(X, y)
+    pipeline = make_pipeline(StandardScaler(), clone(fit)).fit(X, y)
+    own = [f"fastnn.estimator.{kind.__name__}"]
+    for fitted in (fit, pipeline):
+        io.dump(fitted, tmp_path / "fitted.skops")
+        assert io.get_untrusted_types(file=tmp_path / "fitted.skops") == own
+        for again in (io.load(tmp_path / "fitted.skops", trusted=own), pickle.loads(pickle.dumps(fitted))):
+            assert np.array_equal(again.predict(X), fitted.predict(X))
+            if kind is FastNNClassifier:
+                assert np.array_equal(again.predict_proba(X), fitted.predict_proba(X))
+            network, want = (one[-1] if fitted is pipeline else one for one in (again, fitted))
+            assert network.outcome_ == want.outcome_
+            assert np.array_equal(network.history_, want.history_)
+            assert network.history_.validation_cost.tolist() == network.history_["validation_cost"].tolist()
+            assert repr(network.model_) == repr(want.model_)
+            assert network.get_params() == want.get_params()
+
+
 def test_values_that_overflow():
     with pytest.raises(ValueError, match=r"Solver produced non-finite .* preprocessed\. \(weights give a cost that is"):
         FastNNRegressor().fit(1e307 * X, NUMBERS[:, 0])
