@@ -908,7 +908,7 @@ def _read(
     """Examples of n inputs, of these names if they have any; each doubt is a line on standard error."""
     from . import files, validation
 
-    examples = files.read_examples(path, n, numbers=numbers, **_table(options), **own)
+    examples = files.read_examples(path, n, names, numbers=numbers, **_table(options), **own)
     if names and examples.names:
         validation.same_names(examples.names, names, name)
     _note(options, f"{name} {path}", examples.notes)
@@ -922,7 +922,8 @@ def _table(options: argparse.Namespace) -> dict[str, Any]:
 
 def _note(options: argparse.Namespace, what: str, notes: Sequence[str]) -> None:
     for note in notes:
-        print(f"fastnn {options.command}: {what}: {note}", file=sys.stderr)
+        line = note.replace("header=False", "--no-header")
+        print(f"fastnn {options.command}: {what}: {line}", file=sys.stderr)
 
 
 def _answers(examples: "Examples", name: str) -> Any:

@@ -72,8 +72,12 @@ class Converted(NamedTuple):
     notes: list[str]
 
 
-class _NoHeader(Exception):
-    """What the first block took for a header is an example, as labels further down show."""
+class _OtherOptions(Exception):
+    """Rows further down deny what the first block shows: its header, or its index."""
+
+    def __init__(self, options: tables.Options):
+        super().__init__()
+        self.options = options
 
 
 def convert(
@@ -126,10 +130,11 @@ def convert(
     if not find_spec("pyarrow"):
         raise ImportError(validation.needs("converting a table", "pyarrow"))
     try:
-        try:
-            return _convert(source, target, kind, options, progress)
-        except _NoHeader:
-            return _convert(source, target, kind, options._replace(header=False), progress)
+        while True:
+            try:
+                return _convert(source, target, kind, options, progress)
+            except _OtherOptions as found:
+                options = found.options
     except tables.Unfit as error:
         raise ValueError(f"path is {str(source)!r}, {error}") from None
 
@@ -158,10 +163,13 @@ def _convert(
             for X, fields in _examples(head, blocks, layout, dtype):
                 progress(file.tell() - read)
                 read = file.tell()
+                if X is None:
+                    progress(-read)
+                    raise _OtherOptions(options._replace(has_index=False))
                 labels.add(fields)
                 if guessed and tables.denies_header(layout, set(fields), labels.kinds):
                     progress(-read)
-                    raise _NoHeader
+                    raise _OtherOptions(options._replace(header=False))
                 yield X
 
         def write(opened: list[IO[bytes]]) -> None:
@@ -173,8 +181,7 @@ def _convert(
                 labels.write(opened[1], opened[1])
 
         files.write_together(saved, write)
-    notes = [] if options.delimiter else tables.other_delimiters(head, layout)
-    notes += [] if options.header is not None else tables.doubts(layout, [])
+    notes = tables.layout_notes(head, layout, options, [])
     size = sum(path.stat().st_size for path in saved)
     return Converted(saved, size, labels.count, len(layout.inputs), labels.classes, str(layout), notes)
 
@@ -193,14 +200,19 @@ def _cut(pieces: Iterable[str]) -> Iterator[str]:
 
 def _examples(
     head: str, blocks: Iterator[str], layout: tables.Layout, dtype: np.dtype[Any]
-) -> Iterator[tuple[Array, list[str]]]:
-    """Inputs and labels as they stand in the file, block by block."""
+) -> Iterator[tuple[Array | None, list[str]]]:
+    """Inputs and labels as they stand in the file, block by block; None where the column of an index stops counting."""
     first, before = tables.body(head, layout)
-    m = 0
+    m, place = 0, None
     for text in chain([first], blocks):
         if len(layout.marks) > 1 and ("." in text or "," in text):
             layout = _fitting(text, layout, before)
-        X, fields = tables.read_block(text, layout, before, fast=True)
+        X, fields = tables.read_block(text, layout.all_numbers(), before, fast=True)
+        if layout.has_index and len(X):
+            if not tables.counts_rows(X[:, 0], place):
+                yield None, fields
+                return
+            place, X = X[-1, 0], X[:, 1:]
         yield _cast(X, dtype, text, layout, before), fields
         m += len(X)
         before += tables.count_lines(text)

@@ -115,14 +115,16 @@ def read_data(
     header : bool, optional
         Whether the table's first row holds names. Default: if it has text among the inputs, or behind numbers a label
         that no other row has, where these are 0, 1, 2, ... or all other labels are numbers. A first row of numbers
-        only is an example.
+        only is an example, unless it is 0, 1, 2, ... over three columns or more, as pandas numbers columns. A first
+        column that has no name and counts the rows, the index of pandas or R, is left out.
     delimiter : str, optional
         What fields are split at. Default: the comma, semicolon, tab or bar that makes most of the file numbers. With
         any but the comma numbers may have decimal commas.
     encoding : str, optional
         Default: what the file's byte order mark says, else UTF-8.
     label : str or int, optional
-        The label's column, by name or by position from 0, or from -1 backwards. Default: the last one.
+        The label's column, by name or by position from 0, or from -1 backwards, all columns of the file counted, an
+        index too. Default: the last one.
     labels : str or path, optional
         A file with the labels, which then count, and not those beside X: `.npy` (m,); `.npz` or `.mat` with y; or one
         column of text or numbers, `.csv`, `.tsv` or `.txt`, either also `.gz`. Of .h5 and .hdf5 also the name of a
@@ -150,8 +152,8 @@ def read_data(
     Warns
     -----
     UserWarning
-        If a column of a table has no name, the same value in every row or the row's number, and if its first row is
-        taken for an example but may be a header.
+        If a column of a table has no name, the same value in every row or the row's number, or is left out; and if its
+        first row may be an example where it is taken for a header, or a header where it is taken for an example.
 
     Notes
     -----
@@ -176,6 +178,7 @@ def read_data(
 def read_examples(
     path: str | os.PathLike[str],
     n: int | None = None,
+    names: Sequence[str] | None = None,
     *,
     header: bool | None = None,
     delimiter: str | None = None,
@@ -187,13 +190,14 @@ def read_examples(
 ) -> Examples:
     """What `read_data` reads, and what is known beside it; `numbers` (m, K) to be fitted where these are wanted.
 
-    Where n inputs are wanted, or the examples need not be `labelled`, the array y may be missing; or a table's labels,
-    if it has n columns and `label` is None.
+    Where n inputs are wanted, of these names if they have any, or the examples need not be `labelled`, the array y may
+    be missing; or a table's labels, if it has n columns and `label` is None.
     """
     path = _path(path)
     other = None if labels is None else _path(labels, "labels")
     options = tables.checked(header, delimiter, encoding, label)
     if _suffix(path) in TABLES:
+        options = options._replace(names=names)
         found, options = _table(path, options, n, numbers, other is not None), tables.Options()
     else:
         own = label is None and other is not None and _suffix(other) in COLUMNS
@@ -232,7 +236,7 @@ def _table(path: Path, options: tables.Options, n: int | None, numbers: bool, la
     """The examples of a table; if there are other `labels`, without its own, which it has if the options say so."""
     if labels and n is None and options.label is None:
         with suppress(tables.Unfit):  # reading it says what is wrong
-            n = len(tables.find_layout(tables.text_of(path, options.encoding), path, options).first.fields)
+            n = len(tables.find_layout(tables.text_of(path, options.encoding), path, options).inputs) + 1
     table = tables.read(path, options, n, numbers=numbers and not labels)
     y = table.y[:, np.newaxis] if numbers and not labels and table.y is not None else table.y
     return Examples(validation.inputs(table.X, n), y, table.names, table.layout, table.notes)
@@ -255,7 +259,7 @@ def _read_labels(path: Path, options: tables.Options, m: int, numbers: bool) -> 
     source = f"labels is {str(path)!r}"
     notes: list[str] = []
     if _suffix(path) in COLUMNS:
-        y, notes = _read_column(path, options, numbers)
+        y, notes = _read_column(path, options, m, numbers)
     elif _suffix(path) == ".npy":
         y = _map_npy(path, "labels")
         if y.size != m and not numbers:  # seen before it is read, as it may be all of X
@@ -275,8 +279,8 @@ def _read_labels(path: Path, options: tables.Options, m: int, numbers: bool) -> 
         return _answers(y, m, numbers), notes
 
 
-def _read_column(path: Path, options: tables.Options, numbers: bool) -> tuple[Array, list[str]]:
-    """The labels of a text file with one in each row, by the rules for a table's labels."""
+def _read_column(path: Path, options: tables.Options, m: int, numbers: bool) -> tuple[Array, list[str]]:
+    """The labels of a text file with one in each row for m examples, by the rules for a table's labels."""
     source = f"labels is {str(path)!r}"
     # Only a comma can be told from the text around it, and in plain text it is a part of that.
     delimiter = options.delimiter or ("," if ".csv" in _suffix(path) else "\t")
@@ -285,14 +289,21 @@ def _read_column(path: Path, options: tables.Options, numbers: bool) -> tuple[Ar
         rows = list(tables.rows(tables.text_of(path, options.encoding), delimiter))
     except tables.Unfit as error:
         raise ValueError(f"{source}, {error}") from None
+    index = options.header is not False and tables.is_indexed_column(rows, marks)
+    if index:
+        rows = [row._replace(fields=row.fields[1:]) for row in rows]
     wrong = [row for row in rows if len(row.fields) > 1 or row.fields[0].strip() in tables.MISSING]
     if wrong:
         got = f"{len(wrong[0].fields)} fields" if len(wrong[0].fields) > 1 else f"the label {wrong[0].fields[0]!r}"
         raise ValueError(f"{source}, whose row {wrong[0].line} has {got}; one label in each row is wanted")
     fields = [row.fields[0] for row in rows]
     text = bool(fields) and tables.is_text(fields[0].strip(), delimiter)
-    header, notes = options.header, []
-    if header is None:
+    header, notes = index or options.header, []
+    if index:
+        notes = [f"labels {path}: column 1 counts the rows, as an index without a name; it is left out"]
+    elif header is None and fields[:1] == ["0"] and len(fields) == m + 1:  # a series of pandas without a name
+        header, notes = True, [f"labels {path}: row 1 is '0', above {m} others; it is taken for a header"]
+    elif header is None:
         others = set(fields[1:])
         alone = text and bool(others) and fields[0] not in others
         header = alone and (numbers or tables.typed(sorted(others), kinds).dtype.kind != "U")

@@ -73,6 +73,8 @@ class Options(NamedTuple):
     delimiter: str | None = None
     encoding: str | None = None
     label: str | int | None = None
+    names: Sequence[str] | None = None  # of the inputs of a model: a first row that holds them is a header
+    has_index: bool | None = None  # whether the first column is left out; False once a row further down did not count
 
 
 class Table(NamedTuple):
@@ -114,6 +116,7 @@ class Layout(NamedTuple):
     numbers: bool  # labels are: they are read as one more input
     marks: tuple[str, ...]  # that numbers may have before their decimals
     header: bool = False
+    has_index: bool = False  # whether column 0 numbers the rows without a name: it is read, and left out
 
     def __str__(self) -> str:
         what = "numbers" if self.numbers else "labels"
@@ -122,7 +125,17 @@ class Layout(NamedTuple):
 
     def all_inputs(self) -> "Layout":
         """The same, where labels are numbers, of a table without labels."""
-        return self._replace(inputs=list(range(len(self.first.fields))), label=None) if self.numbers else self
+        inputs = [*range(self.has_index, len(self.first.fields))]
+        return self._replace(inputs=inputs, label=None) if self.numbers else self
+
+    def all_numbers(self) -> "Layout":
+        """Return the layout whose inputs are all columns that are read as numbers: index and numeric labels too."""
+        layout = self.all_inputs()
+        return layout._replace(inputs=[0, *layout.inputs]) if self.has_index else layout
+
+    def names(self) -> list[str]:
+        """Fields of the inputs in the first row, which are their names if it is a header."""
+        return [self.first.fields[j].strip() for j in self.inputs]
 
     def column(self, j: int) -> str:
         """A column as a person counts, and its name."""
@@ -166,19 +179,22 @@ def read(path: Path, options: Options, n: int | None = None, *, numbers: bool = 
     try:
         text = text_of(path, options.encoding)
         layout = find_layout(text, path, options, n, numbers)
-        notes = [] if options.delimiter else other_delimiters(text, layout)
-        text, before = body(text, layout)
-        fast = len(text) >= PYARROW_PAYS and find_spec("pyarrow") is not None
-        X, fields = read_block(text, layout.all_inputs(), before, fast=fast)
+        examples, before = body(text, layout)
+        fast = len(examples) >= PYARROW_PAYS and find_spec("pyarrow") is not None
+        X, fields = read_block(examples, layout.all_numbers(), before, fast=fast)
         if not len(X):
             raise Unfit(NO_ROWS)
     except Unfit as error:
         raise ValueError(f"path is {str(path)!r}, {error}") from None
+    if layout.has_index and not counts_rows(X[:, 0]):
+        return read(path, options._replace(has_index=False), n, numbers=numbers)
     y = typed(fields, number_kinds(layout.delimiter)) if fields else None
     if numbers and layout.label is not None:
         X, y = X[:, layout.inputs], X[:, layout.label]
-    names = tuple(layout.first.fields[j].strip() for j in layout.inputs) if layout.header else None
-    notes += doubts(layout, fields) if options.header is None else []
+    elif layout.has_index:
+        X = X[:, 1:]
+    names = tuple(layout.names()) if layout.header else None
+    notes = layout_notes(text, layout, options, fields)
     return Table(X, y, names, str(layout), [*notes, *_alike(fields), *_idle_columns(X, layout)])
 
 
@@ -283,15 +299,45 @@ def find_layout(text: str, path: Path, options: Options, n: int | None = None, n
     delimiter = options.delimiter or tab or max(DELIMITERS, key=lambda one: _sense(text, one, options.label))
     spaced = all(field.startswith(" ") for row in _head(text, delimiter) for field in row.fields[1:])
     first = next(rows(text, delimiter, spaced), Row(1, []))
-    label = _label_column(first, options.label, n)
-    inputs = [j for j in range(len(first.fields)) if j != label]
-    if not inputs:
+
+    def columns(index: bool) -> Layout:
+        label = _label_column(first, options.label, None if n is None else n + index)
+        inputs = [j for j in range(index, len(first.fields)) if j != label]
+        return Layout(delimiter, spaced, first, inputs, label, numbers, marks(delimiter), has_index=index)
+
+    layout = columns(True)
+    if not _has_index(text, layout, options):
+        layout = columns(False)
+    if not layout.inputs:
         got = f"whose row {first.line} holds no {delimiter!r}" if first.fields else "which holds no rows"
         raise Unfit(f"{got}; numbers with a label behind them are wanted, or another delimiter")
-    layout = Layout(delimiter, spaced, first, inputs, label, numbers, marks(delimiter))
     if options.header is not None or isinstance(options.label, str):
         return layout._replace(header=options.header is not False)
-    return layout._replace(header=_looks_like_header(text, layout.all_inputs()))
+    known = options.names is not None and layout.names() == [*options.names]
+    return layout._replace(header=known or _looks_like_header(text, layout.all_inputs()))
+
+
+def _has_index(text: str, layout: Layout, options: Options) -> bool:
+    """Return whether column 0 has no name and counts the rows, as far as the head shows; the rest is seen later."""
+    fields = [field.strip() for field in layout.first.fields]
+    if options.has_index is False or options.header is False or layout.label == 0 or not layout.inputs:
+        return False
+    if fields[0] not in NO_NAMES:
+        return False
+    if options.header is None and not isinstance(options.label, str):  # an example may lack its first number
+        texts = any(is_text(name, layout.delimiter) for name in layout.names())
+        if not texts and not _counts_columns(layout) and not _counts(fields[1:]):
+            return False
+    places = [number(row.fields[0], layout.marks) for row in _head(text, layout.delimiter)[1:]]
+    return None not in places and counts_rows(np.array(places, dtype=np.float64))
+
+
+def counts_rows(column: Array, before: float | None = None) -> bool:
+    """Return whether each number is one more than the number in the row above, `before` for the first."""
+    column = column if before is None else np.concatenate([[before], column])
+    with np.errstate(over="ignore"):
+        whole = not len(column) or (column[0] >= 0.0 and column[0] == np.floor(column[0]))
+        return bool(whole and (np.diff(column) == 1.0).all())
 
 
 def _sense(text: str, delimiter: str, label: str | int | None) -> tuple[int, int, int]:
@@ -335,7 +381,7 @@ def _label_column(first: Row, label: str | int | None, n: int | None) -> int | N
 
 
 def _looks_like_header(text: str, layout: Layout) -> bool:
-    """Whether the first row has text among its inputs, or is numbers and behind them a label that no example has.
+    """Return whether the first row counts, has text among its inputs, or has numbers and a label like no other row.
 
     Such numbers are 0, 1, 2, ... (a frame's that had no names), or those of any columns above labels that are numbers.
     """
@@ -349,8 +395,9 @@ def _looks_like_header(text: str, layout: Layout) -> bool:
 
 def _header_by_inputs(layout: Layout) -> bool | None:
     """What the first row says alone; None if its label is to be compared with others."""
-    fields = [field.strip() for field in layout.first.fields]
-    inputs = [fields[j] for j in layout.inputs]
+    fields, inputs = [field.strip() for field in layout.first.fields], layout.names()
+    if layout.has_index or _is_numbered(fields):
+        return True
     if any(is_text(field, layout.delimiter) for field in inputs):
         return True
     if not all(inputs):  # the column of an index has no name
@@ -359,8 +406,16 @@ def _header_by_inputs(layout: Layout) -> bool | None:
 
 
 def _counts_columns(layout: Layout) -> bool:
-    named = [field for j in layout.inputs if (field := layout.first.fields[j].strip())]
+    named = [name for name in layout.names() if name]
     return len(named) > 1 and _counts(named)
+
+
+def _is_numbered(fields: list[str]) -> bool:
+    """Return whether a first row is 0, 1, 2, ...: what pandas writes above columns without names.
+
+    Two fields may as well be an example, 0 with the label 1.
+    """
+    return len(fields) > 2 and _counts(fields)
 
 
 def denies_header(layout: Layout, labels: Collection[str], kinds: "list[Kind]") -> bool:
@@ -372,6 +427,14 @@ def denies_header(layout: Layout, labels: Collection[str], kinds: "list[Kind]") 
         return False
     label = layout.first.fields[layout.label].strip()
     return label in map(str.strip, labels) or not (kinds or _counts_columns(layout))
+
+
+def is_indexed_column(rows: list[Row], marks: Sequence[str]) -> bool:
+    """Return whether rows are one column beside an index: a header with one name, and a first column that counts."""
+    if len(rows) < 2 or {len(row.fields) for row in rows} != {2} or rows[0].fields[0].strip() not in NO_NAMES:
+        return False
+    places = [number(row.fields[0], marks) for row in rows[1:]]
+    return None not in places and counts_rows(np.array(places, dtype=np.float64))
 
 
 def body(text: str, layout: Layout) -> tuple[str, int]:
@@ -522,14 +585,37 @@ def other_delimiters(text: str, layout: Layout) -> list[str]:
     return [f"split at {layout.delimiter!r}; every row can be split at {' and '.join(evenly)} too"] if evenly else []
 
 
-def doubts(layout: Layout, labels: list[str]) -> list[str]:
+def layout_notes(text: str, layout: Layout, options: Options, labels: list[str]) -> list[str]:
+    """Return what to know before trusting how a table was read."""
+    notes = [] if options.delimiter else other_delimiters(text, layout)
+    known = options.names is not None and layout.names() == [*options.names]
+    if options.header is None and not known and not layout.has_index:
+        notes += _header_doubts(layout, labels)
+    if layout.has_index:
+        notes.append(f"{layout.column(0)} counts the rows, as an index without a name; it is left out. A name keeps it")
+    unnamed = [j for j in layout.inputs if layout.header and layout.first.fields[j].strip() in NO_NAMES]
+    if unnamed:
+        remedy = ". If that is an index, leave it out of the file" if unnamed[0] == 0 else ""
+        notes.append(f"inputs without a name: {few([*map(layout.column, unnamed)])}{remedy}")
+    name = str(options.label)
+    if isinstance(options.label, int) and layout.header and layout.label is not None:
+        names = [field.strip() for field in layout.first.fields]
+        if name in names and names[layout.label] != name:
+            column = layout.column(layout.label)
+            notes.append(f"label {name} is the position of {column}; another column is named {name!r}")
+    return notes
+
+
+def _header_doubts(layout: Layout, labels: list[str]) -> list[str]:
     """About a first row that may be what it was not taken for, a header or an example."""
     line, fields = layout.first.line, [field.strip() for field in layout.first.fields]
     if layout.header:
-        named = [fields[j] for j in layout.inputs if fields[j]]
+        if _is_numbered(fields):
+            return [f"row {line} counts, {few(fields)}; it is taken for a header. With header=False it is an example"]
+        named = [name for name in layout.names() if name]
         if not (all(is_text(field, layout.delimiter) for field in named) or _counts(named)):
             return [f"row {line} has numbers among its inputs, {few(named)}; it is taken for a header"]
-    elif len(fields) > 2 and _counts(fields):
+    elif fields == ["0", "1"]:
         return [
             f"row {line} counts, {few(fields)}, like the header of columns without names; it is taken for an example"
         ]
@@ -559,11 +645,9 @@ def _idle_columns(X: Array, layout: Layout) -> list[str]:
         return []
     with np.errstate(over="ignore"):
         places = [j for j in range(n) if X[-1, j] - X[0, j] == m - 1 and (np.diff(X[:, j]) == 1.0).all()]
-    unnamed = [j for j in range(n) if layout.header and not layout.first.fields[layout.inputs[j]].strip()]
     constant = [j for j in range(n) if X[:, j].min() == X[:, j].max()]
     notes = {
         "that count the rows, as an index does": places,
-        "without a name": [j for j in unnamed if j not in places],
         "with one value in every row": constant,
     }
     return [
@@ -594,6 +678,9 @@ def is_text(field: str, delimiter: str) -> bool:
 def _counts(fields: list[str]) -> bool:
     return fields == [str(i) for i in range(len(fields))]
 
+
+# How a header says that a column has no name; the second is pandas' own, of a table that it read and wrote again.
+NO_NAMES = ("", "Unnamed: 0")
 
 NO_ROWS = "which holds no rows of numbers under its header"
 

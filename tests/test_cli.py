@@ -50,13 +50,14 @@ def test_what_was_taken_from_a_file_is_printed(here, capsys):
     Path("b.csv").write_text("\n".join(row.replace(",", ";").replace(".", ",") for row in rows))
     Path("c.csv").write_text("\n".join(f"{label},{row[:7]}" for label, row in zip("xyxy", rows, strict=True)))
     Path("e.csv").write_text("kind,a,b\n" + Path("c.csv").read_text())
-    Path("d.csv").write_text("\n".join(["0,1,2", *(row.replace("04", "4") for row in rows)]))
+    Path("d.csv").write_text("\n".join(["0,1,2", *(row.replace("04", "4") for row in rows[:3]), "6.4,3.2,5"]))
     for options, taken, classes in [
         ("a.csv", "2 inputs, header yes, split at ',', labels from column 3 ('kind')", "04 (3), 4 (1)"),
         ("e.csv --label kind", "2 inputs, header yes, split at ',', labels from column 1 ('kind')", "x (2), y (2)"),
         ("b.csv", "2 inputs, header no, split at ';', labels from column 3", "04 (3), 4 (1)"),
         ("c.csv --label 0", "2 inputs, header no, split at ',', labels from column 1", "x (2), y (2)"),
-        ("d.csv", "5 examples of 2 inputs, header no", "2 (1), 4 (4)"),
+        ("d.csv", "4 examples of 2 inputs, header yes", "4 (3), 5 (1)"),
+        ("d.csv --no-header", "5 examples of 2 inputs, header no", "2 (1), 4 (3), 5 (1)"),
         ("data.npz", "40 examples of 4 inputs\n", "3 (20), 5 (20)"),
     ]:
         assert main(["train", "--hidden", "2", "--maxiter", "1", "--data", *options.split()]) == 0
@@ -65,7 +66,27 @@ def test_what_was_taken_from_a_file_is_printed(here, capsys):
         assert taken in out
         assert classes in out
     main(["train", "--hidden", "2", "--maxiter", "1", "--data", "d.csv"])
-    assert "fastnn train: --data d.csv: row 1 counts, 0, 1, 2, like the header" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "fastnn train: --data d.csv: row 1 counts, 0, 1, 2; it is taken for a header. "
+        "With --no-header it is an example\n"
+    )
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_a_model_of_a_frame_predicts_frames_written_alike(here, capsys, index):
+    pandas = pytest.importorskip("pandas")
+    with np.load("data.npz") as data:
+        frame = pandas.DataFrame(data["X"][:, :2]).assign(**{"2": data["y"]})
+    frame.columns = range(3)
+    frame.to_csv("all.csv", index=index)
+    frame.iloc[30:, :2].to_csv("new.csv", index=index)
+    frame.iloc[:1, :2].to_csv("one.csv", index=index)
+    assert main("train --data all.csv --hidden 3 --quiet".split()) == 0
+    word = "column 1 ('') counts the rows" if index else "row 1 counts, 0, 1, 2"
+    assert capsys.readouterr().err.startswith(f"fastnn train: --data all.csv: {word}")
+    for name, want in [("all.csv", [3] * 20 + [5] * 20), ("new.csv", [5] * 10), ("one.csv", [3])]:
+        assert main(f"predict fastnn-model.npz --data {name} --quiet".split()) == 0
+        assert [int(line) for line in capsys.readouterr().out.split()] == want
 
 
 def test_predictions_are_printed_as_labels_stand_in_the_file(here, capsys):

@@ -74,6 +74,19 @@ CASES = {
     "an example that looks like a header, until text comes": ("7,5,kind\n" + late("3", "bee"), {}),
     "an example that looks like a header, until its label comes": ("0,1,kind\n" + late("3", "kind"), {}),
     "no example below": ("0,1,kind\n" + late("3", "bee"), {}),
+    "header that counts": ("0,1,2\n" + labelled(i % 2 for i in MANY), {}),
+    "index": (",width,height,kind\n" + labelled((i % 3 for i in MANY), "{0},{0}.5,{1},{2}\n"), {}),
+    "index, header that counts": (",0,1,2\n" + labelled((i % 3 for i in MANY), "{0},{0}.5,{1},{2}\n"), {}),
+    "index, header said": (",a,b,k\n" + labelled(["x", "y"] * 30, "{0},{0}.5,{1},{2}\n"), {"header": True}),
+    "index of R": ('"","a","b","k"\n' + labelled((i % 3 for i in range(1, 61)), '"{0}",{0}.5,{1},{2}\n'), {}),
+    "index, label by position": (",a,k,b\n" + labelled(["x", "y"] * 30, "{0},{0}.5,{2},{1}\n"), {"label": 2}),
+    "the label is the first column": (",a,b\n" + labelled([8] * 60, "{0},{0}.5,{1}\n"), {"label": 0}),
+    "index, until a row does not count": (
+        ",width,kind\n" + labelled((i % 3 for i in range(40)), "{0},{1},{2}\n") + "7,1,0\n8,2,1\n",
+        {},
+    ),
+    "index, decimal commas": (";a;b;k\n" + labelled((i % 3 for i in MANY), "{0};{0},5;{1};{2}\n"), {}),
+    "a column that counts, with a name": ("id,a,kind\n" + labelled((i % 3 for i in MANY), "{0},{1},{2}\n"), {}),
     "label first": ("kind,a,b\n" + labelled(["x", "yy"] * 30, "{2},{0},{1}\n"), {"label": "kind"}),
     "label between": (labelled(["x", "yy"] * 30, "{0},{2},{1}\n"), {"label": 1}),
     "quoted": (labelled(f'"say ""{i % 3}"""' for i in MANY), {}),
@@ -161,7 +174,7 @@ def test_utf_16_without_a_mark_has_the_machines_order(tmp_path):
 @pytest.mark.parametrize("dtype", convert.DTYPES)
 def test_numbers_are_aligned_in_the_file(tmp_path, width, dtype):
     source = write(tmp_path, "".join(",".join(map(str, range(i, i + width + 1))) + "\n" for i in range(50)))
-    want, _ = read(source)
+    want, _ = read(source, header=False)
     convert.convert(source, tmp_path / "a.npz", dtype=dtype, header=False)
     start, numbers = begins(tmp_path / "a.npz")
     assert start < numbers
@@ -471,4 +484,13 @@ def test_doubts_are_said(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "0,1,2\n" + labelled(i % 3 for i in MANY))
     assert main(["convert", "table.csv", "a.npz"]) == 0
-    assert capsys.readouterr().err.startswith("fastnn convert: table.csv: row 1 counts, 0, 1, 2, like the header")
+    assert capsys.readouterr().err == (
+        "fastnn convert: table.csv: row 1 counts, 0, 1, 2; it is taken for a header. "
+        "With --no-header it is an example\n"
+    )
+    write(tmp_path, ",width,k\n" + labelled((i % 3 for i in MANY), "{0},{1},{2}\n"))
+    assert main(["convert", "table.csv", "a.npz"]) == 0
+    assert capsys.readouterr().err == (
+        "fastnn convert: table.csv: column 1 ('') counts the rows, as an index without a name; "
+        "it is left out. A name keeps it\n"
+    )

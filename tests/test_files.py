@@ -379,6 +379,11 @@ def test_a_table_beside_labels_has_inputs_only(tmp_path):
         ("y.csv", "0.5\n1.5\n0.5", {}, [0.5, 1.5, 0.5]),
         ("y.tsv", "0,5\n1,5\n0,5\n", {}, [0.5, 1.5, 0.5]),
         ("y.csv", "\n2\n\n1\n2\n\n", {}, [2, 1, 2]),
+        ("y.csv", ",0\n0,2\n1,1\n2,2\n", {}, [2, 1, 2]),
+        ("y.csv", ",digit\n7,2\n8,1\n9,2\n", {"header": True}, [2, 1, 2]),
+        ("y.tsv", '""\t"x"\n"1"\t"a"\n"2"\t"b"\n"3"\t"a"\n', {}, ["a", "b", "a"]),
+        ("y.csv", "0\n2\n1\n2\n", {}, [2, 1, 2]),
+        ("y.csv", "0\na\nb\na\n", {}, ["a", "b", "a"]),
         ("y.txt", "naïve\nb\nb\n".encode("cp1252"), {"encoding": "cp1252"}, ["naïve", "b", "b"]),
     ],
 )
@@ -398,6 +403,18 @@ def test_a_first_label_that_may_be_a_header_is_told(tmp_path):
     write_labels(tmp_path / "y.csv", np.array(["kind", "a", "b", "a"]))
     with pytest.warns(UserWarning, match=r"y\.csv: row 1 is 'kind', as no other row; it is taken for a label"):
         fastnn.read_data(tmp_path / "X.npy", labels=tmp_path / "y.csv")
+
+
+@pytest.mark.parametrize("index", [True, False])
+def test_labels_as_pandas_writes_them(tmp_path, index):
+    pandas = pytest.importorskip("pandas")
+    np.save(tmp_path / "X.npy", X)
+    pandas.Series(Y).to_csv(tmp_path / "y.csv", index=index)
+    word = "column 1 counts the rows" if index else "row 1 is '0', above 3 others; it is taken for a header"
+    with pytest.warns(UserWarning, match=word) as caught:
+        _, y = fastnn.read_data(tmp_path / "X.npy", labels=tmp_path / "y.csv")
+    assert y.tolist() == Y.tolist()
+    assert len(caught) == 1
 
 
 def test_numbers_in_a_column(tmp_path):
@@ -422,6 +439,7 @@ def test_numbers_in_a_column(tmp_path):
             "2\n1\n",
             r"labels is '.*y\.csv': y has 2 labels; X has 3 examples, and one label for each is wanted",
         ),
+        ("y.csv", ",2\n1,1\n3,2\n", r"y\.csv', whose row 1 has 2 fields; one label in each row is wanted"),
         ("y.csv", "0,2\n1,1\n2,2\n", r"y\.csv', whose row 1 has 2 fields; one label in each row is wanted"),
         ("y.csv", "2\nNA\n2\n", r"whose row 2 has the label 'NA'; one label in each row is wanted"),
         ("y.csv", "", r"which holds no labels; one for each example is wanted"),

@@ -55,16 +55,17 @@ def assert_refused(tmp_path, text, message, error=ValueError, name="table.csv", 
         ('"the width, in cm",height,kind', ROWS, ("the width, in cm", "height")),
         ('"width\nin cm",height,kind', ROWS, ("width\nin cm", "height")),
         ("0,1,label", ROWS.replace(",0\n", ",ant\n").replace(",1\n", ",bee\n"), ("0", "1")),
-        (",0,label", ROWS, None),
         ("5.8,2.7,setosa", ROWS.replace(",0\n", ",setosa\n").replace(",1\n", ",other\n"), None),
         ("5.8,2.7,2", ROWS, None),
-        ("0,1,2", ROWS, None),
+        ("0,1,2", ROWS, ("0", "1")),
+        ("0,1,2", ROWS.replace(",0\n", ",2\n"), ("0", "1")),  # though 2 is a label
+        ("0,1,2", ROWS.replace(",0\n", ",ant\n").replace(",1\n", ",bee\n"), ("0", "1")),
+        ("0.0,1.0,2.0", ROWS, None),
+        ("1,2,3", ROWS, None),
         ("0,1,ant", ROWS.replace(",0\n", ",ant\n").replace(",1\n", ",bee\n"), None),
     ],
 )
 def test_header_is_found(tmp_path, first, rows, names):
-    if first.startswith(",0,label"):
-        first, rows, names = ",0,1,label", "".join(f"{i},{row}\n" for i, row in enumerate(rows.split())), ("", "0", "1")
     got = read(tmp_path, f"{first}\n{rows}")
     assert got.names == names
     assert len(got.X) == len(got.y) == (4 if names else 5)
@@ -77,6 +78,10 @@ def test_header_is_said(tmp_path):
         assert got.X.tolist() == X
         assert got.y.tolist() == [0, 0, 1, 1]
         assert got.notes == []
+    got = read(tmp_path, f"0,1,2\n{ROWS}", header=False)
+    assert got.X.tolist() == [[0, 1], *X]
+    assert got.y.tolist() == [2, 0, 0, 1, 1]
+    assert got.notes == []
     got = read(tmp_path, f"0,1,label\n{ROWS}", header=False)
     assert got.y.tolist() == ["label", "0", "0", "1", "1"]
     assert_refused(tmp_path, f"width,1,2\n{ROWS}", "row 1 has 'width' in column 1; a finite number", header=False)
@@ -85,7 +90,7 @@ def test_header_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("first", "word"),
     [
-        ("0,1,2", "row 1 counts, 0, 1, 2, like the header of columns without names; it is taken for an example"),
+        ("0,1,2", "row 1 counts, 0, 1, 2; it is taken for a header. With header=False it is an example"),
         ("1.5,2.5,9", ""),
         ("-,2.7,0", "row 1 has numbers among its inputs, -, 2.7; it is taken for a header"),
         ("unknown,2.7,0", "row 1 has numbers among its inputs"),
@@ -106,10 +111,144 @@ def test_a_label_of_the_first_row_alone_is_doubted(tmp_path):
 
 
 def test_python_warns_of_what_the_command_line_notes(tmp_path):
-    with pytest.warns(UserWarning, match=r"table\.csv.*: row 1 counts, 0, 1, 2, like") as caught:
+    with pytest.warns(UserWarning, match=r"table\.csv.*: row 1 counts, 0, 1, 2; it is taken") as caught:
         got, _ = fastnn.read_data(write(tmp_path, f"0,1,2\n{ROWS}"))
-    assert len(got) == 5
+    assert len(got) == 4
+    assert len(caught) == 1
     assert caught[0].filename == __file__
+
+
+def test_two_fields_that_count_are_an_example(tmp_path):
+    """0 with the label 1 is the first row of a truth table as well as a header."""
+    got = read(tmp_path, "0,1\n1,0\n0,1\n")
+    assert got.y.tolist() == [1, 0, 1]
+    assert got.notes == ["row 1 counts, 0, 1, like the header of columns without names; it is taken for an example"]
+
+
+def test_names_of_a_model_are_a_header(tmp_path):
+    for first, rows in [("0,1", "5.1,3.5\n"), ("0,1,k", "5.1,3.5,7\n"), ("2019,2020", "5.1,3.5\n"), ("7", "5.1\n")]:
+        names = [name for name in first.split(",") if name != "k"]
+        got = read(tmp_path, f"{first}\n{rows}", n=len(names), names=names)
+        assert got.X.tolist() == [[5.1, 3.5][: len(names)]]
+        assert got.names == tuple(names)
+        assert got.notes == []
+    assert len(read(tmp_path, "0,1\n5.1,3.5\n", n=2, names=("a", "b")).X) == 2
+    assert len(read(tmp_path, "0,1\n5.1,3.5\n", n=2, names=("0", "1"), header=False).X) == 2
+
+
+# Indices
+
+LEFT_OUT = "column 1 ('') counts the rows, as an index without a name; it is left out. A name keeps it"
+
+
+def with_index(header, start=0, rows=ROWS, mark=""):
+    numbered = "".join(f"{mark}{i}{mark},{row}\n" for i, row in enumerate(rows.split(), start))
+    return f"{header}\n{numbered}"
+
+
+@pytest.mark.parametrize("pays", [0, math.inf])
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (with_index(",width,height,kind"), ("width", "height")),
+        (with_index(",width,height,kind", start=7_000), ("width", "height")),  # rows of a larger table
+        (with_index(",0,1,2"), ("0", "1")),
+        (with_index(",0,1,kind"), ("0", "1")),
+        (with_index('"","V1","V2","V3"', start=1, mark='"'), ("V1", "V2")),  # R's write.csv
+        (with_index(",width,height,kind").replace(",", ";").replace(".", ","), ("width", "height")),
+        (with_index(",width,height,kind").replace(",", "\t"), ("width", "height")),
+        (with_index(",0,1,2").replace(",", "|"), ("0", "1")),
+        (with_index(",width,height,kind").replace("0,5", "0.0,5").replace("\n1,", "\n1.0,"), ("width", "height")),
+        (with_index("Unnamed: 0,width,height,kind"), ("width", "height")),  # read and written again by pandas
+    ],
+)
+def test_an_index_without_a_name_is_left_out(tmp_path, monkeypatch, text, names, pays):
+    monkeypatch.setattr(tables, "PYARROW_PAYS", pays)
+    got = read(tmp_path, text)
+    assert got.X.tolist() == X
+    assert got.y.tolist() == [0, 0, 1, 1]
+    assert got.names == names
+    assert got.notes == [LEFT_OUT.replace("''", repr(text.split(",")[0]) if text.startswith("Unnamed") else "''")]
+    assert read(tmp_path, text, numbers=True).X.tolist() == X
+    assert read(tmp_path, text, numbers=True).y.tolist() == [[0], [0], [1], [1]]
+    assert read(tmp_path, text, n=2).X.tolist() == X
+    assert read(tmp_path, text, n=3).y is None
+    assert read(tmp_path, text, header=True).X.tolist() == X
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        (with_index("id,width,height,kind"), [0, 1, 2, 3]),
+        (with_index("0,width,height,kind"), [0, 1, 2, 3]),
+        (with_index(",width,height,kind").replace("\n2,", "\n5,"), [0, 1, 5, 3]),
+        (with_index(",width,height,kind").replace("\n3,", "\n2,"), [0, 1, 2, 2]),
+        (with_index(",width,height,kind", start=-1), [-1, 0, 1, 2]),
+        (with_index(",width,height,kind").replace("\n1,", "\n0.5,"), [0, 0.5, 2, 3]),
+    ],
+)
+def test_other_first_columns_stay(tmp_path, text, first):
+    got = read(tmp_path, text)
+    assert got.X.tolist() == [[place, *row] for place, row in zip(first, X, strict=True)]
+    assert not any("it is left out" in note for note in got.notes)
+    assert got.notes
+
+
+def test_an_index_of_text_is_refused_with_its_row(tmp_path):
+    text = ",width,height,kind\nfirst,1,2,0\nsecond,3,4,1\n"
+    assert_refused(tmp_path, text, r"row 2 has 'first' in column 1 \(''\); a finite number is wanted")
+
+
+def test_an_example_whose_first_number_is_missing_is_no_header(tmp_path):
+    for text in (",2.5,ant\n1,3,bee\n2,4,ant\n", ",2,5\n1,3,0\n2,4,1\n"):
+        assert_refused(tmp_path, text, "row 1 has '' in column 1; a finite number is wanted")
+
+
+def test_an_index_that_stops_counting_far_down_stays(tmp_path):
+    rows = [f"{i},{i % 7},{i % 2}\n" for i in range(300)]
+    rows[200] = "7" + rows[200]
+    text = ",width,kind\n" + "".join(rows)
+    for keywords in ({}, {"numbers": True}):
+        got = read(tmp_path, text, **keywords)
+        assert got.names == ("", "width")
+        assert got.X[200].tolist() == [7200, 4]
+        assert "inputs without a name: column 1 ('')" in got.notes[0]
+
+
+def test_positions_of_labels_count_the_index(tmp_path):
+    """As the columns of the file are counted, whether the first one is an index or not."""
+    text = with_index(",width,height,kind")
+    assert read(tmp_path, text, label=3).X.tolist() == X
+    assert read(tmp_path, text, label=-1).X.tolist() == X
+    assert read(tmp_path, text, label=1).names == ("height", "kind")
+    got = read(tmp_path, text, label=0)
+    assert got.names == ("width", "height", "kind")
+    assert got.y.tolist() == [0, 1, 2, 3]
+    assert read(tmp_path, text, label="").names == ("width", "height", "kind")
+    text = with_index(",0,1,2")
+    got = read(tmp_path, text, label=2)
+    assert got.names == ("0", "2")
+    assert got.notes == [LEFT_OUT, "label 2 is the position of column 3 ('1'); another column is named '2'"]
+    assert read(tmp_path, text, label="2").names == ("0", "1")
+
+
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize("columns", [["a", "b", "c", "d"], [0, 1, 2, 3]])
+@pytest.mark.parametrize("sep", [",", ";", "\t"])
+def test_frames_that_pandas_writes(tmp_path, index, columns, sep):
+    pandas = pytest.importorskip("pandas")
+    values = np.column_stack([np.random.default_rng(0).standard_normal((60, 3)), np.arange(60) % 3])
+    frame = pandas.DataFrame(values, columns=columns).astype({columns[3]: int})
+    for name in ("a.csv", "a.csv.gz"):
+        frame.to_csv(tmp_path / name, index=index, sep=sep)
+        got = files.read_examples(tmp_path / name)
+        assert np.array_equal(got.X, values[:, :3])
+        assert got.y.tolist() == values[:, 3].tolist()
+        assert len(got.notes) == (index or columns[0] == 0)
+        frame.iloc[:1, :3].to_csv(tmp_path / name, index=index, sep=sep)
+        new = files.read_examples(tmp_path / name, 3, names=got.names)
+        assert np.array_equal(new.X, values[:1, :3])
+        assert new.y is None
 
 
 # Labels
@@ -355,13 +494,16 @@ def test_columns_that_say_nothing_get_a_word(tmp_path):
     rows = [[i, i * i % 7, 5, 0.5 * i, 3 - i, 7] for i in range(6)]
     text = ",a,b,c,d,e,kind\n" + "".join(",".join(map(str, row)) + f",{row[0] % 2}\n" for row in rows)
     assert notes(tmp_path, text) == (
-        "inputs that count the rows, as an index does: column 1 (''); "
+        "column 1 ('') counts the rows, as an index without a name; it is left out. A name keeps it; "
         "inputs with one value in every row: column 3 ('b'), column 6 ('e')"
     )
     assert notes(tmp_path, text.split("\n", 1)[1]) == (
         "inputs that count the rows, as an index does: column 1; inputs with one value in every row: column 3, column 6"
     )
-    assert notes(tmp_path, ",a,k\n5,1,0\n3,4,1\n9,9,0\n") == "inputs without a name: column 1 ('')"
+    assert notes(tmp_path, ",a,k\n5,1,0\n3,4,1\n9,9,0\n") == (
+        "inputs without a name: column 1 (''). If that is an index, leave it out of the file"
+    )
+    assert notes(tmp_path, "a,,k\n5,1,0\n3,4,1\n9,9,0\n") == "inputs without a name: column 2 ('')"
     assert notes(tmp_path, "id,a,k\n1001,1,0\n1002,4,1\n1003,9,0\n").endswith("column 1 ('id')")
     assert notes(tmp_path, "k,a,n\n0,5,7\n1,4,8\n0,9,9\n", label="k").endswith("index does: column 3 ('n')")
     assert notes(tmp_path, "a,b,k\n5,1,0\n3,4,1\n9,9,0\n") == ""
