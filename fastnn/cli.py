@@ -113,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
         "print what a saved model predicts: for each example, or for a photo or drawing of one digit",
         "predict fastnn-model.npz --data new.csv --proba --output csv",
     )
-    predict.add_argument("model", metavar="MODEL", help="a model that fastnn train saved")
+    predict.add_argument("model", metavar="MODEL", help="a saved model, or .mat with Theta1, Theta2, ...")
     predict.add_argument(
         "image", nargs="?", type=Path, metavar="IMAGE", help="a picture of one digit; what the network sees is drawn"
     )
@@ -535,6 +535,9 @@ def _predict(options: argparse.Namespace) -> int:
         if getattr(options, given) is not None:
             raise ValueError(f"--{given} is given without IMAGE; both are wanted")
     examples = _examples(options, model, numbers=_has_numbers(model))
+    if model.outcome.status == "unknown" and not options.json and not options.quiet:
+        zero = "; 10 is the digit 0" if model.sizes[-1] == 10 else ""
+        _note(options, options.model, [f"weights alone; labels are 1..{model.sizes[-1]}, as in the course{zero}"])
     score = None if examples.y is None else model.score(examples.X, examples.y)
     measure = _measure(model)
     _tell_predictions(options, model, examples.X, {measure.name: score})
@@ -889,7 +892,10 @@ def _examples(
     if not options.data:
         if options.labels:
             raise ValueError("--labels is given without --data; both are wanted")
-        return files.Examples(*digits.load_digits())
+        X, y = digits.load_digits()
+        if model and model.classes is not None and model.classes.tolist() == [*range(1, 11)]:
+            y = np.where(y == 0, 10, y)  # as the course labels them
+        return files.Examples(X, y)
     n, names = (model.sizes[0], model.feature_names) if model else (None, None)
     own = {"labels": options.labels, "labelled": labelled}
     return _read(options, "--data", options.data, n=n, names=names, numbers=numbers, **own)

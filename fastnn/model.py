@@ -45,7 +45,7 @@ class Model:
     classes : array (K,), or None
         The label of each output, sorted; of several labels at once their names; None for numbers.
     lmbda : float
-        The regularisation it was trained with.
+        The regularisation it was trained with; 0 if its file holds weights alone.
     history : record array, fields cost, gradient_norm, evaluations, seconds
         One row for the start and one for each iteration; `history.cost` or `history["cost"]` is a column. Evaluations
         and seconds are counted from the start; the seconds leave out what kernels took to be compiled. The norm is the
@@ -385,17 +385,19 @@ _KEPT = {
 
 
 def load(path: str | os.PathLike[str]) -> Model:
-    """Read a model that `Model.save` wrote.
+    """Read a model that `Model.save` wrote, or weights of the course.
 
     Parameters
     ----------
     path : str or path
-        `.npz`, `.mat` or `.safetensors`; a .mat file must come from a source that you trust.
+        `.npz`, `.mat` or `.safetensors`; a .mat file must come from a source that you trust. A file that holds Theta1,
+        Theta2, ... and nothing else, as the course's `ex4weights.mat`, becomes a network of sigmoids.
 
     Returns
     -------
     Model
-        It predicts the same, to the bit.
+        It predicts the same, to the bit. Weights alone have the labels 1..K, as the course numbers the outputs: 10 is
+        the digit 0 there. Their cost is NaN, and their `outcome.status` "unknown".
 
     Raises
     ------
@@ -420,6 +422,8 @@ def load(path: str | os.PathLike[str]) -> Model:
 def model_in(arrays: dict[str, Array], path: Path) -> Model:
     """The model of a file that has been read."""
     weights = files.weights_in(arrays, path)
+    if len(arrays) == len(weights):
+        return _of_weights(weights, path)
     unknown = set(arrays) - {f"Theta{l + 1}" for l in range(len(weights))} - _KEPT
     if unknown:  # one of the others, perhaps, or the checksum, whose name is damaged
         raise files.ModelFileError(
@@ -450,6 +454,16 @@ def model_in(arrays: dict[str, Array], path: Path) -> Model:
         weights, classes, lmbda, history, outcome, activation, output,
         feature_names=names, multilabel=multilabel, scaling=scaling, scale=scale,
     )  # fmt: skip
+
+
+def _of_weights(weights: Weights, path: Path) -> Model:
+    """Return the model of weights alone, its outputs labelled from 1 as the course does."""
+    K = len(weights[-1])
+    if K < 2:
+        raise files.ModelFileError(f"path is {str(path)!r}, weights alone: the outputs must be at least 2, got {K}")
+    message = "not known: the file holds weights alone"
+    outcome = Outcome("unknown", message, np.nan, np.nan, iterations=0, evaluations=0, seconds=0.0)
+    return Model(weights, np.arange(1, K + 1), 0.0, solvers.history([(np.nan, np.nan, 0, 0.0)]), outcome)
 
 
 def _classes_to(path: Path, classes: Array) -> dict[str, Array]:

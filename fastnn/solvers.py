@@ -79,8 +79,8 @@ class Outcome:
     ----------
     status : str
         "converged", "iteration limit", "precision loss", "non-finite", "target reached", "time limit",
-        "evaluation limit", "no improvement", "stopped by callback" or "interrupted"; "trained by scikit-learn" for
-        an estimator made of its MLP, of which no more is known.
+        "evaluation limit", "no improvement", "stopped by callback" or "interrupted"; "unknown" of weights alone;
+        "trained by scikit-learn" for an estimator made of its MLP, of which no more is known.
     message : str
         The same in a sentence, with what to try next.
     cost, gradient_norm : float

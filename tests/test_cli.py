@@ -10,9 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 import fastnn
 from fastnn.cli import main
+
+from .conftest import COURSE
 
 
 @pytest.fixture
@@ -196,6 +199,39 @@ def test_predict(here, capsys):
     again = capsys.readouterr()
     assert again.out == shown.out
     assert again.err == ""
+
+
+def test_weights_of_the_course_are_a_model(here, capsys, monkeypatch):
+    """Labels 1..10, where the shipped digits have 0 for 10; a digit's pixels make the unit that is drawn."""
+    seen = titles(monkeypatch)
+    X, y = fastnn.load_digits()
+    trained = fastnn.train(X, np.where(y == 0, 10, y), maxiter=20)
+    savemat("ex4weights.mat", {"Theta1": trained.weights[0], "Theta2": trained.weights[1]})
+    right = f"accuracy {100 * trained.score(X, np.where(y == 0, 10, y)):.2f} % of 5,000 examples"
+    assert main(["predict", "ex4weights.mat"]) == 0
+    shown = capsys.readouterr()
+    assert [int(line) for line in shown.out.split()] == trained.predict(X).tolist()
+    assert shown.err.splitlines() == [
+        "fastnn predict: ex4weights.mat: weights alone; labels are 1..10, as in the course; 10 is the digit 0",
+        right,
+    ]
+    savemat("ex4data1.mat", {"X": X, "y": np.where(y == 0, 10, y)[:, None]})
+    assert main(["predict", "ex4weights.mat", "--data", "ex4data1.mat"]) == 0
+    assert capsys.readouterr().err.endswith(f"{right}\n")
+    assert main("show units --model ex4weights.mat".split()) == 0
+    assert Path("hidden-units.png").read_bytes().startswith(b"\x89PNG")
+    assert main("show errors --model ex4weights.mat".split()) == 0
+    assert seen()[-1].startswith(f"{(trained.predict(X) != np.where(y == 0, 10, y)).sum()} of 5,000 wrong")
+    assert main("show history --model ex4weights.mat".split()) == 2
+    assert "trainings must have a history" in capsys.readouterr().err
+    assert main("check --model ex4weights.mat --quick --examples 50 --quiet".split()) == 0
+    assert main("export ex4weights.mat digits.h".split()) == 0
+    capsys.readouterr()
+
+
+def test_accuracy_of_the_courses_own_file(course, capsys):
+    assert main(["predict", str(COURSE / "ex4weights.mat")]) == 0
+    assert "accuracy 97.52 % of 5,000 examples\n" in capsys.readouterr().err
 
 
 def test_check(here, capsys):

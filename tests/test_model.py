@@ -19,7 +19,7 @@ from scipy.io import loadmat, savemat
 import fastnn
 from fastnn import files
 
-from .conftest import examples
+from .conftest import COURSE, examples
 
 
 @pytest.fixture(params=["numbers", "text"])
@@ -169,11 +169,49 @@ def test_pickles_are_refused(tmp_path):
         fastnn.load(tmp_path / "model.npz")
 
 
-def test_weights_alone_are_not_a_model(tmp_path):
-    np.savez(tmp_path / "weights.npz", Theta1=np.ones((2, 3)))
-    assert len(fastnn.read_weights(tmp_path / "weights.npz")) == 1
-    with pytest.raises(ValueError, match="not a saved model: KeyError"):
-        fastnn.load(tmp_path / "weights.npz")
+@pytest.mark.parametrize("suffix", [".mat", ".npz", ".safetensors"])
+def test_load_of_weights_alone_labels_the_outputs_as_the_course_does(tmp_path, suffix):
+    weights = fastnn.init_weights((4, 3, 10), seed=0)
+    arrays = {"Theta1": weights[0], "Theta2": weights[1]}
+    path = tmp_path / f"weights{suffix}"
+    if suffix == ".mat":
+        savemat(path, arrays)
+    elif suffix == ".npz":
+        np.savez(path, **arrays)
+    else:
+        pytest.importorskip("safetensors.numpy").save_file(arrays, path)
+    X = np.random.default_rng(0).standard_normal((50, 4))
+    model = fastnn.load(path)
+    assert model.classes.tolist() == [*range(1, 11)]
+    assert model.classes.dtype == np.int64
+    assert model.predict(X).tolist() == (1 + fastnn.forward(weights, X).argmax(axis=1)).tolist()
+    assert (model.activation, model.output, model.lmbda, model.scale) == ("sigmoid", "sigmoid", 0.0, 1.0)
+    assert model.outcome.status == "unknown"
+    assert np.isnan(model.outcome.cost)
+    assert "4 - 3 - 10" in model._repr_html_()
+    model.save(tmp_path / "model.npz")
+    again = fastnn.load(tmp_path / "model.npz")
+    assert again.predict(X).tolist() == model.predict(X).tolist()
+    assert again.outcome.status == "unknown"
+    plot = pytest.importorskip("fastnn.plot")
+    with pytest.raises(ValueError, match="trainings must have a history, got a model of weights alone"):
+        plot.history(model)
+
+
+def test_the_courses_weights_read_the_courses_labels(digits, course):
+    """Digit 0 is 10 in ex4data1.mat: 97.52 % right, as the course says."""
+    X, y = digits
+    model = fastnn.load(COURSE / "ex4weights.mat")
+    assert f"{100 * model.score(X, np.where(y == 0, 10, y)):.2f}" == "97.52"
+
+
+def test_load_refuses_weights_beside_other_arrays_or_with_one_output(tmp_path):
+    np.savez(tmp_path / "one.npz", Theta1=np.ones((1, 3)))
+    with pytest.raises(fastnn.ModelFileError, match=r"one\.npz'.*the outputs must be at least 2, got 1"):
+        fastnn.load(tmp_path / "one.npz")
+    np.savez(tmp_path / "more.npz", Theta1=np.ones((2, 3)), lmbda=1.0)
+    with pytest.raises(fastnn.ModelFileError, match=r"more\.npz', which is not a saved model: KeyError"):
+        fastnn.load(tmp_path / "more.npz")
 
 
 def model_of(classes, feature_names=None):

@@ -55,6 +55,8 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
     if not models:
         raise ValueError("trainings holds no model; at least one is wanted")
     models = {name: to_model(model) for name, model in models.items()}
+    if any(model.outcome.status == "unknown" for model in models.values()):
+        raise ValueError("trainings must have a history, got a model of weights alone")
     scored = any(_held_out(model) for model in models.values())
     upper, lower = pair(ax, 7.0, (3.8, 2.2)) if scored else (axes(ax, 7.0, 4.0), None)
     mixed = scored and not all(comparable_cost(model.history)[1] for model in models.values())
