@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     data = _data_options(train)
     data.add_argument(
-        "--validation", type=_held_out, metavar="DATA", help="held out: a fraction, as 0.2, or a FILE like --data"
+        "--validation", type=_held_out, metavar="DATA", help="held out: 0.2 of all, a FILE, or Xval,yval of --data"
     )
     data.add_argument("--regression", action="store_true", help="fit numbers, not classes: --output identity")
     _network_options(train)
@@ -227,6 +227,7 @@ def _data_options(parser: argparse.ArgumentParser) -> Any:
     data.add_argument(
         "--data", metavar="FILE", help="X, y in .npz, .mat or .h5; X in .npy; a table, .csv, .tsv (default: the digits)"
     )
+    data.add_argument("--inputs", metavar="NAME", help="an array of .npz, .mat or .h5 instead of X; --label for y")
     data.add_argument("--labels", metavar="FILE", help="y in .npy, .npz or a text column, or a name in .h5")
     _table_options(data)
     return data
@@ -508,7 +509,14 @@ def _validation(options: argparse.Namespace, examples: "Examples", numbers: bool
     if not isinstance(options.validation, str):
         return options.validation
     n, names = examples.X.shape[1], examples.names
-    others = _read(options, "--validation", options.validation, n=n, names=names, numbers=numbers)
+    path, arrays = options.validation, {"inputs": options.inputs}
+    inputs, comma, label = path.partition(",")
+    if comma and options.data and not Path(path).exists():
+        path, arrays = options.data, {"inputs": inputs, "label": label}
+    elif options.data and Path(path).resolve() == Path(options.data).resolve():
+        remedy = "Name two arrays in it, as Xval,yval, or a fraction, as 0.2"
+        raise ValueError(f"--validation must hold other examples than --data, got the same file. {remedy}")
+    others = _read(options, "--validation", path, n=n, names=names, numbers=numbers, **arrays)
     return others.X, _answers(others, "--validation")
 
 
@@ -890,14 +898,15 @@ def _examples(
     from . import digits, files
 
     if not options.data:
-        if options.labels:
-            raise ValueError("--labels is given without --data; both are wanted")
+        for name in ("labels", "inputs"):
+            if getattr(options, name) is not None:
+                raise ValueError(f"--{name} is given without --data; both are wanted")
         X, y = digits.load_digits()
         if model and model.classes is not None and model.classes.tolist() == [*range(1, 11)]:
             y = np.where(y == 0, 10, y)  # as the course labels them
         return files.Examples(X, y)
     n, names = (model.sizes[0], model.feature_names) if model else (None, None)
-    own = {"labels": options.labels, "labelled": labelled}
+    own = {"inputs": options.inputs, "labels": options.labels, "labelled": labelled}
     return _read(options, "--data", options.data, n=n, names=names, numbers=numbers, **own)
 
 
@@ -914,7 +923,7 @@ def _read(
     """Examples of n inputs, of these names if they have any; each doubt is a line on standard error."""
     from . import files, validation
 
-    examples = files.read_examples(path, n, names, numbers=numbers, **_table(options), **own)
+    examples = files.read_examples(path, n, names, numbers=numbers, **(_table(options) | own))
     if names and examples.names:
         validation.same_names(examples.names, names, name)
     _note(options, f"{name} {path}", examples.notes)

@@ -102,13 +102,15 @@ def read_data(
     encoding: str | None = None,
     label: str | int | None = None,
     labels: str | os.PathLike[str] | None = None,
+    inputs: str | None = None,
 ) -> tuple[Any, Array]:
     """Examples and labels from a file.
 
     Parameters
     ----------
     path : str or path
-        `.mat` or `.npz` with the arrays X (m, n) and y (m labels); `.h5` or `.hdf5` with datasets of these names;
+        `.mat` or `.npz` with the arrays X (m, n) and y (m labels), or others that `inputs` and `label` name; `.h5` or
+        `.hdf5` with such datasets;
         `.npy` with X alone; or a table, `.csv` or `.tsv`, either also `.gz`, with an example a row and its label in one
         column. A .mat, .h5 or .hdf5 file must come from a source that you trust: it is looked at first, but SciPy and
         HDF5, which read it, are not hardened. MATLAB's version 7.3, .h5 and .hdf5 need h5py.
@@ -124,12 +126,15 @@ def read_data(
         Default: what the file's byte order mark says, else UTF-8.
     label : str or int, optional
         The label's column, by name or by position from 0, or from -1 backwards, all columns of the file counted, an
-        index too. Default: the last one.
+        index too. Default: the last one. Of .mat, .npz, .h5 and .hdf5 the name of the array with the labels. Default:
+        y, which belongs to X: beside other `inputs` it is taken only if there is no X.
     labels : str or path, optional
         A file with the labels, which then count, and not those beside X: `.npy` (m,); `.npz` or `.mat` with y; or one
         column of text or numbers, `.csv`, `.tsv` or `.txt`, either also `.gz`. Of .h5 and .hdf5 also the name of a
         dataset in it. All columns of a table are inputs then, but for one that `label` names. Where X is no table,
         `header`, `delimiter` and `encoding` are those of the labels.
+    inputs : str, optional
+        The name of the array that is read for X, in .mat, .npz, .h5 and .hdf5. Default: X.
 
     Returns
     -------
@@ -167,9 +172,12 @@ def read_data(
     >>> X, y = fastnn.read_data("flowers.csv")
     >>> X.tolist(), y.tolist()
     ([[5.1, 3.5], [7.0, 3.2], [6.3, 3.3]], ['setosa', 'versicolor', 'virginica'])
+    >>> np.savez("exercise.npz", X=X, y=y, Xval=X[:2] + 0.1, yval=y[:2])
+    >>> fastnn.read_data("exercise.npz", inputs="Xval", label="yval")[1].tolist()
+    ['setosa', 'versicolor']
     """
     table: dict[str, Any] = {"header": header, "delimiter": delimiter, "encoding": encoding, "label": label}
-    examples = read_examples(path, labels=labels, **table)
+    examples = read_examples(path, labels=labels, inputs=inputs, **table)
     for note in examples.notes:
         warnings.warn(f"path is {str(path)!r}: {note}", UserWarning, stacklevel=2)
     return examples.X, examples.y
@@ -185,6 +193,7 @@ def read_examples(
     encoding: str | None = None,
     label: str | int | None = None,
     labels: str | os.PathLike[str] | None = None,
+    inputs: str | None = None,
     numbers: bool = False,
     labelled: bool = True,
 ) -> Examples:
@@ -196,25 +205,31 @@ def read_examples(
     path = _path(path)
     other = None if labels is None else _path(labels, "labels")
     options = tables.checked(header, delimiter, encoding, label)
+    found_arrays: Collection[str] = ()
+    if inputs is not None and not isinstance(inputs, str):
+        raise TypeError(f"inputs must be the name of an array, got {described(inputs)}")
+    if inputs is not None and _suffix(path) in (*TABLES, ".npy"):
+        raise ValueError(f"inputs must be left out, got {inputs!r}: {str(path)!r} has no arrays with names")
     if _suffix(path) in TABLES:
         options = options._replace(names=names)
         found, options = _table(path, options, n, numbers, other is not None), tables.Options()
     else:
         own = label is None and other is not None and _suffix(other) in COLUMNS
-        given = [name for name, value in options._asdict().items() if value is not None and not own]
+        chosen = _suffix(path) in (*FORMATS, *HDF5) and other is None and isinstance(label, str)  # an array
+        said = options._replace(label=None) if chosen else options
+        given = [name for name, value in said._asdict().items() if value is not None and not own]
         if given:
             want = f"a file in {', '.join(TABLES)} is wanted"
             raise ValueError(f"{given[0]} is given, but {str(path)!r} is no table; {want}")
         if _suffix(path) in HDF5:
-            X, y, inside = _datasets(path, other, numbers)
+            X, y, found_arrays, inside = _datasets(path, other, numbers, inputs, label)
             other = None if inside else other
         elif _suffix(path) == ".npy":
             X, y = _map_npy(path, "path"), None
         else:
-            arrays = read_arrays(path, large="X", data=True)
-            if "X" not in arrays:
-                raise ValueError(f"path is {str(path)!r}, which holds {named(arrays)}; arrays X and y are wanted")
-            X, y = arrays["X"], arrays.get("y")
+            found_arrays = arrays = read_arrays(path, large=inputs or "X", data=True)
+            name_of_X, name_of_y = _names(path, arrays, inputs, label)
+            X, y = arrays[name_of_X], arrays.get(name_of_y)
         with validation.about(f"path is {str(path)!r}"):
             valid = validation.inputs(X, n)
         found = Examples(X if isinstance(valid, Stored) else valid, y)
@@ -225,11 +240,26 @@ def read_examples(
         y, notes = _read_labels(other, options, len(found.X), numbers)
         found = found._replace(y=y, notes=[*found.notes, *notes])
     if found.y is None and n is None and labelled:
-        want = "arrays X and y are wanted"
-        if _suffix(path) not in FORMATS:
-            want = "labels, a file with them, is wanted (on the command line --labels)"
-        raise ValueError(f"path is {str(path)!r}, which holds no y; {want}")
+        of = f" for {inputs}" if inputs else ""
+        want = "labels, a file with them, is wanted (on the command line --labels)"
+        if found_arrays:
+            want = f"{named(found_arrays)} are there. Name the labels by label, or a file of them by labels"
+        raise ValueError(f"path is {str(path)!r}, which holds no y{of}; {want}")
     return found
+
+
+def _names(path: Path, found: Collection[str], inputs: str | None, label: Any) -> tuple[str, str]:
+    """Return the names of a file's arrays for X and y; "" if it has no labels for these inputs.
+
+    An array y belongs to X. Beside Xval, say, it may hold as many labels of other examples.
+    """
+    for option, name in (("inputs", inputs), ("label", label)):
+        if name is not None and name not in found:
+            raise ValueError(f"{option} must name an array in {str(path)!r}, got {name!r}. It holds {named(found)}")
+    if inputs is None and "X" not in found:
+        want = "arrays X and y are wanted. Name others by inputs and label"
+        raise ValueError(f"path is {str(path)!r}, which holds {named(found)}; {want}")
+    return inputs or "X", label or ("y" if inputs in (None, "X") or "X" not in found else "")
 
 
 def _table(path: Path, options: tables.Options, n: int | None, numbers: bool, labels: bool) -> Examples:
@@ -337,8 +367,10 @@ def _map_npy(path: Path, name: str) -> Array:
         return _map(file, header, 0)
 
 
-def _datasets(path: Path, labels: Path | None, numbers: bool) -> tuple[Any, Array | None, bool]:
-    """X of an HDF5 file as the dataset it is, y or None, and whether this is what `labels` names in there."""
+def _datasets(
+    path: Path, labels: Path | None, numbers: bool, inputs: str | None, label: Any
+) -> tuple[Any, Array | None, Collection[str], bool]:
+    """X of an HDF5 file as the dataset it is, y or None, all names, and whether y is what `labels` names in there."""
     with open(path, "rb"):
         pass  # what keeps the system from opening it, the system says best
     try:
@@ -352,23 +384,28 @@ def _datasets(path: Path, labels: Path | None, numbers: bool) -> tuple[Any, Arra
     except Exception as error:
         raise ValueError(f"path is {str(path)!r}, which cannot be read as {_suffix(path)}: {_why(error)}") from None
     try:
-        return _checked_datasets(found, labels, numbers)
+        names = _names(path, found, inputs, label)
+    except ValueError:
+        file.close()
+        raise
+    try:
+        X, y, inside = _checked_datasets(found, *names, labels, numbers)
+        return X, y, found, inside
     except Exception as error:  # of ours, or of HDF5
         file.close()
         raise ValueError(f"path is {str(path)!r}, {_why(error)}") from None
 
 
-def _checked_datasets(found: dict[str, Any], labels: Path | None, numbers: bool) -> tuple[Any, Array | None, bool]:
+def _checked_datasets(
+    found: dict[str, Any], name_of_X: str, name_of_y: str, labels: Path | None, numbers: bool
+) -> tuple[Any, Array | None, bool]:
     import h5py
 
-    if "X" not in found:
-        got = f"datasets {few([printable(repr(name)) for name in found])}" if found else "no datasets"
-        raise ValueError(f"which holds {got}; 'X', and 'y' with the labels, are wanted")
-    X = found["X"]
+    X = found[name_of_X]
     if len(X.shape or ()) != 2 or X.dtype.kind not in "biuf":
-        raise ValueError(f"whose X is {X.shape} of {X.dtype}; numbers (m, n), one example a row, are wanted")
+        raise ValueError(f"whose {name_of_X} is {X.shape} of {X.dtype}; numbers (m, n), one example a row, are wanted")
     inside = labels is not None and labels.as_posix() in found
-    y = found.get(labels.as_posix() if labels is not None and inside else "y")
+    y = found.get(labels.as_posix() if labels is not None and inside else name_of_y)
     if labels is not None and not inside:
         y = None
     for data in [X] if y is None else [X, y]:
@@ -379,7 +416,7 @@ def _checked_datasets(found: dict[str, Any], labels: Path | None, numbers: bool)
         return X, None, False
     if not y.shape or (y.size != len(X) and not (numbers and len(y) == len(X))):
         got = f"whose {y.name.lstrip('/')} is {y.shape} of {y.dtype}"
-        raise ValueError(f"{got}; a label for each of the {len(X)} examples of X is wanted")
+        raise ValueError(f"{got}; a label for each of the {len(X)} examples of {name_of_X} is wanted")
     return X, np.array(y.asstr()[()], str) if h5py.check_string_dtype(y.dtype) else y[()], inside
 
 

@@ -13,6 +13,7 @@ import pytest
 from scipy.io import savemat
 
 import fastnn
+from fastnn import files
 from fastnn.cli import main
 
 from .conftest import COURSE
@@ -199,6 +200,36 @@ def test_predict(here, capsys):
     again = capsys.readouterr()
     assert again.out == shown.out
     assert again.err == ""
+
+
+@pytest.mark.parametrize("name", ["ex5data1.mat", "ex5data1.npz", "ex5data1.h5"])
+def test_arrays_of_other_names(here, capsys, name):
+    """As in the course's fifth exercise, whose numbers are fitted."""
+    X, y = fastnn.read_data("data.npz")
+    arrays = {"X": X[::2], "y": y[::2], "Xval": X[1::4], "yval": y[1::4], "Xtest": X[3::4], "ytest": y[3::4]}
+    if name.endswith(".h5"):
+        with pytest.importorskip("h5py").File(name, "w") as file:
+            file.update(arrays)
+    else:
+        files.write_arrays(Path(name), arrays)
+    assert main(f"train --data {name} --hidden 3 --validation Xval,yval".split()) == 0
+    out = capsys.readouterr().out
+    model = fastnn.train(X[::2], y[::2], 3, validation=(X[1::4], y[1::4]))
+    assert f"cost {model.history.validation_cost[model.history.cost.argmin()]:.6f}, accuracy" in out
+    assert main(f"predict fastnn-model.npz --data {name} --inputs Xtest --label ytest".split()) == 0
+    shown = capsys.readouterr()
+    assert [int(line) for line in shown.out.split()] == model.predict(X[3::4]).tolist()
+    assert shown.err == "accuracy 100.00 % of 10 examples\n"
+    assert main(f"predict fastnn-model.npz --data {name} --inputs Xtest".split()) == 0
+    assert capsys.readouterr().err == ""
+    for command, message in [
+        (f"train --data {name} --inputs Xtrain", "inputs must name an array in "),
+        (f"train --data {name} --validation Xval,yv", "label must name an array in "),
+        (f"train --data {name} --validation {name}", "--validation must hold other examples than --data, got the same"),
+        ("train --inputs Xval", "--inputs is given without --data; both are wanted"),
+    ]:
+        assert main(command.split()) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_weights_of_the_course_are_a_model(here, capsys, monkeypatch):
@@ -761,7 +792,8 @@ def test_a_validation_file_has_labels_of_its_own(pixels, capsys):
     got = fastnn.load("fastnn-model.npz").history.validation_cost
     assert got.tolist() == want.history.validation_cost.tolist()
     capsys.readouterr()
-    assert main("train --data X.npy --labels y.npy --validation X.npy --hidden 3".split()) == 2
+    np.save("more.npy", X)
+    assert main("train --data X.npy --labels y.npy --validation more.npy --hidden 3".split()) == 2
     assert capsys.readouterr().err == "fastnn train: --validation has no labels; one for every example is wanted\n"
 
 

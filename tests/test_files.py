@@ -66,6 +66,58 @@ def test_integers_come_as_int64(tmp_path, kind, suffix):
     assert ((y - 1) % 10).tolist() == [9, 0, 9]
 
 
+def write_exercise(path):
+    """A file of the course's fifth exercise: three sets under names of their own, as many examples in each."""
+    arrays = {"X": X, "y": Y, "Xval": X + 1.0, "yval": Y + 1, "Xtest": X + 2.0, "ytest": Y + 2}
+    write_hdf5(path, **arrays) if path.suffix == ".h5" else files.write_arrays(path, arrays)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".npz", ".h5", ".safetensors"])
+def test_read_data_reads_arrays_by_name(tmp_path, monkeypatch, suffix):
+    if suffix == ".safetensors":
+        pytest.importorskip("safetensors")
+    path = write_exercise(tmp_path / f"ex5data1{suffix}")
+    for mapped in (files.MAPPED, 0):
+        monkeypatch.setattr(files, "MAPPED", mapped)
+        got, y = fastnn.read_data(path, inputs="Xval", label="yval")
+        assert np.array_equal(got[:], X + 1.0)
+        assert y.tolist() == (Y + 1).tolist()
+        assert fastnn.read_data(path, label="ytest")[1].tolist() == (Y + 2).tolist()
+        assert files.read_examples(path, 2, inputs="Xtest").y is None  # y is of X, though it is as long
+        assert files.read_examples(path, numbers=True, label="ytest").y.tolist() == (Y[:, None] + 2).tolist()
+    np.save(tmp_path / "y.npy", Y + 3)
+    got, y = fastnn.read_data(path, inputs="Xtest", labels=tmp_path / "y.npy")
+    assert np.array_equal(got[:], X + 2.0)
+    assert y.tolist() == (Y + 3).tolist()
+    for message, options in [
+        (r"inputs must name an array in '.*ex5.*', got 'Xv'\. It holds arrays X, Xtest, Xval, .*y", {"inputs": "Xv"}),
+        (r"label must name an array in '.*', got 'target'\. It holds arrays X, Xtest", {"label": "target"}),
+        (r"holds no y for Xval; arrays .*Xval.* are there\. Name the labels by label", {"inputs": "Xval"}),
+        (r"label is given, but .* is no table", {"label": 0}),
+        (r"label is given, but .* is no table", {"label": "yval", "labels": tmp_path / "y.npy"}),
+    ]:
+        assert_refused(message, path, **options)
+
+
+@pytest.mark.parametrize("suffix", [".mat", ".npz", ".h5"])
+def test_an_array_y_is_of_other_inputs_where_there_is_no_X(tmp_path, suffix):
+    arrays = {"Xtrain": X, "y": Y}
+    path = tmp_path / f"a{suffix}"
+    write_hdf5(path, **arrays) if suffix == ".h5" else files.write_arrays(path, arrays)
+    assert fastnn.read_data(path, inputs="Xtrain")[1].tolist() == Y.tolist()
+    assert_refused("which holds arrays Xtrain, .*y; arrays X and y are wanted. Name others by inputs and label", path)
+
+
+def test_inputs_name_no_columns(tmp_path):
+    write(tmp_path / "a.csv", "csv")
+    np.save(tmp_path / "a.npy", X)
+    for name in ("a.csv", "a.npy"):
+        assert_refused("inputs must be left out, got 'X': .* has no arrays with names", tmp_path / name, inputs="X")
+    with pytest.raises(TypeError, match="inputs must be the name of an array, got 3"):
+        fastnn.read_data(tmp_path / "a.csv", inputs=3)
+
+
 def test_integers_that_do_not_fit_are_refused(tmp_path):
     np.savez(tmp_path / "a.npz", X=X, y=np.array([0, 1, 2**63], np.uint64))
     with pytest.raises(ValueError, match=r"a\.npz': y holds 9223372036854775808; integers that fit 64 bits"):
@@ -87,8 +139,8 @@ def test_sparse_files_are_refused_by_that_word(tmp_path, kind):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"A": X}, "which holds arrays A; arrays X and y are wanted"),
-        ({"X": X}, "holds no y"),
+        ({"A": X}, "which holds arrays A; arrays X and y are wanted. Name others by inputs and label"),
+        ({"X": X, "t": Y}, "holds no y; arrays X, t are there. Name the labels by label, or a file of them by labels"),
         ({"X": X, "y": Y[:2]}, "y has 2 labels; X has 3 examples"),
         ({"X": X[0], "y": Y}, "X has shape"),
     ],
@@ -300,14 +352,14 @@ def test_hdf5_is_handed_on_as_a_dataset(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("datasets", "message"),
     [
-        ({"data": X, "y": Y}, r"a\.h5', which holds datasets 'data', 'y'; 'X', and 'y' with the labels, are wanted"),
-        ({"group/inputs": X}, "which holds datasets 'group/inputs'; 'X'"),
-        ({}, "which holds no datasets; 'X'"),
+        ({"data": X, "y": Y}, r"a\.h5', which holds arrays data, y; arrays X and y are wanted\. Name others by"),
+        ({"group/inputs": X}, "which holds arrays group/inputs; arrays X and y"),
+        ({}, "which holds no arrays; arrays X and y"),
         ({"X": X[0], "y": Y}, r"whose X is \(2,\) of float64; numbers \(m, n\), one example a row, are wanted"),
         ({"X": 3.0, "y": Y}, r"whose X is \(\) of float64"),
         ({"X": X.astype("S9"), "y": Y}, r"whose X is \(3, 2\) of \|S9"),
         ({"X": X[:0], "y": Y[:0]}, r"X has shape \(0, 2\)"),
-        ({"X": X}, r"a\.h5', which holds no y; labels, a file with them, is wanted \(on the command line --labels\)"),
+        ({"X": X}, r"a\.h5', which holds no y; arrays X are there. Name the labels by label, or a file of them by l"),
         ({"X": X, "y": Y[:2]}, r"whose y is \(2,\) of int64; a label for each of the 3 examples of X is wanted"),
         ({"X": X, "y": X}, r"whose y is \(3, 2\) of float64; a label for each"),
     ],

@@ -531,7 +531,7 @@ def test_options_that_do_not_fit(tmp_path, options, error, message):
         fastnn.read_data(write(tmp_path, ROWS), **options)
 
 
-@pytest.mark.parametrize("option", [{"header": False}, {"delimiter": ","}, {"encoding": "utf-8"}, {"label": "y"}])
+@pytest.mark.parametrize("option", [{"header": False}, {"delimiter": ","}, {"encoding": "utf-8"}, {"label": 0}])
 def test_options_of_tables_are_for_tables(tmp_path, option):
     np.savez(tmp_path / "a.npz", X=X, y=[0, 0, 1, 1])
     with pytest.raises(ValueError, match=rf"{next(iter(option))} is given, but .*a\.npz' is no table"):
