@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--class-weight", type=_class_weights, metavar="WEIGHTS", help="balanced, or LABEL=WEIGHT,... (default: 1)"
     )
     training.add_argument("--solver", metavar="NAME", help="cg (default), l-bfgs or another of SciPy's")
-    training.add_argument("--checkpoint", type=Path, metavar="FILE", help="an .npz that keeps it, to survive a kill")
+    training.add_argument("--checkpoint", type=_path, metavar="FILE", help="an .npz that keeps it, to survive a kill")
     training.add_argument(
         "--checkpoint-every", type=_interval, metavar="N", help="10 iterations, or 5.0 seconds (default: 60.0)"
     )
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         "go on with a training that fastnn train --checkpoint kept",
         "resume training.npz --data flowers.csv --maxiter 200",
     )
-    resume.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="the file; the training is kept there on")
+    resume.add_argument("checkpoint", type=_path, metavar="CHECKPOINT", help="the file; the training is kept there on")
     data = _data_options(resume)
     data.add_argument("--validation", type=_held_out, metavar="DATA", help="the FILE of the training, if it had one")
     _stop_options(resume, "as before", "as before")
@@ -113,9 +113,9 @@ def _parser() -> argparse.ArgumentParser:
         "print what a saved model predicts: for each example, or for a photo or drawing of one digit",
         "predict fastnn-model.npz --data new.csv --proba --output csv",
     )
-    predict.add_argument("model", metavar="MODEL", help="a saved model, or .mat with Theta1, Theta2, ...")
+    predict.add_argument("model", type=_file, metavar="MODEL", help="a saved model, or .mat with Theta1, Theta2, ...")
     predict.add_argument(
-        "image", nargs="?", type=Path, metavar="IMAGE", help="a picture of one digit; what the network sees is drawn"
+        "image", nargs="?", type=_path, metavar="IMAGE", help="a picture of one digit; what the network sees is drawn"
     )
     _data_options(predict)
     predict.add_argument(
@@ -131,11 +131,17 @@ def _parser() -> argparse.ArgumentParser:
         "check the gradient against differences of the cost; exit status 1 if it is wrong",
         "check --hidden 64,32 --activation tanh --quick",
     )
-    check.add_argument("--model", metavar="FILE", help="check at a saved model: its weights, activations and lmbda")
+    check.add_argument(
+        "--model", type=_file, metavar="FILE", help="check at a saved model: its weights, activations and lmbda"
+    )
     check.add_argument("--examples", type=int, metavar="M", help="on M examples, evenly spaced (default: all)")
     how = check.add_mutually_exclusive_group()
-    how.add_argument("--all", action="store_true", help="every parameter (default)")
-    how.add_argument("--quick", action="store_true", help="ten random directions: seconds where --all takes hours")
+    how.add_argument(
+        "--all",
+        action="store_true",
+        help="every parameter (default): a second on the digits, minutes at 784-256-128-10",
+    )
+    how.add_argument("--quick", action="store_true", help="ten random directions, where --all takes too long")
     _data_options(check)
     _network_options(check)
     _output_options(check)
@@ -152,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument(
         "--model",
         action="append",
+        type=_file,
         metavar="FILE",
         help=f"a saved model (default: {_SAVED}); of digits: what it says; of history as many as you like",
     )
@@ -182,8 +189,8 @@ def _parser() -> argparse.ArgumentParser:
         "turn a table of any length into arrays that can be mapped",
         "convert pixels.csv.gz pixels.npz --dtype uint8",
     )
-    convert.add_argument("source", type=Path, metavar="SOURCE", help="a table: .csv or .tsv, also .gz")
-    convert.add_argument("target", type=Path, metavar="TARGET", help=".npz, or .npy with the labels beside it")
+    convert.add_argument("source", type=_path, metavar="SOURCE", help="a table: .csv or .tsv, also .gz")
+    convert.add_argument("target", type=_path, metavar="TARGET", help=".npz, or .npy with the labels beside it")
     convert.add_argument(
         "--dtype", default="float64", metavar="NAME", help="float64 (default), float32, float16, uint8"
     )
@@ -196,8 +203,8 @@ def _parser() -> argparse.ArgumentParser:
         "write a model for programs without fastnn: ONNX, a C header, safetensors, .mat",
         "export fastnn-model.npz digits.onnx",
     )
-    export.add_argument("model", metavar="MODEL", help="a model that fastnn train saved")
-    export.add_argument("target", type=Path, metavar="TARGET", help=".onnx, .h, .safetensors, .mat or .npz")
+    export.add_argument("model", type=_file, metavar="MODEL", help="a model that fastnn train saved")
+    export.add_argument("target", type=_path, metavar="TARGET", help=".onnx, .h, .safetensors, .mat or .npz")
     export.add_argument("--c", action="store_true", help="C, whatever TARGET's suffix is")
     export.add_argument("--dtype", metavar="NAME", help="float32 (default of .onnx) or float64 (default of C)")
     _output_options(export)
@@ -225,10 +232,13 @@ def _complete(parser: argparse.ArgumentParser) -> None:
 def _data_options(parser: argparse.ArgumentParser) -> Any:
     data = parser.add_argument_group("data; what is not said of a table is found in it")
     data.add_argument(
-        "--data", metavar="FILE", help="X, y in .npz, .mat or .h5; X in .npy; a table, .csv, .tsv (default: the digits)"
+        "--data",
+        type=_file,
+        metavar="FILE",
+        help=".csv, .tsv, .npz, .mat, .h5, .npy (default: digits)",
     )
-    data.add_argument("--inputs", metavar="NAME", help="an array of .npz, .mat or .h5 instead of X; --label for y")
-    data.add_argument("--labels", metavar="FILE", help="y in .npy, .npz or a text column, or a name in .h5")
+    data.add_argument("--inputs", metavar="NAME", help="the array X of .npz, .mat, .h5; --label for y")
+    data.add_argument("--labels", type=_file, metavar="FILE", help="y in .npy, .npz or a text column, or a name in .h5")
     _table_options(data)
     return data
 
@@ -252,7 +262,12 @@ def _stop_options(parser: argparse.ArgumentParser, maxiter: str, tol: str) -> No
 def _training_output(parser: argparse.ArgumentParser) -> None:
     output = _output_options(parser, f"{_SAVED}; .mat, .safetensors")
     output.add_argument(
-        "--plot", nargs="?", type=Path, const=Path("history.png"), metavar="FILE", help="draw it (default: history.png)"
+        "--plot",
+        nargs="?",
+        type=_path,
+        const=Path("history.png"),
+        metavar="FILE",
+        help="draw it (default: history.png)",
     )
     output.add_argument("--verbose", action="store_true", help="a line after each iteration")
 
@@ -265,13 +280,15 @@ def _network_options(parser: argparse.ArgumentParser) -> None:
     network.add_argument("--scale", type=_scale, metavar="NUMBER", help="multiplies X: 1/255 for bytes (default: 1)")
     network.add_argument("--lmbda", type=float, metavar="L", help="regularisation (default: 1)")
     network.add_argument("--seed", type=int, metavar="N", help="of the random weights (default: 0)")
-    network.add_argument("--weights", metavar="FILE", help="to start from: a model, or .mat with Theta1, ...")
+    network.add_argument(
+        "--weights", type=_file, metavar="FILE", help="to start from: a model, or .mat with Theta1, ..."
+    )
 
 
 def _output_options(parser: argparse.ArgumentParser, default: str = "") -> Any:
     output = parser.add_argument_group("output")
     if default:
-        output.add_argument("--out", type=Path, metavar="FILE", help=f"default: {default}")
+        output.add_argument("--out", type=_path, metavar="FILE", help=f"default: {default}")
     output.add_argument("--json", action="store_true", help="print one JSON object, for scripts")
     output.add_argument("--quiet", action="store_true", help="only what was asked for, and what is wrong")
     return output
@@ -388,12 +405,16 @@ def _trained(options: argparse.Namespace, examples: "Examples", model: "Model", 
     """Save the model and say what it is."""
     model.feature_names = examples.names
     scores = _scores(examples, model, options.json)  # may compile: saving is the last that a signal can stop
+    kept, replaced = _make_room(out, model) if options.out is None else (None, False)
     model.save(out)
     if options.plot:
         from . import plot
 
         plot.save(plot.history(model), options.plot)
-    _tell(options, *_report(options, examples, model, scores, out))
+    facts, lines = _report(options, examples, model, scores, out)
+    lines += [f"kept         {kept}, the model that was in {out}"] * bool(kept)
+    lines += [f"replaced     an earlier training of this network in {out}"] * replaced
+    _tell(options, facts | {"kept": kept, "replaced": replaced}, lines)
     signum = ending.signum or (signal.SIGINT if model.outcome.status == "interrupted" else 0)
     return 128 + signum if signum else 0
 
@@ -422,6 +443,35 @@ def _rows(X: Any, some: Any) -> Any:
 
     kept = inputs.stored(X)
     return inputs.Chosen(kept, some) if kept else X[some]
+
+
+def _make_room(out: Path, model: "Model") -> tuple[Path | None, bool]:
+    """Rename a file that holds a model of another network or of other data.
+
+    Return its new name, and whether an earlier training of the same network is replaced instead.
+    """
+    from .model import load
+
+    if not out.is_file():
+        return None, False
+    try:
+        earlier = load(out)
+    except (OSError, ValueError):  # nothing of ours: kept all the same
+        earlier = None
+    if earlier is not None and _described(earlier) == _described(model):
+        same = all(map(np.array_equal, earlier.weights, model.weights))
+        return None, not same
+    number = 1
+    while (kept := out.with_stem(f"{out.stem}-{number}")).exists():
+        number += 1
+    out.rename(kept)
+    return kept, False
+
+
+def _described(model: "Model") -> tuple[Any, ...]:
+    """Return what tells a model from one of another network, or of other data."""
+    classes = None if model.classes is None else model.classes.tolist()
+    return model.sizes, model.activation, model.output, model.multilabel, classes, model.feature_names
 
 
 def _report(
@@ -898,9 +948,12 @@ def _examples(
     from . import digits, files
 
     if not options.data:
-        for name in ("labels", "inputs"):
-            if getattr(options, name) is not None:
-                raise ValueError(f"--{name} is given without --data; both are wanted")
+        alone = ["labels", "inputs"]
+        if not isinstance(getattr(options, "validation", None), str):  # a table, perhaps
+            alone += _table(options)
+        for given in alone:
+            if getattr(options, given) is not None:
+                raise ValueError(f"--{given} is given without --data; both are wanted")
         X, y = digits.load_digits()
         if model and model.classes is not None and model.classes.tolist() == [*range(1, 11)]:
             y = np.where(y == 0, 10, y)  # as the course labels them
@@ -980,6 +1033,17 @@ def _in_a_folder(out: Path, name: str) -> None:
         raise ValueError(f"{name} is {str(out)!r}, in a folder that does not exist")
 
 
+def _file(text: str) -> str:
+    """Refuse an empty name, as of a variable of the shell that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("must be the name of a file, got ''")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_file(text))
+
+
 def _layers(text: str) -> tuple[int, ...]:
     """25 or 64,32."""
     try:
@@ -1026,7 +1090,7 @@ def _held_out(text: str) -> float | str:
     try:
         fraction = float(text)
     except ValueError:
-        return text
+        return _file(text)
     if not 0.0 < fraction < 1.0:
         raise argparse.ArgumentTypeError(f"{text!r}; a fraction between 0 and 1, or a file, is wanted")
     return fraction

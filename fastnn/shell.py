@@ -174,7 +174,7 @@ class _Watch:
 
     def sentence(self, name: str, signum: int) -> str:
         """What a signal did to the command."""
-        saved = self.path is not None and _identity(self.path) != self.before
+        saved = self.path is not None and _identity(self.path) not in (None, self.before)
         return f"{name}: {_WORDS[signum]}, {f'{self.path} was' if saved else 'nothing was'} saved"
 
     def hear(self, signum: int, frame: Any) -> None:

@@ -135,6 +135,36 @@ def test_many_classes_are_cut_short(here, capsys):
     assert "18 (1), 19 (1) and 10 more\n" in capsys.readouterr().out
 
 
+def test_a_model_of_something_else_is_kept(here, capsys):
+    """By fastnn train without --out, and under a name of its own; the same command again leaves one file."""
+    X, _ = fastnn.read_data("data.npz")
+    Path("flowers.csv").write_text("a,b,kind\n" + "".join(f"{a},{b},{'xy'[int(a > 0)]}\n" for a, b in X[:, :2]))
+    trained = {}
+    for number, line in enumerate(["--hidden 3", "--data flowers.csv --hidden 3", "--data flowers.csv --hidden 4"]):
+        data = "" if "--data" in line else " --data data.npz"
+        for again in (False, True):
+            got = told(capsys, f"train {line}{data} --maxiter 2")
+            assert got["saved"] == "fastnn-model.npz"
+            assert got["kept"] == (f"fastnn-model-{number}.npz" if number and not again else None)
+            assert got["replaced"] is False
+        trained[number] = Path("fastnn-model.npz").read_bytes()
+        model = fastnn.load("fastnn-model.npz")
+        if number:
+            kept = fastnn.load(f"fastnn-model-{number}.npz")
+            assert [kept.sizes, model.sizes] == [[(4, 3, 2), (2, 3, 2)], [(2, 3, 2), (2, 4, 2)]][number - 1]
+            assert Path(f"fastnn-model-{number}.npz").read_bytes() == trained[number - 1]
+    assert main("train --data flowers.csv --hidden 4 --maxiter 3".split()) == 0
+    assert capsys.readouterr().out.endswith(
+        "saved        fastnn-model.npz\nreplaced     an earlier training of this network in fastnn-model.npz\n"
+    )
+    Path("fastnn-model.npz").write_text("notes")
+    assert main("train --data flowers.csv --hidden 4 --maxiter 3".split()) == 0
+    assert capsys.readouterr().out.endswith("kept         fastnn-model-3.npz, the model that was in fastnn-model.npz\n")
+    assert Path("fastnn-model-3.npz").read_text() == "notes"
+    assert main("train --data data.npz --hidden 3 --maxiter 2 --out fastnn-model.npz --quiet".split()) == 0
+    assert not Path("fastnn-model-4.npz").exists()  # it was named
+
+
 def test_train_options(here, capsys):
     options = "--data data.npz --hidden 3,2 --lmbda 0.1 --maxiter 7 --solver l-bfgs --seed 4 --out my.mat"
     assert main(["train", *options.split()]) == 0
@@ -227,6 +257,7 @@ def test_arrays_of_other_names(here, capsys, name):
         (f"train --data {name} --validation Xval,yv", "label must name an array in "),
         (f"train --data {name} --validation {name}", "--validation must hold other examples than --data, got the same"),
         ("train --inputs Xval", "--inputs is given without --data; both are wanted"),
+        ("predict fastnn-model.npz --label kind", "--label is given without --data; both are wanted"),
     ]:
         assert main(command.split()) == 2
         assert message in capsys.readouterr().err
@@ -466,6 +497,25 @@ def test_the_example_of_every_command_is_one(name):
     program, *words = commands()[name].epilog.removeprefix("example: ").split()
     assert program == "fastnn"
     assert cli._parser().parse_args(words).command == name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(f"train {option}" for option in "--data --labels --weights --out --checkpoint --plot --validation".split()),
+        *("resume", *(f"resume c.npz {option}" for option in "--data --out --plot --validation".split())),
+        *("predict", "predict m.npz", "predict m.npz --data", "predict m.npz --out", "predict m.npz --labels"),
+        *("check --model", "check --weights", "check --data", "show --model", "show --out", "show --data"),
+        *("bench --data", "bench --out", "convert", "convert a.csv", "export", "export m.npz"),
+    ],
+)
+def test_empty_names_of_files_are_refused(here, capsys, line):
+    """As "$DATA" is where the shell has no such variable; without this check it would mean the shipped digits."""
+    more = [""] * (2 if line in ("convert", "export") else 1)
+    with pytest.raises(SystemExit) as ended:
+        main([*line.split(), *more])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith(": must be the name of a file, got ''\n")
 
 
 def test_completion(capsys):
@@ -965,6 +1015,8 @@ def test_json_of_a_training_and_its_predictions(here, capsys):
         "validation": None,
         **dataclasses.asdict(model.outcome),
         "saved": "fastnn-model.npz",
+        "kept": None,
+        "replaced": False,
         "plot": None,
     }
     want = model.predict(X).tolist()
