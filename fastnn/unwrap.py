@@ -33,7 +33,7 @@ def to_model(value: Any, name: str = "model") -> Model:
         return model
     kind = type(value).__name__
     peer = kind in ("MLPClassifier", "MLPRegressor")
-    remedy = f". Convert it: FastNN{kind[3:]}.from_sklearn({kind.lower()})" if peer else ""
+    remedy = f". Convert it: FastNN{kind[3:]}.from_sklearn(mlp)" if peer else ""
     raise TypeError(f"{name} must be {_ALLOWED}, got {described(value)}{remedy}")
 
 

@@ -157,7 +157,7 @@ def test_what_is_no_network_of_ours_is_refused(call):
     for peer in (MLPClassifier, MLPRegressor):
         fitted = peer(hidden_layer_sizes=(2,), max_iter=2).fit(X, CLASSES)
         name = peer.__name__
-        remedy = rf"Convert it: FastNN{name[3:]}\.from_sklearn\({name.lower()}\)$"
+        remedy = rf"Convert it: FastNN{name[3:]}\.from_sklearn\(mlp\)$"
         with pytest.raises(TypeError, match=rf"^model must be .*, got a {name}\. {remedy}|got {name}\(.*\. {remedy}"):
             call(fitted)
 
