@@ -20,7 +20,7 @@ def with_hole(array, value):
 
 
 BAD_X = [
-    (X[0], ValueError, r"X has shape \(3,\)"),
+    (X[0], ValueError, r"X (has|must have) shape .*\(3,\)"),
     (X[:0], ValueError, r"X has shape \(0, 3\)"),
     (X[None], ValueError, r"X has shape \(1, 6, 3\)"),
     (with_hole(X, np.nan), ValueError, r"X holds nan at index \(1, 2\)"),
