@@ -77,10 +77,9 @@ def pytest_sessionstart(session):
 
 def pytest_report_collectionfinish(config, items):
     """Say how many benchmarks there are and how long they take."""
-    if config.option.benchmark and not config.option.collectonly:
+    if config.option.benchmark and items and not config.option.collectonly:
         minutes = math.ceil(SECONDS_OF_A_BENCHMARK * len(items) / 60)
-        count, minutes = (f"{n} {word}{'s' * (n != 1)}" for n, word in ((len(items), "benchmark"), (minutes, "minute")))
-        return f"{count}, about {minutes}; -k NAME selects some"
+        return f"benchmarks: {len(items)}, about {minutes} min; -k NAME selects some"
     return []
 
 

@@ -33,7 +33,7 @@ class State:
     evaluations : int
         Of cost and gradient, so far.
     seconds : float
-        Since the minimisation began, without the time that kernels took to be compiled.
+        Since the minimisation began, without the time for compiling or loading kernels.
     validation_cost, validation_score : float
         NaN without validation.
     weights : tuple of L float64 arrays

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .solvers import comparable_cost
+from .solvers import cost_without_regularisation
 from .validation import Array
 
 _WIDTH, _HEIGHT, _MARGIN = 240, 72, 4
@@ -30,7 +30,7 @@ def table(title: str, facts: Mapping[str, str]) -> str:
 
 
 def _curve(history: Any) -> str:
-    trained_on, comparable = comparable_cost(history)
+    trained_on, comparable = cost_without_regularisation(history)
     costs = {"": trained_on}
     if "validation_cost" in history.dtype.names:
         costs["stroke-dasharray='4 3' "] = history.validation_cost

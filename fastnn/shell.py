@@ -90,10 +90,10 @@ def _command() -> int:
 
 
 class _Signals:
-    """The signals that `_watch` waits for; signals that the parent ignored, with nohup say, stay ignored.
+    """Signals that `_watch` waits for, blocked in all threads.
 
-    They are blocked in all threads. Windows cannot block signals: Python's C handler writes each to a socket instead,
-    at once, whatever the main thread does.
+    A signal that the parent ignored, as under nohup, stays ignored. Windows cannot block signals; there Python's C
+    handler writes each signal to a socket at once.
     """
 
     def __init__(self, hear: Callable[[int, Any], None]) -> None:
@@ -135,7 +135,7 @@ class _Watch:
         self.unwound = threading.Event()
         self.training = False  # a signal ends the training and not the process; the main thread writes it
         self.signum = 0  # of the signal that did
-        self.due = False  # `hear` is to act, once: without a mask Python calls it for the signal itself, too
+        self.due = False  # `hear` acts on its next call only: Windows also calls it for the signal itself
         self.raised = False  # in the main thread
         self.unwinding = False  # the main thread has nothing more to interrupt
         self.path: Path | None = None

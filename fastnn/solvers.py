@@ -59,11 +59,10 @@ def history(rows: Any) -> Any:
     return np.array(rows, dtype=fields[: len(rows[0])]).view(np.recarray)
 
 
-def comparable_cost(history: Any) -> tuple[Array, bool]:
-    """Return the cost of the examples trained on, and whether it is one to compare with the validation cost.
+def cost_without_regularisation(history: Any) -> tuple[Array, bool]:
+    """Return (cost, True) without regularisation, as the validation cost is.
 
-    This cost is without regularisation, as the validation cost is. Where no examples are held out, or an older file
-    does not tell the regularisation, it is the cost as it was minimised.
+    Return (minimised cost, False) if the history has no regularisation: without validation, or of an older file.
     """
     names = history.dtype.names
     if "regularisation" not in names or np.isnan(history.regularisation).any():
@@ -79,8 +78,8 @@ class Outcome:
     ----------
     status : str
         "converged", "iteration limit", "precision loss", "non-finite", "target reached", "time limit",
-        "evaluation limit", "no improvement", "stopped by callback" or "interrupted"; "unknown" of weights alone;
-        "trained by scikit-learn" for an estimator made of its MLP, of which no more is known.
+        "evaluation limit", "no improvement", "stopped by callback" or "interrupted"; "unknown" if the
+        file holds only weights; "trained by scikit-learn" if the model was made from its MLP.
     message : str
         The same in a sentence, with what to try next.
     cost, gradient_norm : float
@@ -92,8 +91,8 @@ class Outcome:
     advice : str
         What kept the network from learning, and the remedy; part of `message`, and empty if nothing was seen.
     compile_seconds : float
-        Time spent on the way on compiling kernels, or on loading them from the cache. A first training spends nearly
-        all of its time so, the next one hardly any. Of a cluster only this process counts.
+        Time for compiling kernels or loading them from the cache: most of a first training, almost none of the next.
+        On a cluster, this process's time only.
 
     Examples
     --------
@@ -410,7 +409,7 @@ def _solve(solver: str, record: _Record, theta: Array) -> None:
 def _outcome(status: str, record: _Record, seconds: float, advice: str) -> Outcome:
     best, lowest = record.best, record.lowest or record.best
     fact, hint = _MESSAGES[status]
-    waited = f" (kernels took {record.compile_seconds:.3g} of them)" if record.compile_seconds else ""
+    waited = f" (compiling or loading kernels took {record.compile_seconds:.3g})" * (record.compile_seconds >= 0.005)
     fact = fact.format(norm=lowest.norm, cost=lowest.cost, limits=record.limits, waited=waited)
     if record.limits.patience < math.inf and record.lowest_held_out:
         cost, iteration, _ = record.lowest_held_out

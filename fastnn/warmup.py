@@ -10,12 +10,13 @@ def warmup() -> None:
     """Compile every kernel now, or read it from the cache, and not at its first use.
 
     Call it where a container image is built, `RUN python -c "import fastnn; fastnn.warmup()"`, or before timing.
-    Afterwards nothing is left to compile, in forked workers and on a read-only cache neither.
+    Afterwards nothing is left to compile, not even in forked workers or on a read-only cache.
 
     Notes
     -----
     Takes a minute at first (2 cores), then about a second. The variable FASTNN_CACHE says where compiled kernels are
-    kept. It starts Numba's threads, which a forked child does not have: kernels run on one thread there.
+    kept. Warming up starts Numba's threads. A child forked afterwards does not have them, so its kernels run on one
+    thread.
 
     Examples
     --------

@@ -21,21 +21,21 @@ WIDGETS = find_spec("ipywidgets") is not None
 
 
 def test_bar_outside_a_notebook_is_a_line():
-    code = "from fastnn.kernels import notice; print(notice.in_a_notebook(), 'asyncio' in __import__('sys').modules)"
+    code = "from fastnn.kernels import notice; print(notice.bars_are_widgets(), 'asyncio' in __import__('sys').modules)"
     assert in_process(code, PYTHONWARNINGS="error").stdout == "False False\n"
 
 
 def test_bar_in_a_notebook_without_ipywidgets_warns_of_nothing():
     code = (
         f"{KERNEL}\nsys.modules['ipywidgets'] = None\nfrom fastnn.kernels import notice\n"
-        "with notice.progress_bar(total=1, disable=None) as bar: print(notice.in_a_notebook(), type(bar).__module__)"
+        "with notice.progress_bar(total=1, disable=None) as bar: print(notice.bars_are_widgets(), type(bar).__module__)"
     )
     done = in_process(code, PYTHONWARNINGS="error")
     assert (done.stdout, done.stderr) == ("False tqdm.std\n", "")
 
 
 def test_bars_of_a_real_notebook():
-    """One for the training; while kernels compile another one. Nothing on standard error, whatever is installed."""
+    """Widgets where ipywidgets is installed, and nothing on standard error."""
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     code = "import warnings; warnings.simplefilter('error')\nimport fastnn, numpy as np\n"
@@ -51,7 +51,7 @@ def test_bars_of_a_real_notebook():
 
 def test_compilation_inside_another_one_has_no_bar_of_its_own(monkeypatch):
     disabled = []
-    monkeypatch.setattr(notice, "in_a_notebook", lambda: True)
+    monkeypatch.setattr(notice, "bars_are_widgets", lambda: True)
     monkeypatch.setattr(notice, "progress_bar", lambda **options: disabled.append(options["disable"]) or nullcontext())
     for _ in range(2):
         with notice.compiling(kept=True), notice.compiling(kept=True):

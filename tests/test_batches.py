@@ -22,9 +22,9 @@ FLOAT64 = np.dtype(np.float64)
 def cut(m, sizes, threads, most=None):
     """Block, groups and runs of the fused engine."""
     P = sum((below + 1) * units for below, units in pairwise(sizes))
-    block, few = fused._cut(m, sizes[0], FLOAT64, P)
+    block, serial = fused._cut(m, sizes[0], FLOAT64, P)
     groups = batches.group_count(m, -(-m // block), P)
-    return block, groups, batches.runs(m, block, groups, P, 1 if few else threads, most)
+    return block, groups, batches.runs(m, block, groups, P, 1 if serial else threads, most)
 
 
 def longest_share(m, sizes, threads):

@@ -69,7 +69,7 @@ def test_a_run(tmp_path):
     done = run_pytest("--benchmark-only", *options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
-    assert "\n1 benchmark, about 1 minute; -k NAME selects some\n" in done.stdout
+    assert "\nbenchmarks: 1, about 1 min; -k NAME selects some\n" in done.stdout
     run = json.loads(file.read_text())
     (bench,) = run["benchmarks"]
     assert bench["group"] == "cost and gradient, 5,000 x 400-25-10, float32"

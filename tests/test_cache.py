@@ -491,7 +491,7 @@ def made(root, name, days, files=("a.nbi", "a.1.nbc")):
 def test_folders_that_nobody_used_for_a_month_are_removed(tmp_path):
     """Once a day; those alone that are surely ours."""
     own = made(tmp_path, "0" * 16, 0)
-    old = made(tmp_path, "1" * 16, 31, ["a.nbi", "fastnn.1.tile.nbc", "a.py311-alone.1.nbc.tmp.0123456789abcdef"])
+    old = made(tmp_path, "1" * 16, 31, ["a.nbi", "fastnn.1.tile.nbc", "a.py311-serial.1.nbc.tmp.0123456789abcdef"])
     killed = made(tmp_path, "2" * 16 + ".old", 31)  # while it was being removed
     empty = made(tmp_path, "3" * 16, 31, [])
     kept = [
@@ -611,6 +611,6 @@ def test_forked_child_finds_its_kernels_in_the_cache(tmp_path):
     files = files_of(tmp_path)
     names = [file.name for file in files if "on_all_threads" in file.name]
     assert names
-    assert all(re.search(r"-alone(\.1)?\.nb", name) for name in names)
+    assert all(re.search(r"-serial(\.1)?\.nb", name) for name in names)
     run(tmp_path, code)
     assert files_of(tmp_path) == files

@@ -66,18 +66,18 @@ def test_import_and_train_without(extra, tmp_path):
 
 
 # Public modules, what each needs, and how its sentence begins.
-MODULES = {
-    "plot": ({"matplotlib"}, "pictures need matplotlib"),
-    "estimator": ({"sklearn"}, "the estimators need scikit-learn"),
-    "distributed": ({"dask", "distributed"}, "a cluster needs Dask"),
+LAZY_MODULES = {
+    "plot": ({"matplotlib"}, "fastnn.plot needs matplotlib"),
+    "estimator": ({"sklearn"}, "fastnn.estimator needs scikit-learn"),
+    "distributed": ({"dask", "distributed"}, "fastnn.distributed needs dask"),
 }
 
 
-@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("name", LAZY_MODULES)
 def test_module_without_its_library_is_an_attribute_that_is_not_there(name, tmp_path):
     """Looking around works; use says what to install."""
-    hidden, sentence = MODULES[name]
-    others = [f"fastnn.{other}" for other in sorted(MODULES) if other != name]
+    hidden, sentence = LAZY_MODULES[name]
+    others = [f"fastnn.{other}" for other in sorted(LAZY_MODULES) if other != name]
     code = f"""
 import fastnn, inspect, pydoc
 from fastnn import *
@@ -135,7 +135,7 @@ def test_module_without_its_library_names_it(module, hidden, command, tmp_path):
 def named_in_messages():
     """Requirements that the sources give to `needs`."""
     for path in sorted((ROOT / "fastnn").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8", errors="replace"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "validation.needs":
                 yield from [ast.literal_eval(argument) for argument in node.args[1:]]
 
@@ -184,5 +184,5 @@ def test_nothing_installs_another_project():
     texts = [path for path in files if path.suffix in (".py", ".md", ".toml", ".json", "")]
     assert len(texts) > 100
     for path in texts:
-        found = OF_ANOTHER_PROJECT.search(path.read_text(encoding="utf-8"))
+        found = OF_ANOTHER_PROJECT.search(path.read_text(encoding="utf-8", errors="replace"))
         assert not found, f"{path}: {found[0]}"

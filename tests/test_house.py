@@ -143,7 +143,7 @@ def test_no_store_through_a_tuple_in_a_parallel_function():
 def test_parallel_functions_have_the_parallel_loops_that_are_written_and_no_others():
     """In a parallel function Numba also makes one of each array expression: `a.sum()` there waits for all threads."""
     fastnn.warmup()
-    functions = {(function.name, ast.unparse(function).count("prange(")) for function in parallel_functions()}
+    functions = [(function.name, ast.unparse(function).count("prange(")) for function in parallel_functions()]
     for kernel in jit._kernels:
         signature = next(iter(kernel.parallel.overloads))
         again = numba.njit(parallel=True)(kernel.parallel.py_func)

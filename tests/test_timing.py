@@ -140,17 +140,17 @@ def test_forced_kernels(monkeypatch):
 
 @pytest.mark.parametrize(
     ("cpu_seconds", "said"),
-    [([0.2, 0.2], None), ([0.18, 0.19], None), ([0.1, 0.14], "got 60%."), ([0.0, 0.0], "got 0%.")],
+    [([0.15, 0.15], None), ([0.14, 0.14], None), ([0.1, 0.08], "got 60%."), ([0.0, 0.0], "got 0%.")],
 )
 def test_busy_by_cpu_seconds_against_wall_seconds(cpu_seconds, said, monkeypatch):
     monkeypatch.setattr(cores, "usable", lambda: 1.5)
     monkeypatch.setattr(timing, "_keep_a_core_busy", lambda number: (cpu_seconds[number], 0.2))
     got = timing.busy()
-    assert got == said or (got.startswith("The machine is busy: of 2 cores this process ") and said in got)
+    assert got == said or (got.startswith("The machine is busy: of 1.5 cores this process ") and said in got)
 
 
 def test_cpu_seconds_of_a_busy_thread(monkeypatch):
     monkeypatch.setattr(timing, "BUSY_SECONDS", 0.05)
     cpu_seconds, seconds = timing._keep_a_core_busy(0)
-    assert 0.0 < cpu_seconds <= seconds + 0.001
+    assert 0.0 < cpu_seconds <= seconds + 0.02  # the clock of threads steps by 16 ms on Windows
     assert seconds >= 0.05

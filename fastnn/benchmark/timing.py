@@ -29,8 +29,8 @@ GEMM_WIDTH = 1500
 # the threads takes some 20 us.
 PEAK_STEPS = 2_000_000
 
-# `busy` keeps all cores at work for so many seconds. In 120 tries on a quiet machine of 2 cores it got 0.92 to 1.00 of
-# their time, beside one process that computes 0.50 to 0.75, beside two 0.39 to 0.62.
+# Seconds for which `busy` computes on all cores. In 120 tries it got 0.92 to 1.00 of their time on a quiet machine of
+# 2 cores, 0.50 to 0.75 beside one computing process, 0.39 to 0.62 beside two.
 BUSY_SECONDS, QUIET_SHARE = 0.2, 0.9
 
 # What the two references are, in words.
@@ -80,15 +80,17 @@ def _timed(call: Callable[[], object]) -> float:
 
 
 def busy() -> str | None:
-    """A sentence if other processes keep the cores busy, by CPU seconds against wall seconds; None if they do not."""
-    count = math.ceil(cores.usable())
+    """Return a warning if other processes use the cores, else None. Compares CPU seconds with wall seconds."""
+    available = cores.usable()
+    count = math.ceil(available)
     with ThreadPoolExecutor(count) as pool:
         seconds = np.array([*pool.map(_keep_a_core_busy, range(count))]).sum(axis=0)
-    share = seconds[0] / seconds[1]
+    share = seconds[0] / seconds[1] * count / available
     if share >= QUIET_SHARE:
         return None
+    unit = "core" if available == 1.0 else "cores"
     return (
-        f"The machine is busy: of {count} {'cores' if count > 1 else 'core'} this process got {share:.0%}. "
+        f"The machine is busy: of {available:g} {unit} this process got {share:.0%}. "
         "Times and ratios are not those of a quiet machine; end other programs and repeat."
     )
 

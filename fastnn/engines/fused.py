@@ -61,12 +61,12 @@ FEW = 500_000
 LANES = 4
 
 
-@lru_cache  # computing it takes a tenth of a row's outputs
+@lru_cache  # uncached, this takes a tenth of the time of one row's outputs
 def _cut(m, n, dtype, numbers):
-    """Return (block length, alone): equal blocks; alone means that one thread is enough for `numbers` parameters."""
-    alone = m * numbers <= FEW
-    blocks = max(-(-m // _longest_block(n, dtype)), 1 if alone else 2)
-    return -(-m // blocks), alone
+    """Return (block length, serial): equal blocks; serial means one thread is enough for `numbers` parameters."""
+    serial = m * numbers <= FEW
+    blocks = max(-(-m // _longest_block(n, dtype)), 1 if serial else 2)
+    return -(-m // blocks), serial
 
 
 def _placed(layers, dtype):
@@ -241,12 +241,12 @@ def workspace(layers, m, kept, scale, most=None):
     """What `accumulate` works with, and the runs of examples that it takes."""
     dtype, n = arithmetic(kept), int(layers[0, INPUTS])
     layers, units, padded, numbers = _placed(layers, dtype)
-    block, alone = _cut(m, n, dtype, padded)
+    block, serial = _cut(m, n, dtype, padded)
     groups = group_count(m, -(-m // block), padded)
-    count = 1 if alone else threads()
+    count = 1 if serial else threads()
     cut = runs(m, block, groups, padded, count, most)
     together = cut[0].groups
-    lanes = 1 if alone else min(together, LANES * count)
+    lanes = 1 if serial else min(together, LANES * count)
     rows, inputs = _rows(lanes, block * n, kept, scale)
     work = Workspace(
         layers, units, m, groups, block, scale, _aligned((numbers,), dtype), rows, inputs,
@@ -317,7 +317,7 @@ def accumulate(theta, layers, X, targets, weight, work, run, sums):
 
     The first run overwrites what is in sums.
     """
-    kernel = _accumulate.alone if len(work.buffers) == 1 else _accumulate
+    kernel = _accumulate.serial if len(work.buffers) == 1 else _accumulate
     kernel(theta, bits(X), targets, weight, work, run, sums)
 
 
@@ -382,13 +382,13 @@ def _outputs(network, X, block, buffers, rows, inputs, told, A):
 def outputs(network, X, A):
     """A[:] = output activations (m, K); returns False if a pre-activation on the way was not finite."""
     (m, n), dtype = X.shape, network.W.dtype
-    block, alone = _cut(m, n, dtype, len(network.W))
-    if not alone and m > (most := max(block, int(threads() * OPERATIONS / (2 * len(network.W))))):
+    block, serial = _cut(m, n, dtype, len(network.W))
+    if not serial and m > (most := max(block, int(threads() * OPERATIONS / (2 * len(network.W))))):
         return all(outputs(network, X[run.start : run.stop], A[run.start : run.stop]) for run in equal_runs(m, most))
-    groups = 1 if alone else min(-(-m // block), LANES * threads())
+    groups = 1 if serial else min(-(-m // block), LANES * threads())
     rows, inputs = _rows(groups, block * n, X.dtype, network.scale)
     buffers, x, told = np.empty((groups, block * network.units), dtype), bits(X).reshape(-1), np.empty(groups)
-    kernel = _outputs.alone if groups == 1 else _outputs
+    kernel = _outputs.serial if groups == 1 else _outputs
     return kernel(network, x, block, buffers, rows, inputs, told, A.reshape(-1))
 
 

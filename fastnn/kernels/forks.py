@@ -10,7 +10,7 @@ from typing import Any
 
 
 def threads_started() -> bool:
-    """By any package, in this process or, before a fork, in its parent."""
+    """Return True if any package has started Numba's threads, here or in the parent before a fork."""
     parallel: Any = sys.modules.get("numba.np.ufunc.parallel")
     return parallel is not None and parallel._is_initialized
 

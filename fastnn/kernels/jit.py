@@ -1,4 +1,4 @@
-"""How kernels are compiled, cached and launched: decided here, once.
+"""Compilation and cache of kernels; `pool` decides how they are launched.
 
 `inner` compiles the example and block storeys, `batch` the one that is called from outside, `serial` what is
 called from outside without a parallel loop. Numba makes a finished library of every function with all that it
@@ -63,7 +63,7 @@ def _for_kernels(function: Callable, fastmath: set[str]) -> Any:
 class Kernel:
     """A kernel that is called from outside and has a `prange`, compiled in two variants that give the same bits.
 
-    Called, it runs on all of Numba's threads, or on one where these cannot be used. `alone` always runs on the thread
+    Called, it runs on all of Numba's threads, or on one where these cannot be used. `serial` always runs on the thread
     that calls it: no lock, no other thread, nothing to wait for.
     """
 
@@ -71,12 +71,12 @@ class Kernel:
         wraps(function)(self)
         options = _options(fastmath)
         self.parallel = _outer(_jit(parallel=True, **options)(function))
-        self.alone = _outer(_jit(**options)(function), "-alone")
+        self.serial = _outer(_jit(**options)(function), "-serial")
         _kernels.append(self)
 
     def __call__(self, *arguments: Any) -> Any:
         if not pool.usable():
-            return self.alone(*arguments)
+            return self.serial(*arguments)
         with pool.launching():
             return self.parallel(*arguments)
 
@@ -87,14 +87,14 @@ _kernels: list[Kernel] = []
 def compile_both_variants() -> None:
     """Compile both variants of every `Kernel`, for all types that one of them is compiled for."""
     for kernel in _kernels:
-        for signature in kernel.parallel.overloads.keys() | kernel.alone.overloads.keys():
-            for variant in (kernel.parallel, kernel.alone):
+        for signature in kernel.parallel.overloads.keys() | kernel.serial.overloads.keys():
+            for variant in (kernel.parallel, kernel.serial):
                 if signature not in variant.overloads:
                     variant.compile(signature)
 
 
 def batch(function: Callable, fastmath: set[str] = FAST) -> Kernel:
-    """Compile the outer storey of a kernel, which has the `prange`."""
+    """Compile a kernel whose `prange` loops run on Numba's threads."""
     return Kernel(function, fastmath)
 
 

@@ -40,7 +40,7 @@ def kernel_seconds() -> float:
 
 
 def kernel_work() -> str:
-    """Words for this time: whether this process has compiled kernels, or only loaded them."""
+    """Return "compiling kernels" if this process has compiled any, else "loading kernels"."""
     return _work
 
 
@@ -50,8 +50,9 @@ def waiting_for_kernels() -> Iterator[None]:
     if _kernels.waiting:
         yield
         return
-    start, _kernels.waiting = time.perf_counter(), True
+    start = time.perf_counter()
     try:
+        _kernels.waiting = True
         yield
     finally:
         _kernels.waiting = False
@@ -60,13 +61,13 @@ def waiting_for_kernels() -> Iterator[None]:
 
 @contextmanager
 def compiling(kept: bool) -> Iterator[None]:
-    """A line on the terminal, below a progress bar that is there already, which goes away at the end."""
+    """Say that kernels compile, on the terminal or in a notebook. The line goes away at the end."""
     global _work
     _work = "compiling kernels" + (" (the first time only)" if kept else "")
     line = "compiling kernels for this processor" + (", the first time only" if kept else "")
-    unseen = not in_a_notebook() and (sys.stderr is None or not sys.stderr.isatty())
+    unseen = not bars_are_widgets() and (sys.stderr is None or not sys.stderr.isatty())
     bar = progress_bar(desc=line, bar_format="{desc}", leave=False, disable=_silent.get() or unseen)
-    with bar, silence(True):  # a kernel that compiles inside has no line of its own: a notebook had nine
+    with bar, silence(True):  # nested compilations show no line of their own: a notebook showed nine
         yield
 
 
@@ -75,8 +76,8 @@ def progress_bar(**options: Any) -> Any:
     return _tqdm()(**options)
 
 
-def in_a_notebook() -> bool:
-    """Whether bars are widgets, which needs ipywidgets."""
+def bars_are_widgets() -> bool:
+    """Return True if bars are widgets: in a notebook that has ipywidgets."""
     return _tqdm().__module__ == "tqdm.notebook"
 
 

@@ -26,7 +26,7 @@ _launch_lock = threading.RLock()
 
 
 def _new_lock() -> None:
-    """A fork may copy the lock while another thread holds it: the child starts with its own."""
+    """Give a forked child a new lock: another thread may have held the old one."""
     global _launch_lock
     _launch_lock = threading.RLock()
 
@@ -36,22 +36,22 @@ if hasattr(os, "register_at_fork"):
 
 
 def usable() -> bool:
-    """Whether a parallel loop may be launched here and now.
+    """Return True if a parallel loop may be launched now.
 
-    Not in a forked child whose parent had started Numba's threads: GNU OpenMP would end the process. And not on the
-    workqueue layer beside other Python threads, unless launches take turns: Numba would end the process if two
-    threads launched at once.
+    False in a forked child whose parent had started Numba's threads: GNU OpenMP would end the process. False also
+    beside other Python threads on a workqueue layer without guard: Numba would end the process if two threads launched
+    at once.
     """
     if forks.threads_lost():
         return False
-    return threading_layer() != "workqueue" or _launches_take_turns or _no_other_python_thread()
+    return threading_layer() != "workqueue" or _launches_guarded or _no_other_python_thread()
 
 
 @contextmanager
 def launching() -> Iterator[None]:
-    """Launch a parallel loop inside: one Python thread at a time, on `threads()` threads.
+    """Hold the launch lock inside, with the number of threads set to `threads()`.
 
-    Numba's threads are all busy during a launch. A signal's handler may launch in the middle of another launch.
+    The lock is reentrant: a signal handler may launch during a launch.
     """
     with _launch_lock:
         if _max_threads() == numba.config.NUMBA_NUM_THREADS:
@@ -63,7 +63,7 @@ def launching() -> Iterator[None]:
 
 @contextmanager
 def at_most(limit: float = math.inf) -> Iterator[None]:
-    """Limit kernels that this Python thread launches inside to `limit` threads."""
+    """Run kernels that this Python thread launches inside on at most `limit` threads."""
     allowed = int(min(threads(), max(1, limit)))
     before = numba.get_num_threads()
     numba.set_num_threads(allowed)
@@ -99,18 +99,18 @@ def threading_layer() -> str:
                 numba.get_num_threads()
         except ValueError as error:
             raise ValueError(
-                f"NUMBA_THREADING_LAYER must be default, omp, tbb or workqueue, and installed, "
-                f"got {numba.config.THREADING_LAYER!r}"
+                "NUMBA_THREADING_LAYER must be default, omp, tbb, workqueue, safe, threadsafe or forksafe, and "
+                f"installed, got {numba.config.THREADING_LAYER!r}. Numba says: {str(error).splitlines()[0]}"
             ) from error
         layer = str(numba.threading_layer())
         if layer == "workqueue" and not started_by_others:
-            _take_turns()
+            _guard_launches()
     return layer
 
 
 @contextmanager
 def _short_spin() -> Iterator[None]:
-    """Load GNU OpenMP inside with `SPIN_COUNT`, unless the user has said how long it spins. It reads this once."""
+    """Set `GOMP_SPINCOUNT` inside, unless the user has configured spinning. GNU OpenMP reads it once, when loaded."""
     if os.environ.keys() & {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"}:
         yield
         return
@@ -121,18 +121,18 @@ def _short_spin() -> Iterator[None]:
         os.environ.pop("GOMP_SPINCOUNT", None)
 
 
-_launches_take_turns = False
-_library = None  # keeps the machine code of `_take_turns`
+_launches_guarded = False
+_library = None  # keeps the machine code of `_guard_launches`
 
 
-def _take_turns() -> None:
+def _guard_launches() -> None:
     """Make launches on the workqueue layer safe, those of other packages too.
 
     Workqueue ends the process where two threads launch at once, or a launch is nested in another. The symbol that
     Numba links parallel loops to gets a wrapper: while one loop runs on the pool, any other runs on the thread that
-    launches it. Loops that were linked before keep the unsafe symbol, so this is for a pool that nobody used before.
+    launches it. Loops that were linked before would keep the unsafe symbol, so this is for a pool not used before.
     """
-    global _launches_take_turns, _library
+    global _launches_guarded, _library
     pointer, integer, flag = ir.IntType(8).as_pointer(), ir.IntType(types.intp.bitwidth), ir.IntType(32)
     loop = ir.FunctionType(ir.VoidType(), [pointer] * 4)
     launch = ir.FunctionType(ir.VoidType(), [pointer] * 5 + [integer] * 3)
@@ -154,18 +154,18 @@ def _take_turns() -> None:
     library.add_ir_module(module)
     library.finalize()
     binding.add_symbol("numba_parallel_for", library.get_pointer_to_function(function.name))
-    _launches_take_turns, _library = True, library
+    _launches_guarded, _library = True, library
 
 
 def _no_other_python_thread() -> bool:
-    """Whether this is the only Python thread, but for threads that launch nothing: fastnn's own, a progress bar's."""
+    """Return True if no other Python thread can launch; fastnn's own threads and tqdm's monitor cannot."""
     from tqdm import TMonitor
 
     known = [
         thread for thread in threading.enumerate() if isinstance(thread, TMonitor) or thread.name.startswith("fastnn")
     ]
     known.append(threading.current_thread())
-    # A thread that is just starting runs no Python yet; one that `threading` does not know does, a moment later.
+    # `enumerate` misses threads that `threading` did not start, `_current_frames` threads that have not run yet.
     return len(known) == threading.active_count() and sys._current_frames().keys() <= {thread.ident for thread in known}
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import validation
 from ..model import Model
-from ..solvers import comparable_cost
+from ..solvers import cost_without_regularisation
 from ..unwrap import to_model
 from .canvas import COLOURS, MARKERS, SMALL, MaxNLocator, axes, label, pair, plain, title
 
@@ -59,7 +59,7 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
         raise ValueError("trainings must have a history, got a model of weights alone")
     scored = any(_held_out(model) for model in models.values())
     upper, lower = pair(ax, 7.0, (3.8, 2.2)) if scored else (axes(ax, 7.0, 4.0), None)
-    mixed = scored and not all(comparable_cost(model.history)[1] for model in models.values())
+    mixed = scored and not all(cost_without_regularisation(model.history)[1] for model in models.values())
     for number, (name, model) in enumerate(models.items()):
         name = label(name)
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
@@ -67,7 +67,7 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
         kept = model.history
         x = np.arange(len(kept)) if over == "iterations" else kept.seconds
         style["markevery"] = max(1, len(kept) // 8)
-        cost, comparable = comparable_cost(kept)
+        cost, comparable = cost_without_regularisation(kept)
         penalty = ", with regularisation" if mixed and not comparable else ""
         upper.plot(x, cost, label=f"{name or 'examples trained on'}{penalty}", **style)
         if _held_out(model):
