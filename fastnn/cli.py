@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from . import __version__, shell
-from .containers import few, named
+from .containers import few, with_names
 from .kernels import notice
 
 if TYPE_CHECKING:
@@ -77,7 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     data = _data_options(train)
     data.add_argument(
-        "--validation", type=_held_out, metavar="DATA", help="held out: 0.2 of all, a FILE, or Xval,yval of --data"
+        "--validation",
+        type=_held_out,
+        metavar="DATA",
+        help="hold out 0.2 of all; or a FILE; or arrays in --data: Xval,yval",
     )
     data.add_argument("--regression", action="store_true", help="fit numbers, not classes: --output identity")
     _network_options(train)
@@ -103,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     resume.add_argument("checkpoint", type=_path, metavar="CHECKPOINT", help="the file; the training is kept there on")
     data = _data_options(resume)
-    data.add_argument("--validation", type=_held_out, metavar="DATA", help="the FILE of the training, if it had one")
+    data.add_argument("--validation", type=_held_out, metavar="DATA", help="as in the training: a FILE, or Xval,yval")
     _stop_options(resume, "as before", "as before")
     _training_output(resume)
 
@@ -312,7 +315,7 @@ def _train(options: argparse.Namespace) -> int:
     asked = _given(options, "hidden", "lmbda", "seed", "activation", "scale", "solver", *_LIMITS)
     with shell.ends_training() as ending, redirect_stdout(sys.stderr if options.json else sys.stdout):
         model = train(
-            named(examples.X, examples.names),
+            with_names(examples.X, examples.names),
             y,
             weights=files.read_weights(options.weights) if options.weights else None,
             output=output,
@@ -345,7 +348,7 @@ def _resume(options: argparse.Namespace) -> int:
     with shell.ends_training() as ending, redirect_stdout(sys.stderr if options.json else sys.stdout):
         model = resume(
             path,
-            named(examples.X, examples.names),
+            with_names(examples.X, examples.names),
             examples.y,
             validation=options.validation,
             callback=ending.begin,
@@ -405,16 +408,19 @@ def _trained(options: argparse.Namespace, examples: "Examples", model: "Model", 
     """Save the model and say what it is."""
     model.feature_names = examples.names
     scores = _scores(examples, model, options.json)  # may compile: saving is the last that a signal can stop
-    kept, replaced = _make_room(out, model) if options.out is None else (None, False)
+    moved, replaced = _make_room(out, model) if options.out is None else (None, False)
     model.save(out)
     if options.plot:
         from . import plot
 
         plot.save(plot.history(model), options.plot)
     facts, lines = _report(options, examples, model, scores, out)
-    lines += [f"kept         {kept}, the model that was in {out}"] * bool(kept)
-    lines += [f"replaced     an earlier training of this network in {out}"] * replaced
-    _tell(options, facts | {"kept": kept, "replaced": replaced}, lines)
+    _tell(options, facts | {"moved": moved, "replaced": replaced}, lines)
+    if not options.json:
+        lost = [f"moved        the file that was {out} to {moved}"] * bool(moved)
+        lost += [f"replaced     a model of the same layers and labels in {out}"] * replaced
+        for line in lost:
+            print(line, file=sys.stderr if options.quiet else sys.stdout)
     signum = ending.signum or (signal.SIGINT if model.outcome.status == "interrupted" else 0)
     return 128 + signum if signum else 0
 
@@ -428,27 +434,28 @@ class _Scores(NamedTuple):
 
 
 def _scores(examples: "Examples", model: "Model", want_all: bool) -> _Scores:
-    """Score the model on the examples that it was trained on, and if `want_all` on those held out of them as well."""
+    """Score the model on the examples trained on and, if `want_all`, on all examples."""
     X, y = examples.X, examples.y
     if model.held_out is None:
         score = model.score(X, y)
         return _Scores(score, score, len(X))
-    some = np.flatnonzero(~model.held_out)
-    return _Scores(model.score(X, y) if want_all else None, model.score(_rows(X, some), y[some]), len(some))
+    indices = np.flatnonzero(~model.held_out)
+    trained_on = model.score(_rows(X, indices), y[indices])
+    return _Scores(model.score(X, y) if want_all else None, trained_on, len(indices))
 
 
-def _rows(X: Any, some: Any) -> Any:
-    """Those rows of X, read when they are wanted if X is not in memory."""
+def _rows(X: Any, indices: Any) -> Any:
+    """Return these rows of X; a streamed X is read later."""
     from . import inputs
 
-    kept = inputs.stored(X)
-    return inputs.Chosen(kept, some) if kept else X[some]
+    streamed = inputs.stored(X)
+    return inputs.Chosen(streamed, indices) if streamed else X[indices]
 
 
 def _make_room(out: Path, model: "Model") -> tuple[Path | None, bool]:
-    """Rename a file that holds a model of another network or of other data.
+    """Rename an existing file unless it holds a model of the same layers, labels and column names.
 
-    Return its new name, and whether an earlier training of the same network is replaced instead.
+    Return (its new name or None, whether another model will be replaced).
     """
     from .model import load
 
@@ -456,20 +463,20 @@ def _make_room(out: Path, model: "Model") -> tuple[Path | None, bool]:
         return None, False
     try:
         earlier = load(out)
-    except (OSError, ValueError):  # nothing of ours: kept all the same
+    except (OSError, ValueError):  # not a model: renamed, too
         earlier = None
-    if earlier is not None and _described(earlier) == _described(model):
+    if earlier is not None and _identity(earlier) == _identity(model):
         same = all(map(np.array_equal, earlier.weights, model.weights))
         return None, not same
     number = 1
-    while (kept := out.with_stem(f"{out.stem}-{number}")).exists():
+    while (moved := out.with_stem(f"{out.stem}-{number}")).exists():
         number += 1
-    out.rename(kept)
-    return kept, False
+    out.rename(moved)
+    return moved, False
 
 
-def _described(model: "Model") -> tuple[Any, ...]:
-    """Return what tells a model from one of another network, or of other data."""
+def _identity(model: "Model") -> tuple[Any, ...]:
+    """Return the properties that two models share if one may replace the other."""
     classes = None if model.classes is None else model.classes.tolist()
     return model.sizes, model.activation, model.output, model.multilabel, classes, model.feature_names
 
@@ -531,7 +538,7 @@ def _report(
 
 
 def _kernel_seconds(seconds: float) -> str:
-    """Words for the time that a training has waited for kernels, if that can be seen."""
+    """Return the text about compiling and loading kernels; empty below 5 ms."""
     return f", and {seconds:.3g} {notice.kernel_work()}" if seconds >= 0.005 else ""
 
 
@@ -556,12 +563,18 @@ def _known_labels(weights: dict[str, float] | str | None, y: Any) -> Any:
 
 def _validation(options: argparse.Namespace, examples: "Examples", numbers: bool) -> Any:
     """The fraction, or the examples of the file."""
+    from . import files
+
     if not isinstance(options.validation, str):
         return options.validation
     n, names = examples.X.shape[1], examples.names
     path, arrays = options.validation, {"inputs": options.inputs}
     inputs, comma, label = path.partition(",")
     if comma and options.data and not Path(path).exists():
+        if files.is_table(Path(options.data)):
+            raise ValueError(f"--validation must be a fraction or a file that exists, got {path!r}")
+        if inputs == (options.inputs or "X"):
+            raise ValueError(f"--validation must name other arrays than those trained on, got {inputs!r}")
         path, arrays = options.data, {"inputs": inputs, "label": label}
     elif options.data and Path(path).resolve() == Path(options.data).resolve():
         remedy = "Name two arrays in it, as Xval,yval, or a fraction, as 0.2"

@@ -47,7 +47,7 @@ def plain(value: Any, name: str) -> Array:
 
 
 class Named:
-    """An array with names for its columns, as a frame has them."""
+    """Array with column names, which validation reads like a frame."""
 
     columns: Sequence[str] = ()
 
@@ -61,7 +61,7 @@ class Named:
         return zip(self.columns, self._array.T, strict=True)
 
 
-def named(X: Any, names: Sequence[str] | None) -> Any:
+def with_names(X: Any, names: Sequence[str] | None) -> Any:
     """Give an array in memory the names of its columns, if there are any."""
     return Named(X, names) if names and type(X) is np.ndarray else X
 

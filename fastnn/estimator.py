@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from . import containers, network, validation
-from .containers import brought, is_dask, named
+from .containers import brought, is_dask, with_names
 from .control import State
 from .kernels.arguments import HIDDEN
 from .model import Model
@@ -115,7 +115,7 @@ callback : callable, default=None
     `callback(state)` after each iteration, with a `fastnn.control.State`: iteration, cost, gradient_norm, evaluations,
     seconds, validation_cost, validation_score, and weights, copies in the form of `fastnn.train`. A true return stops.
 max_seconds : float, default=None
-    Limit on the time of a fit, the time in which kernels are compiled among it.
+    Limit on the time of a fit, including compilation of kernels.
 verbose : bool, int or "bar", default=False
     True or a positive number: a line with the loss after each iteration, on standard output. "bar": a progress bar,
     on standard error.""",
@@ -150,7 +150,7 @@ feature_names_in_ : array of str
 mean_, scale_ : float64 arrays (n_features_in_,) or None
     What standardises: a column less its mean, over its deviation (1 for a constant column).
 model_ : fastnn.Model
-    The network as `fastnn.train` returns one, made anew of the coefficients at each access. `fastnn.plot` and
+    The network as `fastnn.train` returns one, rebuilt from `coefs_` at each access. `fastnn.plot` and
     `fastnn.export` take the estimator itself, or a pipeline of scalers that ends in it.""",
     "notes": """
 Notes
@@ -158,8 +158,8 @@ Notes
 A sparse X, csr or csc, is made dense once where it is fitted, which takes m n numbers; `predict` and the like take
 blocks of it, 32 MiB at a time.
 
-skops saves a fitted estimator: `skops.io.dump(estimator, path)`, and `skops.io.load(path, trusted=names)` with its
-class in names, as "fastnn.estimator.FastNNClassifier". What it predicts has the same bits.
+skops saves a fitted estimator: `skops.io.dump(estimator, path)`, and `skops.io.load(path, trusted=names)`, where
+`names` must contain "fastnn.estimator.FastNNClassifier". The loaded estimator predicts the same bits.
 
 Of a float32 X products are computed in float32, but parameters, gradient and loss in float64; the coefficients, and
 what is predicted, are rounded to float32 in the end.
@@ -206,6 +206,11 @@ def _unique(y: Any) -> Any:
     import dask.array
 
     return dask.array.unique(y)
+
+
+def _costs(history: Any) -> list[str]:
+    """Return the names of a history's columns that are costs."""
+    return [name for name in ("cost", "validation_cost", "regularisation") if name in history.dtype.names]
 
 
 class _Network(BaseEstimator):
@@ -332,7 +337,7 @@ class _Network(BaseEstimator):
         times = len(start[-1]) if out_activation == "identity" else 1
         try:
             model = train(
-                named(X, tuple(getattr(self, "feature_names_in_", ()))),
+                with_names(X, tuple(getattr(self, "feature_names_in_", ()))),
                 targets,
                 lmbda=times * float(self.alpha),
                 weights=start,
@@ -518,7 +523,7 @@ class _Network(BaseEstimator):
         )
         self.history_ = model.history
         watched = "validation_score" in self.history_.dtype.names
-        for name in ("cost", "validation_cost", "regularisation") if watched else ("cost",):
+        for name in _costs(self.history_):
             self.history_[name] /= times
         self.n_iter_ = self.outcome_.iterations
         self.loss_ = self.outcome_.cost
@@ -534,7 +539,7 @@ class _Network(BaseEstimator):
 
     @property
     def model_(self) -> Model:
-        """The fitted network as a model: with its own loss and regularisation, on the outputs that a model has."""
+        """Fitted network as a Model of equal predictions, loss and regularisation; two classes become a softmax."""
         check_is_fitted(self)
         weights, output = self._weights(), validation.canonical(self.out_activation_)
         classes, multilabel = None, False
@@ -543,28 +548,28 @@ class _Network(BaseEstimator):
             multilabel = self._label_binarizer.y_type_.startswith("multilabel")
         if classes is not None and not multilabel and output == "sigmoid":
             *others, last = weights
-            if len(classes) == 1:  # the output is what speaks against the class
+            if len(classes) == 1:  # LabelBinarizer codes a single class as 0
                 weights = (*others, -last)
             else:  # a softmax of 0 and z has the outputs, the loss and the regularisation of a sigmoid of z
                 weights, output = (*others, np.vstack([np.zeros_like(last), last])), "softmax"
         times = len(weights[-1]) if output == "identity" else 1  # as in `_train`
         names = getattr(self, "feature_names_in_", None)
         return Model(
-            weights, classes, times * float(self.alpha), *self._course(times), self.activation, output,
+            weights, classes, times * float(self.alpha), *self._history_and_outcome(times), self.activation, output,
             feature_names=None if names is None else tuple(map(str, names)),
             multilabel=multilabel, scaling=self._scaling(),
         )  # fmt: skip
 
-    def _course(self, times: int) -> tuple[Any, Outcome]:
-        """A model's history and outcome, with costs that are so many times the loss."""
+    def _history_and_outcome(self, times: int) -> tuple[Any, Outcome]:
+        """Return a model's history and outcome, whose costs are `times` the loss."""
         if hasattr(self, "outcome_"):
             rows = self.history_.copy()
-            for name in {"cost", "validation_cost"} & set(rows.dtype.names):
+            for name in _costs(rows):
                 rows[name] *= times
             return rows, replace(self.outcome_, cost=times * self.outcome_.cost)
         # Of a network of scikit-learn no more is known.
-        losses = getattr(self, "loss_curve_", None) or [self.loss_]
-        words, rows = "trained by scikit-learn", [(times * loss, math.nan, 0, math.nan) for loss in losses]
+        losses = getattr(self, "loss_curve_", None) or [*[math.nan] * (self.n_iter_ - 1), self.loss_]
+        words, rows = "trained by scikit-learn", [(times * loss, math.nan, 0, math.nan) for loss in [math.nan, *losses]]
         return history(rows), Outcome(words, words, times * self.loss_, math.nan, self.n_iter_, 0, math.nan)
 
     def _scaling(self) -> Scaling | None:
@@ -574,12 +579,13 @@ class _Network(BaseEstimator):
     def _valid(self, X: Any) -> Any:
         """X as `validate_data` returns it.
 
-        Arrays with nothing to change or to refuse skip it: for one row it takes longer than the rest of `predict`.
+        Finite C-contiguous arrays of the right type and width skip it: for one row it takes longer than the forward
+        pass.
         """
         if (
             type(X) is np.ndarray and X.ndim == 2 and X.dtype in TYPES and X.flags.c_contiguous
-            and 0 < X.size <= BLOCK and X.shape[1] == self.n_features_in_ and not hasattr(self, "feature_names_in_")
-            and np.isfinite(X).all()
+            and 0 < X.size <= BLOCK and X.shape[1] == getattr(self, "n_features_in_", None)
+            and not hasattr(self, "feature_names_in_") and np.isfinite(X).all()
         ):  # fmt: skip
             return X
         return validate_data(self, X, accept_sparse=["csr"], dtype=TYPES, order="C", reset=False)

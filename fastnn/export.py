@@ -33,7 +33,7 @@ def export(model: Any, path: str | os.PathLike[str], *, dtype: str | None = None
     Parameters
     ----------
     model : Model, fitted estimator or pipeline
-        As `train` and `load` return it; or of `fastnn.estimator`, alone or in a pipeline behind scalers.
+        A model, an estimator of `fastnn.estimator`, or a pipeline of scalers that ends in one.
     path : str or path
         The suffix says what is written, and an existing file is replaced:
 
@@ -162,7 +162,7 @@ def _write(path: Path, content: bytes) -> None:
 def _about(model: Model) -> str:
     """What it is, on one line."""
     layers = "-".join(map(str, model.sizes))
-    return f"a network {layers}, {model.activation} and {model.output}, trained by fastnn"
+    return f"a network {layers}, {model.activation} and {model.output}, written by fastnn"
 
 
 def _in(kind: np.dtype[Any], model: Model) -> list[Array]:

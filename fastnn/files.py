@@ -127,7 +127,7 @@ def read_data(
     label : str or int, optional
         The label's column, by name or by position from 0, or from -1 backwards, all columns of the file counted, an
         index too. Default: the last one. Of .mat, .npz, .h5 and .hdf5 the name of the array with the labels. Default:
-        y, which belongs to X: beside other `inputs` it is taken only if there is no X.
+        y. With other `inputs`, y is used only if the file holds no X.
     labels : str or path, optional
         A file with the labels, which then count, and not those beside X: `.npy` (m,); `.npz` or `.mat` with y; or one
         column of text or numbers, `.csv`, `.tsv` or `.txt`, either also `.gz`. Of .h5 and .hdf5 also the name of a
@@ -157,8 +157,8 @@ def read_data(
     Warns
     -----
     UserWarning
-        If a column of a table has no name, the same value in every row or the row's number, or is left out; and if its
-        first row may be an example where it is taken for a header, or a header where it is taken for an example.
+        If a column of a table has no name, is constant, counts the rows or is left out. If it is unclear whether the
+        first row is a header.
 
     Notes
     -----
@@ -218,6 +218,10 @@ def read_examples(
         chosen = _suffix(path) in (*FORMATS, *HDF5) and other is None and isinstance(label, str)  # an array
         said = options._replace(label=None) if chosen else options
         given = [name for name, value in said._asdict().items() if value is not None and not own]
+        if given == ["label"] and _suffix(path) in (*FORMATS, *HDF5):
+            if other is not None:
+                raise ValueError(f"label must be left out beside labels, got {label!r}")
+            raise ValueError(f"label must be the name of an array in {str(path)!r}, got {label!r}")
         if given:
             want = f"a file in {', '.join(TABLES)} is wanted"
             raise ValueError(f"{given[0]} is given, but {str(path)!r} is no table; {want}")
@@ -228,7 +232,7 @@ def read_examples(
             X, y = _map_npy(path, "path"), None
         else:
             found_arrays = arrays = read_arrays(path, large=inputs or "X", data=True)
-            name_of_X, name_of_y = _names(path, arrays, inputs, label)
+            name_of_X, name_of_y = _array_names(path, arrays, inputs, label)
             X, y = arrays[name_of_X], arrays.get(name_of_y)
         with validation.about(f"path is {str(path)!r}"):
             valid = validation.inputs(X, n)
@@ -243,15 +247,15 @@ def read_examples(
         of = f" for {inputs}" if inputs else ""
         want = "labels, a file with them, is wanted (on the command line --labels)"
         if found_arrays:
-            want = f"{named(found_arrays)} are there. Name the labels by label, or a file of them by labels"
+            want = f"it holds {named(found_arrays)}. Set label to the name of its labels, or labels to a file of labels"
         raise ValueError(f"path is {str(path)!r}, which holds no y{of}; {want}")
     return found
 
 
-def _names(path: Path, found: Collection[str], inputs: str | None, label: Any) -> tuple[str, str]:
+def _array_names(path: Path, found: Collection[str], inputs: str | None, label: Any) -> tuple[str, str]:
     """Return the names of a file's arrays for X and y; "" if it has no labels for these inputs.
 
-    An array y belongs to X. Beside Xval, say, it may hold as many labels of other examples.
+    y labels X. For inputs="Xval" it is not used, even if its length fits.
     """
     for option, name in (("inputs", inputs), ("label", label)):
         if name is not None and name not in found:
@@ -266,7 +270,7 @@ def _table(path: Path, options: tables.Options, n: int | None, numbers: bool, la
     """The examples of a table; if there are other `labels`, without its own, which it has if the options say so."""
     if labels and n is None and options.label is None:
         with suppress(tables.Unfit):  # reading it says what is wrong
-            n = len(tables.find_layout(tables.text_of(path, options.encoding), path, options).inputs) + 1
+            n = len(tables.find_layout(tables.text_of(path, options.encoding), path, options, labelled=False).inputs)
     table = tables.read(path, options, n, numbers=numbers and not labels)
     y = table.y[:, np.newaxis] if numbers and not labels and table.y is not None else table.y
     return Examples(validation.inputs(table.X, n), y, table.names, table.layout, table.notes)
@@ -384,7 +388,7 @@ def _datasets(
     except Exception as error:
         raise ValueError(f"path is {str(path)!r}, which cannot be read as {_suffix(path)}: {_why(error)}") from None
     try:
-        names = _names(path, found, inputs, label)
+        names = _array_names(path, found, inputs, label)
     except ValueError:
         file.close()
         raise

@@ -48,7 +48,7 @@ class Model:
         The regularisation it was trained with; 0 if its file holds weights alone.
     history : record array, fields cost, gradient_norm, evaluations, seconds
         One row for the start and one for each iteration; `history.cost` or `history["cost"]` is a column. Evaluations
-        and seconds are counted from the start; the seconds leave out what kernels took to be compiled. The norm is the
+        and seconds are counted from the start; seconds exclude compiling and loading of kernels. The norm is the
         gradient's largest absolute entry. With validation also validation_cost, which is without regularisation,
         validation_score, and regularisation: `cost - regularisation` is to be compared with validation_cost.
     outcome : fastnn.solvers.Outcome
@@ -434,8 +434,8 @@ def model_in(arrays: dict[str, Array], path: Path) -> Model:
         output = validation.choice(str(arrays["output"].item()), OUTPUTS, "output")
         classes = None if output == "identity" else validation.class_names(_classes_from(path, arrays), K)
         fields = [*HISTORY, *(VALIDATION if "history_validation_cost" in arrays else [])]
-        unknown_yet = {"history_regularisation": np.full(arrays["history_cost"].shape, np.nan)}  # to earlier versions
-        arrays = unknown_yet | arrays
+        missing = {"history_regularisation": np.full(arrays["history_cost"].shape, np.nan)}  # older files lack it
+        arrays = missing | arrays
         columns = [arrays[f"history_{name}"].ravel().tolist() for name in fields]
         history = solvers.history(list(zip(*columns, strict=True)))
         outcome = Outcome(**json.loads(str(arrays["outcome"].item())))

@@ -60,9 +60,10 @@ def history(rows: Any) -> Any:
 
 
 def cost_without_regularisation(history: Any) -> tuple[Array, bool]:
-    """Return (cost, True) without regularisation, as the validation cost is.
+    """Return (cost, comparable).
 
-    Return (minimised cost, False) if the history has no regularisation: without validation, or of an older file.
+    The cost is without regularisation, and comparable with the validation cost, if the history has its regularisation.
+    Else it is the minimised cost: without validation, and in older files.
     """
     names = history.dtype.names
     if "regularisation" not in names or np.isnan(history.regularisation).any():
@@ -258,7 +259,7 @@ class _Record:
 
     @property
     def seconds(self) -> float:
-        """Time of the minimisation itself. No kernel is in it that was compiled or loaded on the way."""
+        """Seconds of the minimisation, without compiling or loading kernels."""
         return self.wall_seconds - self.compile_seconds
 
     @property

@@ -73,8 +73,8 @@ class Options(NamedTuple):
     delimiter: str | None = None
     encoding: str | None = None
     label: str | int | None = None
-    names: Sequence[str] | None = None  # of the inputs of a model: a first row that holds them is a header
-    has_index: bool | None = None  # whether the first column is left out; False once a row further down did not count
+    names: Sequence[str] | None = None  # input names of a model; a first row equal to them is a header
+    has_index: bool | None = None  # None: detect an unnamed row index; False: keep the first column
 
 
 class Table(NamedTuple):
@@ -116,12 +116,16 @@ class Layout(NamedTuple):
     numbers: bool  # labels are: they are read as one more input
     marks: tuple[str, ...]  # that numbers may have before their decimals
     header: bool = False
-    has_index: bool = False  # whether column 0 numbers the rows without a name: it is read, and left out
+    has_index: bool = False  # column 0 is an unnamed row index: parsed, checked, dropped
 
     def __str__(self) -> str:
         what = "numbers" if self.numbers else "labels"
         label = f"no {what}" if self.label is None else f"{what} from {self.column(self.label)}"
         return f"header {'yes' if self.header else 'no'}, split at {self.delimiter!r}, {label}"
+
+    def has_names(self, names: Sequence[str] | None) -> bool:
+        """Return whether the first row holds these names of the inputs."""
+        return names is not None and self.names() == [*names]
 
     def all_inputs(self) -> "Layout":
         """The same, where labels are numbers, of a table without labels."""
@@ -293,15 +297,17 @@ def rows(text: str, delimiter: str, spaced: bool = False, before: int = 0) -> It
             yield Row(line, fields)
 
 
-def find_layout(text: str, path: Path, options: Options, n: int | None = None, numbers: bool = False) -> Layout:
-    """How a table is to be read that begins with this text."""
+def find_layout(
+    text: str, path: Path, options: Options, n: int | None = None, numbers: bool = False, labelled: bool = True
+) -> Layout:
+    """How a table is to be read that begins with this text; without `labelled` all its columns are inputs."""
     tab = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else None
     delimiter = options.delimiter or tab or max(DELIMITERS, key=lambda one: _sense(text, one, options.label))
     spaced = all(field.startswith(" ") for row in _head(text, delimiter) for field in row.fields[1:])
     first = next(rows(text, delimiter, spaced), Row(1, []))
 
     def columns(index: bool) -> Layout:
-        label = _label_column(first, options.label, None if n is None else n + index)
+        label = _label_column(first, options.label, None if n is None else n + index) if labelled else None
         inputs = [j for j in range(index, len(first.fields)) if j != label]
         return Layout(delimiter, spaced, first, inputs, label, numbers, marks(delimiter), has_index=index)
 
@@ -313,22 +319,26 @@ def find_layout(text: str, path: Path, options: Options, n: int | None = None, n
         raise Unfit(f"{got}; numbers with a label behind them are wanted, or another delimiter")
     if options.header is not None or isinstance(options.label, str):
         return layout._replace(header=options.header is not False)
-    known = options.names is not None and layout.names() == [*options.names]
-    return layout._replace(header=known or _looks_like_header(text, layout.all_inputs()))
+    return layout._replace(header=layout.has_names(options.names) or _looks_like_header(text, layout.all_inputs()))
 
 
 def _has_index(text: str, layout: Layout, options: Options) -> bool:
-    """Return whether column 0 has no name and counts the rows, as far as the head shows; the rest is seen later."""
+    """Return whether column 0 is an unnamed row index in the first rows; `read` checks the others."""
     fields = [field.strip() for field in layout.first.fields]
     if options.has_index is False or options.header is False or layout.label == 0 or not layout.inputs:
         return False
-    if fields[0] not in NO_NAMES:
+    if not _NO_NAME.fullmatch(fields[0]):
         return False
     if options.header is None and not isinstance(options.label, str):  # an example may lack its first number
         texts = any(is_text(name, layout.delimiter) for name in layout.names())
         if not texts and not _counts_columns(layout) and not _counts(fields[1:]):
             return False
-    places = [number(row.fields[0], layout.marks) for row in _head(text, layout.delimiter)[1:]]
+    return _is_index(_head(text, layout.delimiter)[1:], layout.marks)
+
+
+def _is_index(rows: list[Row], marks: Sequence[str]) -> bool:
+    """Return whether the first fields of these rows rise by 1 from row to row."""
+    places = [number(row.fields[0], marks) for row in rows]
     return None not in places and counts_rows(np.array(places, dtype=np.float64))
 
 
@@ -430,11 +440,10 @@ def denies_header(layout: Layout, labels: Collection[str], kinds: "list[Kind]") 
 
 
 def is_indexed_column(rows: list[Row], marks: Sequence[str]) -> bool:
-    """Return whether rows are one column beside an index: a header with one name, and a first column that counts."""
-    if len(rows) < 2 or {len(row.fields) for row in rows} != {2} or rows[0].fields[0].strip() not in NO_NAMES:
+    """Return whether the table is one named column behind an unnamed row index."""
+    if len(rows) < 2 or {len(row.fields) for row in rows} != {2} or not _NO_NAME.fullmatch(rows[0].fields[0].strip()):
         return False
-    places = [number(row.fields[0], marks) for row in rows[1:]]
-    return None not in places and counts_rows(np.array(places, dtype=np.float64))
+    return _is_index(rows[1:], marks)
 
 
 def body(text: str, layout: Layout) -> tuple[str, int]:
@@ -588,14 +597,13 @@ def other_delimiters(text: str, layout: Layout) -> list[str]:
 def layout_notes(text: str, layout: Layout, options: Options, labels: list[str]) -> list[str]:
     """Return what to know before trusting how a table was read."""
     notes = [] if options.delimiter else other_delimiters(text, layout)
-    known = options.names is not None and layout.names() == [*options.names]
-    if options.header is None and not known and not layout.has_index:
+    if options.header is None and not layout.has_names(options.names) and not layout.has_index:
         notes += _header_doubts(layout, labels)
     if layout.has_index:
-        notes.append(f"{layout.column(0)} counts the rows, as an index without a name; it is left out. A name keeps it")
-    unnamed = [j for j in layout.inputs if layout.header and layout.first.fields[j].strip() in NO_NAMES]
+        notes.append(f"{layout.column(0)} is an unnamed row index; it is left out. Name the column to keep it")
+    unnamed = [j for j in layout.inputs if layout.header and _NO_NAME.fullmatch(layout.first.fields[j].strip())]
     if unnamed:
-        remedy = ". If that is an index, leave it out of the file" if unnamed[0] == 0 else ""
+        remedy = ". If that is an index, leave it out of the file" if unnamed[0] == layout.has_index else ""
         notes.append(f"inputs without a name: {few([*map(layout.column, unnamed)])}{remedy}")
     name = str(options.label)
     if isinstance(options.label, int) and layout.header and layout.label is not None:
@@ -679,8 +687,8 @@ def _counts(fields: list[str]) -> bool:
     return fields == [str(i) for i in range(len(fields))]
 
 
-# How a header says that a column has no name; the second is pandas' own, of a table that it read and wrote again.
-NO_NAMES = ("", "Unnamed: 0")
+# Header of an unnamed column. pandas writes "Unnamed: 0" when it rewrites a table with an index, then "Unnamed: 0.1".
+_NO_NAME = re.compile(r"(Unnamed: 0(\.\d+)?)?")
 
 NO_ROWS = "which holds no rows of numbers under its header"
 

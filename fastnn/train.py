@@ -113,8 +113,7 @@ def train(
         it returns what is true.
     target_cost, max_seconds, max_evaluations : number, optional
         Stop at the first evaluation whose cost is as low as that, that is over after so many seconds, or that is the
-        last allowed. `max_seconds` counts the time in which kernels are compiled, too, which `history.seconds` leaves
-        out.
+        last allowed. `max_seconds` includes compiling of kernels; `history.seconds` does not.
     tol : float
         Stop when no entry of the gradient is larger.
     verbose : bool

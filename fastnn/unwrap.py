@@ -19,16 +19,16 @@ _ALLOWED = (
 
 
 def to_model(value: Any, name: str = "model") -> Model:
-    """Return a model as it is, the one inside a fitted estimator, or a pipeline as one model of the pipeline's X.
+    """Return the model itself, the model of a fitted estimator, or a pipeline folded into one model.
 
-    scikit-learn is not imported: where it was not, there is no pipeline. Raises its NotFittedError, or TypeError.
+    Does not import scikit-learn: without it no pipeline can exist. Raises its NotFittedError, or TypeError.
     """
     if isinstance(value, Model):
         return value
     pipelines = sys.modules.get("sklearn.pipeline")
     if pipelines is not None and isinstance(value, pipelines.Pipeline):
         return _folded(value, name)
-    # Asked of the type: NotFittedError is an AttributeError too, and would be lost.
+    # hasattr(value, ...) would swallow NotFittedError, which is an AttributeError.
     if hasattr(type(value), "model_") and isinstance(model := value.model_, Model):
         return model
     kind = type(value).__name__
@@ -38,7 +38,7 @@ def to_model(value: Any, name: str = "model") -> Model:
 
 
 def _folded(pipeline: Any, name: str) -> Model:
-    """A pipeline's last model, with the scalers before it as a part of the model's scaling."""
+    """Return the pipeline's model with the scalers folded into its scaling."""
     *before, (last, estimator) = pipeline.steps
     scalers = [step for step in before if step[1] is not None and step[1] != "passthrough"]
     model = to_model(estimator, f"step {last!r} of {name}")
@@ -70,7 +70,7 @@ def _scaling_of(scaler: Any, name: str) -> tuple[Array, Array]:
     if kind not in (StandardScaler, MinMaxScaler, MaxAbsScaler):
         raise TypeError(
             f"{name} must be a StandardScaler, MinMaxScaler or MaxAbsScaler, got {described(scaler)}. "
-            "Give the last step alone, and X as the steps before it transform it"
+            "Pass the last step, and X transformed by the earlier steps"
         )
     check_is_fitted(scaler)
     if getattr(scaler, "clip", False):

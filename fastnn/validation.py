@@ -573,7 +573,7 @@ def verbosity(value: Any) -> Any:
 
 
 def canonical(name: Any) -> Any:
-    """fastnn's name of what scikit-learn calls `name`; any other value unchanged."""
+    """Return fastnn's name for an alias; any other value unchanged."""
     return ALIASES.get(name, name) if isinstance(name, str) else name
 
 

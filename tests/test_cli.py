@@ -145,7 +145,7 @@ def test_a_model_of_something_else_is_kept(here, capsys):
         for again in (False, True):
             got = told(capsys, f"train {line}{data} --maxiter 2")
             assert got["saved"] == "fastnn-model.npz"
-            assert got["kept"] == (f"fastnn-model-{number}.npz" if number and not again else None)
+            assert got["moved"] == (f"fastnn-model-{number}.npz" if number and not again else None)
             assert got["replaced"] is False
         trained[number] = Path("fastnn-model.npz").read_bytes()
         model = fastnn.load("fastnn-model.npz")
@@ -155,11 +155,11 @@ def test_a_model_of_something_else_is_kept(here, capsys):
             assert Path(f"fastnn-model-{number}.npz").read_bytes() == trained[number - 1]
     assert main("train --data flowers.csv --hidden 4 --maxiter 3".split()) == 0
     assert capsys.readouterr().out.endswith(
-        "saved        fastnn-model.npz\nreplaced     an earlier training of this network in fastnn-model.npz\n"
+        "saved        fastnn-model.npz\nreplaced     a model of the same layers and labels in fastnn-model.npz\n"
     )
     Path("fastnn-model.npz").write_text("notes")
     assert main("train --data flowers.csv --hidden 4 --maxiter 3".split()) == 0
-    assert capsys.readouterr().out.endswith("kept         fastnn-model-3.npz, the model that was in fastnn-model.npz\n")
+    assert capsys.readouterr().out.endswith("moved        the file that was fastnn-model.npz to fastnn-model-3.npz\n")
     assert Path("fastnn-model-3.npz").read_text() == "notes"
     assert main("train --data data.npz --hidden 3 --maxiter 2 --out fastnn-model.npz --quiet".split()) == 0
     assert not Path("fastnn-model-4.npz").exists()  # it was named
@@ -237,6 +237,7 @@ def test_arrays_of_other_names(here, capsys, name):
     """As in the course's fifth exercise, whose numbers are fitted."""
     X, y = fastnn.read_data("data.npz")
     arrays = {"X": X[::2], "y": y[::2], "Xval": X[1::4], "yval": y[1::4], "Xtest": X[3::4], "ytest": y[3::4]}
+    Path("a.csv").write_text("1,2,0\n3,7,1\n" * 5)
     if name.endswith(".h5"):
         with pytest.importorskip("h5py").File(name, "w") as file:
             file.update(arrays)
@@ -255,6 +256,8 @@ def test_arrays_of_other_names(here, capsys, name):
     for command, message in [
         (f"train --data {name} --inputs Xtrain", "inputs must name an array in "),
         (f"train --data {name} --validation Xval,yv", "label must name an array in "),
+        (f"train --data {name} --validation X,y", "--validation must name other arrays than those trained on, got 'X'"),
+        ("train --data a.csv --validation my,val.csv", "--validation must be a fraction or a file that exists"),
         (f"train --data {name} --validation {name}", "--validation must hold other examples than --data, got the same"),
         ("train --inputs Xval", "--inputs is given without --data; both are wanted"),
         ("predict fastnn-model.npz --label kind", "--label is given without --data; both are wanted"),
@@ -1015,7 +1018,7 @@ def test_json_of_a_training_and_its_predictions(here, capsys):
         "validation": None,
         **dataclasses.asdict(model.outcome),
         "saved": "fastnn-model.npz",
-        "kept": None,
+        "moved": None,
         "replaced": False,
         "plot": None,
     }

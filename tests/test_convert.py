@@ -491,6 +491,5 @@ def test_doubts_are_said(tmp_path, monkeypatch, capsys):
     write(tmp_path, ",width,k\n" + labelled((i % 3 for i in MANY), "{0},{1},{2}\n"))
     assert main(["convert", "table.csv", "a.npz"]) == 0
     assert capsys.readouterr().err == (
-        "fastnn convert: table.csv: column 1 ('') counts the rows, as an index without a name; "
-        "it is left out. A name keeps it\n"
+        "fastnn convert: table.csv: column 1 ('') is an unnamed row index; it is left out. Name the column to keep it\n"
     )

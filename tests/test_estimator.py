@@ -662,6 +662,13 @@ def test_predict_of_a_plain_array_skips_scikit_learns_validation(kind, y, monkey
         assert all(np.array_equal(got, other) for other in want)
 
 
+def test_predict_by_coefficients_alone():
+    fitted = FastNNRegressor((3,), max_iter=2, random_state=0).fit(X, X[:, 0])
+    made = FastNNRegressor((3,))
+    made.coefs_, made.intercepts_, made.out_activation_ = fitted.coefs_, fitted.intercepts_, fitted.out_activation_
+    assert np.array_equal(made.predict(X), fitted.predict(X))
+
+
 def test_predict_of_an_array_warns_where_a_frame_was_fitted():
     frame = pandas.DataFrame(X, columns=list("abcd"))
     fitted = FastNNClassifier((3,), max_iter=2, random_state=0).fit(frame, CLASSES)

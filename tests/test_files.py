@@ -93,9 +93,9 @@ def test_read_data_reads_arrays_by_name(tmp_path, monkeypatch, suffix):
     for message, options in [
         (r"inputs must name an array in '.*ex5.*', got 'Xv'\. It holds arrays X, Xtest, Xval, .*y", {"inputs": "Xv"}),
         (r"label must name an array in '.*', got 'target'\. It holds arrays X, Xtest", {"label": "target"}),
-        (r"holds no y for Xval; arrays .*Xval.* are there\. Name the labels by label", {"inputs": "Xval"}),
-        (r"label is given, but .* is no table", {"label": 0}),
-        (r"label is given, but .* is no table", {"label": "yval", "labels": tmp_path / "y.npy"}),
+        (r"holds no y for Xval; it holds arrays .*Xval.*\. Set label to the name of its labels", {"inputs": "Xval"}),
+        (r"label must be the name of an array in '.*', got 0$", {"label": 0}),
+        ("label must be left out beside labels, got 'yval'$", {"label": "yval", "labels": tmp_path / "y.npy"}),
     ]:
         assert_refused(message, path, **options)
 
@@ -140,7 +140,10 @@ def test_sparse_files_are_refused_by_that_word(tmp_path, kind):
     ("arrays", "message"),
     [
         ({"A": X}, "which holds arrays A; arrays X and y are wanted. Name others by inputs and label"),
-        ({"X": X, "t": Y}, "holds no y; arrays X, t are there. Name the labels by label, or a file of them by labels"),
+        (
+            {"X": X, "t": Y},
+            "holds no y; it holds arrays X, t. Set label to the name of its labels, or labels to a file of labels",
+        ),
         ({"X": X, "y": Y[:2]}, "y has 2 labels; X has 3 examples"),
         ({"X": X[0], "y": Y}, "X has shape"),
     ],
@@ -359,7 +362,7 @@ def test_hdf5_is_handed_on_as_a_dataset(tmp_path, suffix):
         ({"X": 3.0, "y": Y}, r"whose X is \(\) of float64"),
         ({"X": X.astype("S9"), "y": Y}, r"whose X is \(3, 2\) of \|S9"),
         ({"X": X[:0], "y": Y[:0]}, r"X has shape \(0, 2\)"),
-        ({"X": X}, r"a\.h5', which holds no y; arrays X are there. Name the labels by label, or a file of them by l"),
+        ({"X": X}, r"a\.h5', which holds no y; it holds arrays X. Set label to the name of its labels"),
         ({"X": X, "y": Y[:2]}, r"whose y is \(2,\) of int64; a label for each of the 3 examples of X is wanted"),
         ({"X": X, "y": X}, r"whose y is \(3, 2\) of float64; a label for each"),
     ],
@@ -415,6 +418,17 @@ def test_a_table_beside_labels_has_inputs_only(tmp_path):
     assert (got.names, got.y.tolist()) == (("a", "b"), ["u", "v", "u"])
     (tmp_path / "bad.csv").write_text("1,2\n3\n")
     assert_refused(r"bad\.csv', whose row 2 has 1 fields", tmp_path / "bad.csv", **own)
+
+
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_an_index_beside_labels_is_left_out(tmp_path, inputs):
+    numbers = np.array([[0.5, 7.0], [2.5, 1.0], [0.25, 3.0]])[:, :inputs]
+    rows = [",".join(map(str, [i, *row])) for i, row in enumerate(numbers.tolist())]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(["", "a", "b"][: 1 + inputs]), *rows]))
+    write_labels(tmp_path / "y.txt", np.array(["u", "v", "u"]))
+    with pytest.warns(UserWarning, match=r"column 1 \(''\) is an unnamed row index; it is left out"):
+        got, _ = fastnn.read_data(tmp_path / "a.csv", labels=tmp_path / "y.txt")
+    assert got.tolist() == numbers.tolist()
 
 
 @pytest.mark.parametrize(

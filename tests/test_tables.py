@@ -138,7 +138,7 @@ def test_names_of_a_model_are_a_header(tmp_path):
 
 # Indices
 
-LEFT_OUT = "column 1 ('') counts the rows, as an index without a name; it is left out. A name keeps it"
+LEFT_OUT = "column 1 ('') is an unnamed row index; it is left out. Name the column to keep it"
 
 
 def with_index(header, start=0, rows=ROWS, mark=""):
@@ -160,6 +160,7 @@ def with_index(header, start=0, rows=ROWS, mark=""):
         (with_index(",0,1,2").replace(",", "|"), ("0", "1")),
         (with_index(",width,height,kind").replace("0,5", "0.0,5").replace("\n1,", "\n1.0,"), ("width", "height")),
         (with_index("Unnamed: 0,width,height,kind"), ("width", "height")),  # read and written again by pandas
+        (with_index("Unnamed: 0.1,width,height,kind"), ("width", "height")),  # and once more
     ],
 )
 def test_an_index_without_a_name_is_left_out(tmp_path, monkeypatch, text, names, pays):
@@ -494,7 +495,7 @@ def test_columns_that_say_nothing_get_a_word(tmp_path):
     rows = [[i, i * i % 7, 5, 0.5 * i, 3 - i, 7] for i in range(6)]
     text = ",a,b,c,d,e,kind\n" + "".join(",".join(map(str, row)) + f",{row[0] % 2}\n" for row in rows)
     assert notes(tmp_path, text) == (
-        "column 1 ('') counts the rows, as an index without a name; it is left out. A name keeps it; "
+        "column 1 ('') is an unnamed row index; it is left out. Name the column to keep it; "
         "inputs with one value in every row: column 3 ('b'), column 6 ('e')"
     )
     assert notes(tmp_path, text.split("\n", 1)[1]) == (
@@ -531,7 +532,7 @@ def test_options_that_do_not_fit(tmp_path, options, error, message):
         fastnn.read_data(write(tmp_path, ROWS), **options)
 
 
-@pytest.mark.parametrize("option", [{"header": False}, {"delimiter": ","}, {"encoding": "utf-8"}, {"label": 0}])
+@pytest.mark.parametrize("option", [{"header": False}, {"delimiter": ","}, {"encoding": "utf-8"}])
 def test_options_of_tables_are_for_tables(tmp_path, option):
     np.savez(tmp_path / "a.npz", X=X, y=[0, 0, 1, 1])
     with pytest.raises(ValueError, match=rf"{next(iter(option))} is given, but .*a\.npz' is no table"):

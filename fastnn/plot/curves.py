@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import validation
 from ..model import Model
-from ..solvers import cost_without_regularisation
+from ..solvers import Outcome, cost_without_regularisation
 from ..unwrap import to_model
 from .canvas import COLOURS, MARKERS, SMALL, MaxNLocator, axes, label, pair, plain, title
 
@@ -33,8 +33,7 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
     Returns
     -------
     matplotlib.figure.Figure
-        Solid curves are of the examples trained on, dashed ones of those held out; a ring marks the lowest cost on
-        these.
+        Solid: examples trained on. Dashed: examples held out; a ring marks their lowest cost.
 
     Raises
     ------
@@ -57,6 +56,8 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
     models = {name: to_model(model) for name, model in models.items()}
     if any(model.outcome.status == "unknown" for model in models.values()):
         raise ValueError("trainings must have a history, got a model of weights alone")
+    if over == "seconds" and any(np.isnan(model.history.seconds).all() for model in models.values()):
+        raise ValueError("over must be 'iterations' for a network of scikit-learn, whose times are unknown")
     scored = any(_held_out(model) for model in models.values())
     upper, lower = pair(ax, 7.0, (3.8, 2.2)) if scored else (axes(ax, 7.0, 4.0), None)
     mixed = scored and not all(cost_without_regularisation(model.history)[1] for model in models.values())
@@ -68,7 +69,7 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
         x = np.arange(len(kept)) if over == "iterations" else kept.seconds
         style["markevery"] = max(1, len(kept) // 8)
         cost, comparable = cost_without_regularisation(kept)
-        penalty = ", with regularisation" if mixed and not comparable else ""
+        penalty = ", with regularisation" if mixed and not comparable and model.lmbda else ""
         upper.plot(x, cost, label=f"{name or 'examples trained on'}{penalty}", **style)
         if _held_out(model):
             best = int(np.argmin(kept.validation_cost))
@@ -80,6 +81,7 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
                 lower.plot(x, kept.validation_score, linestyle="--", **style)
                 lower.plot(x[best], kept.validation_score[best], **ring)
     costs = np.concatenate([line.get_ydata() for line in upper.lines])
+    costs = costs[np.isfinite(costs)]  # scikit-learn does not tell all of its networks'
     if costs.min() > 0.0 and costs.max() > _LOGARITHMIC * costs.min():
         upper.set_yscale("log")
         upper.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
@@ -113,9 +115,8 @@ def _finding(models: dict[str, Model]) -> str:
     if len(models) == 1:
         (model,) = models.values()
         kept, outcome = model.history, model.outcome
-        words = f"Cost {kept.cost[0]:.3g} to {outcome.cost:.3g}"
-        words += _with_penalty(models)
-        words += f" in {outcome.iterations} iterations, {outcome.seconds:.2g} s"
+        first = kept.cost[np.isfinite(kept.cost)][0]
+        words = f"Cost {first:.3g} to {outcome.cost:.3g}{_with_penalty(models)} in {_length(outcome)}"
         if _held_out(model):
             best = int(np.argmin(kept.validation_cost))
             words += f"\nLowest on examples held out: {kept.validation_cost[best]:.3g} at iteration {best}"
@@ -123,9 +124,14 @@ def _finding(models: dict[str, Model]) -> str:
     name = min(models, key=lambda name: models[name].outcome.cost)
     outcome = models[name].outcome
     cost = f"{outcome.cost:.3g}{_with_penalty(models)}"
-    return f"Lowest: {label(name)}, {cost} after {outcome.iterations} iterations, {outcome.seconds:.2g} s"
+    return f"Lowest: {label(name)}, {cost} after {_length(outcome)}"
+
+
+def _length(outcome: Outcome) -> str:
+    """Return the iterations and, if they are known, the seconds."""
+    return f"{outcome.iterations} iterations" + f", {outcome.seconds:.2g} s" * (not np.isnan(outcome.seconds))
 
 
 def _with_penalty(models: dict[str, Model]) -> str:
-    """Words for a cost that was minimised, where curves are of the cost without regularisation."""
+    """Return ", with regularisation," if the curves leave it out; else ""."""
     return ", with regularisation," if any(_held_out(model) and model.lmbda for model in models.values()) else ""
