@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         "--validation",
         type=_held_out,
         metavar="DATA",
-        help="hold out 0.2 of all; or a FILE; or arrays in --data: Xval,yval",
+        help="hold out 0.2 of all, a FILE, or Xval,yval of --data",
     )
     data.add_argument("--regression", action="store_true", help="fit numbers, not classes: --output identity")
     _network_options(train)
