@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
         "--order", default="F", metavar="F|C", help="pixels by column, F (default, as in the digits), or by row, C"
     )
     _data_options(show)
-    _output_options(show, "WHAT.png")
+    _output_options(show, "WHAT.png; of units hidden-units.png")
 
     bench = command(
         _bench,
@@ -570,9 +570,10 @@ def _validation(options: argparse.Namespace, examples: "Examples", numbers: bool
     n, names = examples.X.shape[1], examples.names
     path, arrays = options.validation, {"inputs": options.inputs}
     inputs, comma, label = path.partition(",")
-    if comma and options.data and not Path(path).exists():
-        if files.is_table(Path(options.data)):
-            raise ValueError(f"--validation must be a fraction or a file that exists, got {path!r}")
+    if options.data and not Path(path).exists() and (comma or not Path(path).suffix):
+        if not comma or files.is_table(Path(options.data)):
+            arrays_too = "" if files.is_table(Path(options.data)) else ", or two arrays of --data, as Xval,yval"
+            raise ValueError(f"--validation must be a fraction or a file that exists{arrays_too}, got {path!r}")
         if inputs == (options.inputs or "X"):
             raise ValueError(f"--validation must name other arrays than those trained on, got {inputs!r}")
         path, arrays = options.data, {"inputs": inputs, "label": label}

@@ -65,7 +65,7 @@ def export(model: Any, path: str | os.PathLike[str], *, dtype: str | None = None
     >>> fastnn.export(model, "digits.h")
     >>> with open("digits.h") as file:
     ...     print(file.readline())
-    /* A network 400-25-10, sigmoid and sigmoid, trained by fastnn.
+    /* A network 400-25-10, sigmoid and sigmoid, written by fastnn.
     <BLANKLINE>
     """
     model = to_model(model)

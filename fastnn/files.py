@@ -261,7 +261,7 @@ def _array_names(path: Path, found: Collection[str], inputs: str | None, label: 
         if name is not None and name not in found:
             raise ValueError(f"{option} must name an array in {str(path)!r}, got {name!r}. It holds {named(found)}")
     if inputs is None and "X" not in found:
-        want = "arrays X and y are wanted. Name others by inputs and label"
+        want = "arrays X and y are wanted. Name others by inputs and label (on the command line --inputs, --label)"
         raise ValueError(f"path is {str(path)!r}, which holds {named(found)}; {want}")
     return inputs or "X", label or ("y" if inputs in (None, "X") or "X" not in found else "")
 

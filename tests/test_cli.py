@@ -257,7 +257,11 @@ def test_arrays_of_other_names(here, capsys, name):
         (f"train --data {name} --inputs Xtrain", "inputs must name an array in "),
         (f"train --data {name} --validation Xval,yv", "label must name an array in "),
         (f"train --data {name} --validation X,y", "--validation must name other arrays than those trained on, got 'X'"),
-        ("train --data a.csv --validation my,val.csv", "--validation must be a fraction or a file that exists"),
+        (
+            "train --data a.csv --validation my,val.csv",
+            "--validation must be a fraction or a file that exists, got 'my",
+        ),
+        (f"train --data {name} --validation Xval", "that exists, or two arrays of --data, as Xval,yval, got 'Xval'"),
         (f"train --data {name} --validation {name}", "--validation must hold other examples than --data, got the same"),
         ("train --inputs Xval", "--inputs is given without --data; both are wanted"),
         ("predict fastnn-model.npz --label kind", "--label is given without --data; both are wanted"),

@@ -277,7 +277,7 @@ def test_confusion():
     got = {text.get_position(): text.get_text() for text in figure.axes[0].texts}
     assert got == {(0, 0): "1", (0, 1): "1", (1, 1): "2", (2, 2): "1", (2, 3): "1"}  # column, row
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["a", "b", "c", "x"]
-    assert title(figure) == "66.67 % of 6 right; most often b is taken for a: 1"
+    assert title(figure) == "66.67 % of 6 right\nmost often b is taken for a: 1"
     shares = drawn(figure)
     assert shares[1, 0] == 1 / 3
     assert shares[3, 2] == 1.0

@@ -102,7 +102,7 @@ def confusion(model: Any, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> Any:
     words = f"{100.0 * right / len(A):.2f} % of {len(A):,} right"
     if right < len(A):
         row, column = np.unravel_index(mistakes.argmax(), mistakes.shape)
-        words += f"; most often {names[row]} is taken for {names[column]}: {mistakes[row, column]:,}"
+        words += f"\nmost often {names[row]} is taken for {names[column]}: {mistakes[row, column]:,}"
     title(ax, words)
     return ax.figure
 
