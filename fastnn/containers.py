@@ -68,7 +68,10 @@ def with_names(X: Any, names: Sequence[str] | None) -> Any:
 
 def is_dask(value: Any) -> bool:
     """Whether it is an array, a frame or a column of Dask."""
-    return type(value).__module__.partition(".")[0] in ("dask", "dask_expr") and hasattr(value, "dask")
+    kind = type(value)
+    return (
+        kind is not np.ndarray and kind.__module__.partition(".")[0] in ("dask", "dask_expr") and hasattr(value, "dask")
+    )
 
 
 def brought(value: Any) -> Any:

@@ -85,7 +85,7 @@ def read_only(array: Any) -> Any:
     if isinstance(array, Stored):
         return array
     view = array.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 

@@ -4,6 +4,7 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from .arguments import FLOAT16
 from .jit import inner
 
 
@@ -61,4 +62,4 @@ def _widened(X, x, count, scale, row, view):
 
 def bits(X):
     """X as kernels take it: numba knows no float16, so that its bits are taken for integers."""
-    return X.view(np.uint16) if X.dtype == np.float16 else X
+    return X.view(np.uint16) if X.dtype == FLOAT16 else X
