@@ -567,7 +567,7 @@ class _Network(BaseEstimator):
             for name in _costs(rows):
                 rows[name] *= times
             return rows, replace(self.outcome_, cost=times * self.outcome_.cost)
-        # Of a network of scikit-learn no more is known.
+        # scikit-learn keeps only the losses.
         losses = getattr(self, "loss_curve_", None) or [*[math.nan] * (self.n_iter_ - 1), self.loss_]
         words, rows = "trained by scikit-learn", [(times * loss, math.nan, 0, math.nan) for loss in [math.nan, *losses]]
         return history(rows), Outcome(words, words, times * self.loss_, math.nan, self.n_iter_, 0, math.nan)

@@ -300,7 +300,7 @@ def rows(text: str, delimiter: str, spaced: bool = False, before: int = 0) -> It
 def find_layout(
     text: str, path: Path, options: Options, n: int | None = None, numbers: bool = False, labelled: bool = True
 ) -> Layout:
-    """How a table is to be read that begins with this text; without `labelled` all its columns are inputs."""
+    """Find how to read a table that begins with this text; without `labelled` all its columns are inputs."""
     tab = "\t" if path.name.lower().removesuffix(".gz").endswith(".tsv") else None
     delimiter = options.delimiter or tab or max(DELIMITERS, key=lambda one: _sense(text, one, options.label))
     spaced = all(field.startswith(" ") for row in _head(text, delimiter) for field in row.fields[1:])

@@ -9,7 +9,7 @@ from fastnn.kernels import notice
 
 from .conftest import in_process
 
-# Where a process believes that it is the kernel of a notebook.
+# Code that makes a process look like the kernel of a notebook.
 KERNEL = """
 import sys, types
 shell = types.SimpleNamespace(config={"IPKernelApp": {}})

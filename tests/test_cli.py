@@ -136,7 +136,7 @@ def test_many_classes_are_cut_short(here, capsys):
 
 
 def test_a_model_of_something_else_is_kept(here, capsys):
-    """By fastnn train without --out, and under a name of its own; the same command again leaves one file."""
+    """Without --out, train moves it to a name of its own; the same command again leaves one file."""
     X, _ = fastnn.read_data("data.npz")
     Path("flowers.csv").write_text("a,b,kind\n" + "".join(f"{a},{b},{'xy'[int(a > 0)]}\n" for a, b in X[:, :2]))
     trained = {}
@@ -234,7 +234,7 @@ def test_predict(here, capsys):
 
 @pytest.mark.parametrize("name", ["ex5data1.mat", "ex5data1.npz", "ex5data1.h5"])
 def test_arrays_of_other_names(here, capsys, name):
-    """As in the course's fifth exercise, whose numbers are fitted."""
+    """Named arrays, as the data of the course's fifth exercise have them."""
     X, y = fastnn.read_data("data.npz")
     arrays = {"X": X[::2], "y": y[::2], "Xval": X[1::4], "yval": y[1::4], "Xtest": X[3::4], "ytest": y[3::4]}
     Path("a.csv").write_text("1,2,0\n3,7,1\n" * 5)
@@ -517,7 +517,7 @@ def test_the_example_of_every_command_is_one(name):
     ],
 )
 def test_empty_names_of_files_are_refused(here, capsys, line):
-    """As "$DATA" is where the shell has no such variable; without this check it would mean the shipped digits."""
+    """An unset shell variable gives an empty name; without this check it would mean the shipped digits."""
     more = [""] * (2 if line in ("convert", "export") else 1)
     with pytest.raises(SystemExit) as ended:
         main([*line.split(), *more])
@@ -718,7 +718,7 @@ def test_validation_is_told_where_the_weights_are_from(noisy, capsys):
 
 @pytest.mark.parametrize("suffix", ["csv", "npy"])
 def test_accuracy_is_of_the_examples_trained_on_and_of_those_held_out(noisy, capsys, suffix):
-    """Of a fraction, too, in memory and mapped; in the JSON stands beside them that of all, as before."""
+    """Checked for a fraction, in memory and mapped; the JSON has the accuracy of all examples, too."""
     X, y = noisy
     np.save("all.npy", X)
     np.save("labels.npy", y)

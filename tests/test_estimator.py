@@ -647,7 +647,7 @@ def test_predict_refuses_what_scikit_learn_refuses(method, name):
 
 @kinds
 def test_predict_of_a_plain_array_skips_scikit_learns_validation(kind, y, monkeypatch):
-    """And gives the same bits as what goes through it."""
+    """The shortcut gives the same bits as validated input."""
     for dtype in (np.float64, np.float32):
         fitted = kind((3,), max_iter=5, random_state=0).fit(X.astype(dtype), y)
         plain = np.array(X, dtype)

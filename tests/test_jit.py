@@ -195,7 +195,7 @@ for dtype in ("float64", "float32", "float16", "uint8"):
         fastnn.train(some, np.tile(y, 200), 5, scale=scale, maxiter=2).predict(some)
 """
 
-# The same in a forked child of a process whose threads it does not have.
+# USE in a forked child, which lacks the threads of its parent.
 IN_A_CHILD = f"""
 import os, sys, numba
 numba.get_num_threads()

@@ -302,7 +302,7 @@ print(forks.threads_started())
 
 
 def test_few_examples_start_no_threads():
-    """So a server that answers a request before it forks leaves its workers all threads."""
+    """A server that answers a request before it forks leaves its workers all threads."""
     assert in_process(ONE_ROW).stdout == "False\nTrue\n"
 
 

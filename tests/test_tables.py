@@ -217,7 +217,7 @@ def test_an_index_that_stops_counting_far_down_stays(tmp_path):
 
 
 def test_positions_of_labels_count_the_index(tmp_path):
-    """As the columns of the file are counted, whether the first one is an index or not."""
+    """Positions count all columns of the file, an index included."""
     text = with_index(",width,height,kind")
     assert read(tmp_path, text, label=3).X.tolist() == X
     assert read(tmp_path, text, label=-1).X.tolist() == X

@@ -42,7 +42,7 @@ kinds = pytest.mark.parametrize(("kind", "y"), KINDS.values(), ids=KINDS)
 
 
 def slack(model, X):
-    """How far rounding may move the sums of the last layer where inputs are (x - mean) / std, computed in some way.
+    """Bound how far rounding moves the sums of the last layer where inputs are (x - mean) / std, computed in any way.
 
     Each way takes at most ten roundings, of numbers no larger than (|x| + |mean|) / std. A layer adds those of its
     sums, and its weights multiply what comes in; no activation has a slope above 1, or a value above its sum's and 1.
@@ -95,7 +95,7 @@ def test_model_follows_coefficients_that_a_user_sets():
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 @kinds
 def test_model_of_scikit_learns_network(kind, y, solver, tmp_path):
-    """What is known of its training is there, and no more; pictures and files can be made of it."""
+    """Only the losses of its training are known; pictures and files can be made of it."""
     own = {FastNNClassifier: MLPClassifier, FastNNRegressor: MLPRegressor}[kind]
     peer = own(hidden_layer_sizes=(4,), activation="tanh", solver=solver, max_iter=5, random_state=0).fit(X, y)
     model = kind.from_sklearn(peer).model_

@@ -59,7 +59,7 @@ def imported(folder, *names):
 
 
 def test_every_module_can_be_imported_on_windows():
-    """Of the package, the tests and the benchmarks; but for scripts, which run when they are imported."""
+    """Modules of the package, the tests and the benchmarks, except scripts, which run when they are imported."""
     if not (ROOT / "pyproject.toml").exists():
         pytest.skip("not a checkout")
     paths = [path for folder in ("fastnn", "tests", "bench") for path in sorted((ROOT / folder).rglob("*.py"))]
