@@ -39,7 +39,7 @@ def pytest_configure(config):
             config.pluginmanager.register(WithoutPlugin())
         return
     if not config.pluginmanager.hasplugin("benchmark"):
-        from fastnn.validation import needs
+        from fastnn.inputs.validation import needs
 
         raise pytest.UsageError(needs("--benchmark", "pytest-benchmark"))
     option.benchmark = True
@@ -58,7 +58,7 @@ class WithoutPlugin:
 
     @pytest.fixture
     def benchmark(self):
-        from fastnn.validation import needs
+        from fastnn.inputs.validation import needs
 
         pytest.skip(needs("a benchmark", "pytest-benchmark"))
 

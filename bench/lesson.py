@@ -29,8 +29,8 @@ from numba import cfunc, njit, prange, typeof, types
 from fastnn import network
 from fastnn.benchmark import comparison, ladder, timing
 from fastnn.kernels import elementary
-from fastnn.kernels.pool import threads
 from fastnn.kernels.tiles import SHAPES
+from fastnn.runtime.pool import threads
 
 from . import report, results
 from .workloads import DIGITS, ROOT, Case, limited, task, with_threads

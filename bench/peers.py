@@ -12,7 +12,7 @@ import numpy as np
 
 from fastnn import network
 from fastnn.benchmark import ladder
-from fastnn.control import GRADIENT_TOLERANCE
+from fastnn.training.control import GRADIENT_TOLERANCE
 
 # ---- scikit-learn: several labels for each example make it K sigmoids and their summed cross-entropy, the
 # course's cost; its alpha is the course's lmbda.

@@ -20,9 +20,9 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 import fastnn
-from fastnn import validation
 from fastnn.benchmark import comparison, ladder
 from fastnn.engines import numpy as reference
+from fastnn.inputs import validation
 from fastnn.model import Model
 
 from .peers import PEERS

@@ -92,14 +92,14 @@ _HOME = {
     "cost_and_gradient": "objective",
     "cost_and_gradient_sums": "objective",
     "Objective": "objective",
-    "generate_digits": "digits",
-    "load_digits": "digits",
+    "generate_digits": "datasets.digits",
+    "load_digits": "datasets.digits",
     "read_data": "files",
     "read_weights": "files",
     "ModelFileError": "files",
     "Model": "model",
     "load": "model",
-    "export": "export",
+    "export": "model.export",
     "train": "train",
     "resume": "train",
     "numerical_gradient": "check",
@@ -136,10 +136,10 @@ if TYPE_CHECKING:
     from . import estimator as estimator
     from . import plot as plot
     from .check import check_gradient, numerical_gradient
-    from .digits import generate_digits, load_digits
-    from .export import export
+    from .datasets.digits import generate_digits, load_digits
     from .files import ModelFileError, read_data, read_weights
     from .model import Model, load
+    from .model.export import export
     from .network import init_weights, pack, unpack
     from .objective import Objective, cost_and_gradient, cost_and_gradient_sums, forward
     from .train import resume, train
@@ -178,4 +178,4 @@ class _Package(ModuleType):
 
 sys.modules[__name__].__class__ = _Package
 
-import_module("fastnn.kernels.forks")  # it sees every fork from now on
+import_module("fastnn.runtime.forks")  # it sees every fork from now on

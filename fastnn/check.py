@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import engines, html, network, validation
-from .inputs import Stored, each, runs_of
-from .kernels import notice
+from . import engines, network
+from .inputs import validation
+from .inputs.streams import Stored, each, runs_of
+from .inputs.validation import Array
+from .model import html
 from .network import Weights
 from .objective import Objective
 from .problem import Problem, documented, validated
-from .validation import Array
+from .runtime import notice
 
 # A central difference errs by step**2/6 of the third derivative. The kernel subtracts no two numbers
 # that are nearly equal, so its rounding does not grow when the step shrinks; and at the root of

@@ -9,9 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import validation
+from .inputs import validation
+from .inputs.validation import Array
 from .kernels.arguments import ACTIVATIONS, HIDDEN, OUTPUTS
-from .validation import Array
 
 Weights = tuple[Array, ...]
 

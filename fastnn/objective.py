@@ -9,13 +9,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import engines, network, validation
-from .inputs import Stored, each, examples_of_a_run, runs_of
-from .kernels import notice
+from . import engines, network
+from .inputs import validation
+from .inputs.streams import Stored, each, examples_of_a_run, runs_of
+from .inputs.validation import Array
 from .kernels.arguments import Run, Targets
 from .network import Weights
 from .problem import Problem, documented, read_only, validated
-from .validation import Array
+from .runtime import notice
 
 
 class Source(Protocol):

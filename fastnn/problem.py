@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import network, validation
-from .inputs import Chosen, Stored, read, widened
+from . import network
+from .inputs import validation
+from .inputs.streams import Chosen, Stored, read, widened
+from .inputs.validation import Array
 from .kernels.arguments import OUTPUTS, Run, Targets
-from .validation import Array
 
 # What docstrings say of the arguments that many functions share: `documented` puts it in place of {name, name}.
 ARGUMENTS = {

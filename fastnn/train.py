@@ -12,21 +12,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import checkpoint as checkpoints
-from . import containers, diagnosis, engines, network, solvers
-from . import validation as valid
-from .checkpoint import Plan
-from .control import GRADIENT_TOLERANCE, ClusterLost, HeldOut, Limits, State
-from .inputs import Stored
+from . import engines, network
+from .inputs import containers
+from .inputs import validation as valid
+from .inputs.scaling import Scaling
+from .inputs.streams import Stored
+from .inputs.validation import Array
 from .kernels.arguments import OUTPUTS
-from .kernels.notice import progress_bar, silence
 from .model import Model
 from .objective import Objective
-from .parts import Here, class_totals, on_inputs, reweighted, standardise
 from .problem import Problem, documented
-from .scaling import Scaling
-from .trail import Trail
-from .validation import Array
+from .runtime.notice import progress_bar, silence
+from .training import checkpoint as checkpoints
+from .training import diagnosis, solvers
+from .training.checkpoint import Plan
+from .training.control import GRADIENT_TOLERANCE, ClusterLost, HeldOut, Limits, State
+from .training.partition import Here, class_totals, on_inputs, reweighted, standardise
+from .training.replay import Trail
 
 
 @documented
@@ -108,7 +110,7 @@ def train(
         Stop after so many iterations without a lower validation cost. However training ends then, the weights of the
         lowest one come back.
     callback : callable, optional
-        `callback(state)` is called after each iteration, with a `fastnn.control.State`: iteration, cost,
+        `callback(state)` is called after each iteration, with a `fastnn.training.control.State`: iteration, cost,
         gradient_norm, evaluations, seconds, validation_cost, validation_score and weights (copies). Training stops if
         it returns what is true.
     target_cost, max_seconds, max_evaluations : number, optional
@@ -470,7 +472,7 @@ def _examples(X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool,
     """What is trained on, and what is known of it: names, classes, n, K."""
     if client is None and not containers.is_dask(X):
         return _Brought(X, y, sample_weight, output, multilabel)
-    from .distributed import There
+    from .training.dask import There
 
     return There(X, y, sample_weight, output, multilabel, client)
 

@@ -24,7 +24,8 @@ def warmup() -> None:
     >>> fastnn.forward(fastnn.init_weights((400, 25, 10)), np.zeros((1, 400))).shape  # nothing is left to compile
     (1, 10)
     """
-    from .kernels import jit, peak  # Numba, with which importing this module would not be light
+    from .kernels import peak  # Numba, with which importing this module would not be light
+    from .runtime import jit
 
     weights = network.init_weights((2, 2, 2))
     y = np.array([0, 1])

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, settings
 
 import fastnn
 from fastnn import network
-from fastnn.kernels import cache
 from fastnn.problem import validated
+from fastnn.runtime import cache
 
 ROOT = Path(__file__).resolve().parent.parent
 COURSE = ROOT.parent / "shared" / "data"

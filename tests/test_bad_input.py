@@ -38,9 +38,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import fastnn
-from fastnn import cli
+from fastnn.cli.commands import commands
 from fastnn.estimator import FastNNClassifier, FastNNRegressor
-from fastnn.kernels.cache import build
+from fastnn.runtime.cache import build
 
 from .conftest import examples, in_process
 
@@ -951,7 +951,7 @@ def command_lines(draw):
     return line
 
 
-parser = cache(cli._parser)
+parser = cache(commands._parser)
 
 
 @given(command_lines())
@@ -960,10 +960,10 @@ def test_command_line(folder, drawn):
     """It ends with a status and, where that is 2, with one sentence; in this process, so that nothing is raised."""
     out, errors = io.StringIO(), io.StringIO()
     usage = False
-    made_once = mock.patch.object(cli, "_parser", parser)  # which takes half of the time
+    made_once = mock.patch.object(commands, "_parser", parser)  # which takes half of the time
     with nothing_changed(folder), made_once, contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         try:
-            status = cli.main(drawn)
+            status = commands.main(drawn)
         except SystemExit as ended:  # argparse's
             status, usage = ended.code, True
     assert status in (0, 1, 2), (status, drawn)

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from fastnn.kernels import notice
+from fastnn.runtime import notice
 
 from .conftest import in_process
 

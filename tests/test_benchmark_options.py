@@ -10,7 +10,7 @@ import pytest
 
 from bench import results
 from fastnn.benchmark import comparison, timing
-from fastnn.kernels import cache
+from fastnn.runtime import cache
 
 from .conftest import ROOT
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from llvmlite import binding
 
-from fastnn.kernels import cache, jit
+from fastnn.runtime import cache, jit
 
 from .conftest import WORK, in_process, work
 
@@ -152,11 +152,11 @@ def test_another_build_has_another_folder(what, monkeypatch):
 
 def test_other_sources_have_another_folder(tmp_path, monkeypatch):
     before = cache.build()
-    for folder in ("kernels", "engines"):
+    for folder in cache._SOURCES:
         shutil.copytree(cache._PACKAGE / folder, tmp_path / folder)
     monkeypatch.setattr(cache, "_PACKAGE", tmp_path)
     assert cache.build.__wrapped__() == before
-    for file in (tmp_path / "kernels" / "tiles.py", tmp_path / "engines" / "loop.py"):
+    for file in (tmp_path / "runtime" / "jit.py", tmp_path / "kernels" / "tiles.py", tmp_path / "engines" / "loop.py"):
         text = file.read_text()
         file.write_text(text.replace("1", "2", 1))
         assert cache.build.__wrapped__() != before

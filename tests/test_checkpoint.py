@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import checkpoint, files, solvers, trail
+from fastnn import files
 from fastnn.objective import Objective
+from fastnn.training import checkpoint, replay, solvers
 
 SOLVERS = tuple(solvers.SOLVERS)
 
@@ -112,8 +113,8 @@ def test_what_was_evaluated_is_not_evaluated_again(data, path, solver, monkeypat
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_solver_that_starts_anew_does_so_at_the_same_places(data, path, solver, monkeypatch):
-    monkeypatch.setattr(trail, "KEPT_BYTES", 0)
-    monkeypatch.setattr(trail, "LEAST", 9)
+    monkeypatch.setattr(replay, "KEPT_BYTES", 0)
+    monkeypatch.setattr(replay, "LEAST", 9)
     options = OPTIONS | {"solver": solver}
     want = fastnn.train(*data, **options, checkpoint=path)
     assert len(checkpoint.read(path)[2].answers) < want.outcome.evaluations - 9

@@ -492,18 +492,18 @@ def test_quiet_says_what_is_wrong(here, capsys, monkeypatch):
 
 
 def commands():
-    from fastnn import cli
+    from fastnn.cli.commands import commands
 
-    return cli._parser()._subparsers._group_actions[0].choices
+    return commands._parser()._subparsers._group_actions[0].choices
 
 
 @pytest.mark.parametrize("name", commands())
 def test_the_example_of_every_command_is_one(name):
-    from fastnn import cli
+    from fastnn.cli.commands import commands
 
     program, *words = commands()[name].epilog.removeprefix("example: ").split()
     assert program == "fastnn"
-    assert cli._parser().parse_args(words).command == name
+    assert commands._parser().parse_args(words).command == name
 
 
 @pytest.mark.parametrize(
@@ -565,10 +565,10 @@ def test_bench(here, capsys, monkeypatch, quick_bench):
 
 
 def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch, quick_bench):
-    from fastnn import cli
     from fastnn.benchmark import timing
+    from fastnn.cli.commands import commands
 
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    monkeypatch.setattr(commands, "find_spec", lambda name: None)
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     assert main(["bench", "--sizes", "5,4,3", "--examples", "30", "--lmbda", "0.5"]) == 0
     shown = capsys.readouterr()
@@ -579,17 +579,17 @@ def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch, quick_benc
 
 
 def test_bench_takes_no_more_than_a_minute_allows(here, capsys, monkeypatch):
-    from fastnn import cli
     from fastnn.benchmark import ladder
+    from fastnn.cli.commands import commands
 
     monkeypatch.setattr(ladder, "EVALUATION_LIMIT", 4 * 9 * 9)  # a 4-1-2 network has 9 parameters
-    options = cli._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1"])
-    task, note = cli._bench_task(options)
+    options = commands._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1"])
+    task, note = commands._bench_task(options)
     assert note == "on 9 of 40 examples, to end within a minute; --examples 40 takes all"
     assert len(task.problem.X) == 9
     assert task.problem.sizes == (4, 1, 2)
-    options = cli._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1", "--examples", "40"])
-    task, note = cli._bench_task(options)
+    options = commands._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1", "--examples", "40"])
+    task, note = commands._bench_task(options)
     assert len(task.problem.X) == 40
     assert note == ""
 
@@ -856,7 +856,7 @@ def test_a_validation_file_has_labels_of_its_own(pixels, capsys):
 
 @pytest.mark.parametrize("data", KINDS)
 def test_pictures_and_times_of_data_that_stay_where_they_are(pixels, capsys, data):
-    from fastnn import cli
+    from fastnn.cli.commands import commands
 
     X, y = pixels
     pictures = []
@@ -864,7 +864,7 @@ def test_pictures_and_times_of_data_that_stay_where_they_are(pixels, capsys, dat
         assert main(f"show --data {some} --seed 3".split()) == 0
         pictures.append(Path("digits.png").read_bytes())
     assert pictures[0] == pictures[1]
-    task, note = cli._bench_task(cli._parser().parse_args(f"bench --data {data} --examples 20".split()))
+    task, note = commands._bench_task(commands._parser().parse_args(f"bench --data {data} --examples 20".split()))
     assert np.array_equal(task.problem.X, X[::3].astype(float))
     assert task.problem.targets.classes.tolist() == y[::3].tolist()
     assert note == ""

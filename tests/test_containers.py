@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 import fastnn
-from fastnn import containers, validation
+from fastnn.inputs import containers, validation
 
 from .conftest import examples
 

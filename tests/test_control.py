@@ -5,8 +5,8 @@ import pytest
 
 import fastnn
 from fastnn import engines
-from fastnn.control import HeldOut, State
-from fastnn.kernels import notice
+from fastnn.runtime import notice
+from fastnn.training.control import HeldOut, State
 
 from .conftest import random_case
 
@@ -79,7 +79,7 @@ def test_time_limit_is_seen_after_the_evaluation_that_passes_it(data, solver, mo
         return result
 
     monkeypatch.setattr(fastnn.Objective, "evaluate", counted)
-    monkeypatch.setattr("fastnn.solvers.time.perf_counter", lambda: sum(ticks))
+    monkeypatch.setattr("fastnn.training.solvers.time.perf_counter", lambda: sum(ticks))
     model = train(data, solver=solver, max_seconds=9.5)
     assert model.outcome.status == "time limit"
     assert model.outcome.evaluations == 10
@@ -101,7 +101,7 @@ def slow_kernels(monkeypatch):
         return evaluate(self, theta, gradient)
 
     monkeypatch.setattr(fastnn.Objective, "_evaluate", timed)
-    monkeypatch.setattr("fastnn.solvers.time.perf_counter", lambda: sum(ticks))
+    monkeypatch.setattr("fastnn.training.solvers.time.perf_counter", lambda: sum(ticks))
 
 
 def test_compilation_time_is_reported_apart(data, slow_kernels):
@@ -217,7 +217,9 @@ def test_ctrl_c_in_an_evaluation(data, solver, when, monkeypatch):
     assert on.history.cost[0] == model.outcome.cost
 
 
-@pytest.mark.parametrize("where", ["callback", "fastnn.diagnosis.advice", "fastnn.control.HeldOut.measure"])
+@pytest.mark.parametrize(
+    "where", ["callback", "fastnn.training.diagnosis.advice", "fastnn.training.control.HeldOut.measure"]
+)
 def test_ctrl_c_elsewhere(data, where, monkeypatch):
     def interrupt(*arguments, **options):
         raise KeyboardInterrupt
@@ -227,7 +229,7 @@ def test_ctrl_c_elsewhere(data, where, monkeypatch):
     model = train(data, callback=interrupt if where == "callback" else None, validation=0.2, maxiter=3)
     assert model.outcome.status == "interrupted"
     assert np.isfinite(model.outcome.cost)
-    assert len(model.history) == {"callback": 2, "fastnn.diagnosis.advice": 4}.get(where, 1)
+    assert len(model.history) == {"callback": 2, "fastnn.training.diagnosis.advice": 4}.get(where, 1)
 
 
 def test_an_interrupted_evaluation_is_forgotten(data, monkeypatch):

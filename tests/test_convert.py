@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import convert, tables
 from fastnn.cli import main
+from fastnn.files import convert, tables
 
 from .conftest import UNMEASURED
 

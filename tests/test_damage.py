@@ -31,7 +31,8 @@ import pytest
 from scipy.io import savemat
 
 import fastnn
-from fastnn import checkpoint, files
+from fastnn import files
+from fastnn.training import checkpoint
 
 every_format = pytest.mark.parametrize("suffix", [".npz", ".mat", ".safetensors"])
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import fastnn
-from fastnn import diagnosis
 from fastnn.cli import main
+from fastnn.training import diagnosis
 
 from .conftest import examples
 

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.digits import _FINE, _GOLDEN, _MARGIN, _fine_images, _mixed, _order, _uniform, _warped, resize_matrix
+from fastnn.datasets.digits import (
+    _FINE,
+    _GOLDEN,
+    _MARGIN,
+    _fine_images,
+    _mixed,
+    _order,
+    _uniform,
+    _warped,
+    resize_matrix,
+)
 
 from .conftest import ROOT
 

@@ -21,11 +21,11 @@ distributed = pytest.importorskip("distributed", reason="Dask's distributed is n
 import dask.array as da  # noqa: E402
 import dask.dataframe as dd  # noqa: E402
 
-from fastnn.control import ClusterLost  # noqa: E402
-from fastnn.distributed import There, branches, joined  # noqa: E402
 from fastnn.estimator import FastNNClassifier, FastNNRegressor  # noqa: E402
-from fastnn.parts import chosen, shares_of  # noqa: E402
 from fastnn.problem import Problem  # noqa: E402
+from fastnn.training.control import ClusterLost  # noqa: E402
+from fastnn.training.dask import There, branches, joined  # noqa: E402
+from fastnn.training.partition import chosen, shares_of  # noqa: E402
 
 # Dask's own threads and sockets are closed a little after its clusters are.
 pytestmark = pytest.mark.filterwarnings("default")
@@ -358,7 +358,7 @@ def test_class_weights_and_other_arrays(client):
 def test_bytes_that_are_standardised_anew(client, scale, monkeypatch):
     """Of parts that would become too large as float64; and examples of them that are brought here."""
     bytes_ = np.clip(40 * X + 100, 0, 255).astype(np.uint8)
-    monkeypatch.setattr("fastnn.parts.COPIED", 100)
+    monkeypatch.setattr("fastnn.training.partition.COPIED", 100)
     with in_this_process(1) as own:
         options = {"standardize": True, "scale": scale, "validation": 0.2, "seed": 1}
         got = fastnn.train(in_chunks(bytes_), in_chunks(Y), 6, maxiter=4, client=own, **options)
@@ -425,7 +425,7 @@ def test_workers_that_die_at_an_evaluation(client, monkeypatch, forever):
 
     train = {"hidden": 6, "maxiter": 25, "lmbda": 0.1}
     want = fastnn.train(in_chunks(X), in_chunks(Y), **train)
-    monkeypatch.setattr("fastnn.distributed.gathered", dies)
+    monkeypatch.setattr("fastnn.training.dask.gathered", dies)
     if not forever:
         assert same_weights(fastnn.train(in_chunks(X), in_chunks(Y), **train), want)
         assert len(asked) > 30
@@ -481,9 +481,9 @@ def _threads():
 
 
 def _threads_inside():
-    from fastnn.distributed import _own_threads
+    from fastnn.inputs.dask import own_threads
 
-    with _own_threads():
+    with own_threads():
         inside = _threads()
     return [inside, _threads()]
 
@@ -604,7 +604,7 @@ def test_a_lost_scheduler_ends_in_an_error_with_the_best_model(processes, client
 
 
 def test_lost_workers_end_in_an_error_too(processes, monkeypatch):
-    monkeypatch.setattr("fastnn.distributed.PATIENCE", 3.0)
+    monkeypatch.setattr("fastnn.training.dask.PATIENCE", 3.0)
     client, _, workers = processes
 
     def disturb(state):

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import check, control, solvers, validation
+from fastnn import check, outcome
+from fastnn.inputs import validation
+from fastnn.training import control
 
 # The classes of what public functions give, or hand to a callback.
-GIVEN = [check.Entry, check.Slope, check.Comparison, check.GradientReport, control.State, solvers.Outcome]
+GIVEN = [check.Entry, check.Slope, check.Comparison, check.GradientReport, control.State, outcome.Outcome]
 
 # Public modules, and the library that each needs.
 NEEDED = {"fastnn.estimator": "sklearn", "fastnn.distributed": "dask", "fastnn.plot": "matplotlib"}

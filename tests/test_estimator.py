@@ -26,7 +26,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fastnn import estimator
 from fastnn.estimator import FastNNClassifier, FastNNRegressor
-from fastnn.solvers import SOLVERS
+from fastnn.training.solvers import SOLVERS
 
 from .conftest import ROOT
 

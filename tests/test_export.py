@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.export import export
+from fastnn.model.export import export
 
 from .conftest import in_process
 

@@ -10,7 +10,7 @@ import tomllib
 import pytest
 
 import fastnn
-from fastnn.validation import needs
+from fastnn.inputs.validation import needs
 
 from .conftest import ROOT
 

@@ -1,7 +1,8 @@
-"""The order of rooms, what importing loads, and what a wheel holds."""
+"""The order of layers, what importing loads, and what a wheel holds."""
 
 import ast
 import copy
+import graphlib
 import os
 import pickle
 import subprocess
@@ -13,75 +14,73 @@ import numba
 import pytest
 
 import fastnn
-from fastnn.kernels import jit
+from fastnn.runtime import jit
 
 from .conftest import ROOT, UNMEASURED
 
 PACKAGE = Path(fastnn.__file__).parent
 
-# From the ground up: a room, a file or a folder, imports only from rooms before it in this list.
-ROOMS = [
+# From the ground up: a module or folder imports only from entries before its own.
+LAYERS = [
+    "outcome",
+    "runtime",
     "kernels",
-    "containers",
     "inputs",
-    "validation",
     "network",
+    "metrics",
     "engines",
     "problem",
-    "objective",
-    "scores",
-    "scaling",
-    "parts",
-    "control",
-    "distributed",
-    "blas",
-    "trail",
-    "solvers",
-    "diagnosis",
-    "digits",
-    "tables",
-    "matlab",
-    "tensors",
     "files",
-    "convert",
-    "photo",
-    "html",
+    "objective",
+    "datasets",
     "model",
-    "unwrap",
-    "export",
-    "checkpoint",
-    "train",
     "check",
     "warmup",
+    "training",
+    "train",
     "benchmark",
+    "estimator",
+    "plot",
+    "distributed",
+    "cli",
 ]
-EDGE = ["estimator", "plot", "shell", "cli", "__main__", "__init__"]
+EDGE = ["__main__", "__init__"]
 
 
-def files_of(room):
-    """The room's files: one, or those of its folder."""
-    return sorted((PACKAGE / room).glob("*.py")) or [PACKAGE / f"{room}.py"]
+def modules():
+    """Return {dotted name inside the package: path} of all modules."""
+    paths = {path.relative_to(PACKAGE).with_suffix(""): path for path in PACKAGE.rglob("*.py")}
+    return {".".join(name.parts).removesuffix(".__init__"): path for name, path in paths.items()}
 
 
-def imported_rooms(path):
-    """The rooms of this package that a file names in any import, lazy ones too; not its own."""
-    inside = len(path.relative_to(PACKAGE).parts)  # how many dots lead to the package itself
+def files_of(layer):
+    """The layer's files: one, or those of its folder."""
+    return sorted((PACKAGE / layer).rglob("*.py")) or [PACKAGE / f"{layer}.py"]
+
+
+def imported_modules(path, known):
+    """The modules of this package that a file names in any import, lazy ones too."""
+    package = path.relative_to(PACKAGE).parent.parts
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            if node.level == inside:
-                names = [node.module] if node.module else [alias.name for alias in node.names]
-                yield from [name.split(".")[0] for name in names if name != "__version__"]
-        elif isinstance(node, ast.ImportFrom | ast.Import):
-            names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
-            yield from [name.split(".")[1] for name in names if name.startswith("fastnn.")]
+        if isinstance(node, ast.ImportFrom):
+            if node.level:
+                parts = [*package[: len(package) - node.level + 1], *filter(None, [node.module])]
+            elif (node.module or "").partition(".")[0] == "fastnn":
+                parts = node.module.split(".")[1:]
+            else:
+                continue
+            for alias in node.names:
+                full = ".".join([*parts, alias.name])
+                yield full if full in known else ".".join(parts)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[2] for alias in node.names if alias.name.startswith("fastnn."))
 
 
-def test_every_file_has_a_room():
-    folders = {path.parent.name for path in PACKAGE.glob("*/*.py")}
-    assert {path.stem for path in PACKAGE.glob("*.py")} | folders == {*ROOMS, *EDGE}
+def test_every_module_has_a_layer():
+    assert {name.partition(".")[0] for name in modules()} == {*LAYERS, *EDGE}
 
 
-def test_the_readme_is_a_map_of_the_rooms():
+def test_the_readme_is_a_map_of_the_layers():
     """In their order, each with a few words."""
     rows = (ROOT / "fastnn" / "README.md").read_text().split("|---|---|\n")[1].split("\n\n")[0]
     named = [
@@ -89,13 +88,22 @@ def test_the_readme_is_a_map_of_the_rooms():
         for row in rows.split("\n")
         for name in row.split("|")[1].split(",")
     ]
-    assert named == [*ROOMS, "estimator", "plot", "cli", "shell"]
+    assert named == LAYERS
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_imports_go_up(room):
-    for path in files_of(room):
-        assert set(imported_rooms(path)) <= set(ROOMS[: ROOMS.index(room)]), path
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_layer_imports_only_from_those_below(layer):
+    known = modules()
+    for path in files_of(layer):
+        for module in imported_modules(path, known):
+            top = module.partition(".")[0]
+            assert top in ("", layer, *LAYERS[: LAYERS.index(layer)]), f"{path} imports {module}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    known = modules()
+    imports = {name: {*imported_modules(path, known)} - {""} for name, path in known.items() if name != "__init__"}
+    graphlib.TopologicalSorter(imports).prepare()  # or it raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize(
@@ -106,7 +114,7 @@ def test_every_way_to_import_is_seen(line, tmp_path, monkeypatch):
     (tmp_path / "kernels").mkdir()
     path = tmp_path / "kernels" / "tiles.py"
     path.write_text(f"from .jit import b\n\ndef f():\n    {line}\n")
-    assert list(imported_rooms(path)) == ["train"]
+    assert set(imported_modules(path, {"train", "kernels.jit"})) == {"kernels.jit", "train"}
 
 
 def test_the_fast_path_does_not_import_the_reference():
@@ -114,8 +122,8 @@ def test_the_fast_path_does_not_import_the_reference():
     assert run(f"{code}; print('fastnn.engines.numpy' in sys.modules)") == "False"
 
 
-def test_only_kernels_and_engines_import_numba():
-    files = [path for room in ROOMS if room not in ("kernels", "engines") for path in files_of(room)]
+def test_only_the_runtime_kernels_and_engines_import_numba():
+    files = [path for layer in LAYERS if layer not in ("runtime", "kernels", "engines") for path in files_of(layer)]
     assert not [path for path in files if "import numba" in path.read_text()]
 
 

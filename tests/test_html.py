@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import html
+from fastnn.model import html
 
 
 def history(costs, held_out=None):

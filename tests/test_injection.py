@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import solvers
-from fastnn.control import Limits
+from fastnn.training import solvers
+from fastnn.training.control import Limits
 
 from .conftest import random_case
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import engines, inputs, network, validation
+from fastnn import engines, network
+from fastnn.inputs import streams, validation
 from fastnn.kernels.arguments import HIDDEN, OUTPUTS, equal_runs
 
 from .conftest import ENGINES, random_case
@@ -23,7 +24,7 @@ READER = "fastnn-reader"
 @pytest.fixture(autouse=True)
 def short_runs(monkeypatch):
     """So that these few examples are read in several runs."""
-    monkeypatch.setattr(inputs, "RUN_BYTES", 10_000)
+    monkeypatch.setattr(streams, "RUN_BYTES", 10_000)
 
 
 def data(dtype=np.float64, m=M):
@@ -116,7 +117,7 @@ def test_the_bits_of_training_in_memory(make, tmp_path):
     X, y = data()
     others, weight = data(m=300), np.random.default_rng(0).random(M)
     stored = make(X, tmp_path)
-    assert isinstance(inputs.stored(stored), inputs.Stored)
+    assert isinstance(streams.stored(stored), streams.Stored)
     for options in (
         {},
         {"standardize": True},
@@ -406,7 +407,7 @@ class ByInterface(OnDevice):
 @pytest.mark.parametrize("kind", [ByDlpack, ByInterface])
 def test_tensors_are_arrays(kind):
     X, y = data()
-    assert inputs.stored(kind(X)) is None
+    assert streams.stored(kind(X)) is None
     assert_same_model(fastnn.train(kind(X), y, **OPTIONS), fastnn.train(X, y, **OPTIONS))
 
 
@@ -414,7 +415,7 @@ def test_what_cannot_be_read_in_slices_is_no_such_thing():
     X, _ = data()
     pandas = pytest.importorskip("pandas")
     for value in (X, X.tolist(), pandas.DataFrame(X), 3, None, "X", X[:, 0], Slices(X[:, 0]), Slices(X.astype(str))):
-        assert inputs.stored(value) is None
+        assert streams.stored(value) is None
 
 
 def readers():
@@ -452,7 +453,7 @@ def test_one_run_is_read_ahead_while_kernels_work(engine, monkeypatch):
 
 def test_kernels_leave_python_to_the_reader():
     """Or nothing would be read while they work."""
-    from fastnn.kernels import jit
+    from fastnn.runtime import jit
 
     assert jit._options(jit.FAST)["nogil"]
 
@@ -486,13 +487,13 @@ def test_a_chosen_part_is_read_in_pieces():
     X, _ = data()
     stored = Slices(X)
     some = np.sort(np.random.default_rng(0).choice(M, 150, replace=False))
-    chosen = inputs.Chosen(inputs.stored(stored), some)
+    chosen = streams.Chosen(streams.stored(stored), some)
     assert np.array_equal(chosen.read(0, 150), X[some])
     assert np.array_equal(chosen.read(20, 33), X[some[20:33]])
     assert np.array_equal(chosen.rows(np.array([5, 3, 149])), X[some[[5, 3, 149]]])
-    most = inputs.examples_of_a_run(chosen)
+    most = streams.examples_of_a_run(chosen)
     assert all(stop - start <= most for start, stop in stored.begun)
-    chosen = inputs.Chosen(chosen, np.array([1, 5, 100]))
+    chosen = streams.Chosen(chosen, np.array([1, 5, 100]))
     assert np.array_equal(chosen.read(0, 3), X[some[[1, 5, 100]]])
 
 
@@ -624,7 +625,7 @@ def test_datasets_in_one_piece_are_mapped(tmp_path):
         file.create_dataset("packed", data=X, compression="gzip")
         file.create_dataset("nothing yet", (4, 3), np.float32)
     with h5py.File(path, "r") as file:
-        found = {name: inputs.stored(file[name]) for name in file}
+        found = {name: streams.stored(file[name]) for name in file}
         kinds = {name: type(one).__name__ for name, one in found.items()}
         assert {name for name, kind in kinds.items() if kind == "Mapped"} == {"plain", "bytes"}
         assert {name for name, kind in kinds.items() if kind == "Sliced"} == {*kinds} - {"plain", "bytes"}
@@ -632,10 +633,10 @@ def test_datasets_in_one_piece_are_mapped(tmp_path):
             assert np.array_equal(one.read(1, 3), file[name][1:3])
         os.replace(path, tmp_path / "b.h5")  # the name means another file, or none, by the time it is mapped
         (tmp_path / "a.h5").write_bytes(b"another file" * 100_000)
-        assert np.array_equal(inputs.stored(file["plain"]).read(5, 9), X[5:9])
+        assert np.array_equal(streams.stored(file["plain"]).read(5, 9), X[5:9])
     assert np.array_equal(found["plain"].read(5, 9), X[5:9])  # a closed file's map stays
     with h5py.File(tmp_path / "b.h5", "r+") as file:
-        assert type(inputs.stored(file["plain"])).__name__ == "Sliced"
+        assert type(streams.stored(file["plain"])).__name__ == "Sliced"
 
 
 def test_reading_ahead_into_two_rooms(tmp_path):
@@ -644,9 +645,9 @@ def test_reading_ahead_into_two_rooms(tmp_path):
     X, _ = data(np.float64)
     with h5py.File(tmp_path / "a.h5", "w") as file:
         dataset = file.create_dataset("X", data=X, chunks=(7, N))
-        one = inputs.stored(dataset)
+        one = streams.stored(dataset)
         rooms = set()
-        for run, examples in inputs.each(one, equal_runs(M, 13)):
+        for run, examples in streams.each(one, equal_runs(M, 13)):
             time.sleep(0.002)
             assert np.array_equal(examples, X[run.start : run.stop])
             rooms.add(examples.__array_interface__["data"][0])

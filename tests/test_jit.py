@@ -13,7 +13,7 @@ from contextlib import suppress
 import numba
 import pytest
 
-from fastnn.kernels import cache, jit, notice
+from fastnn.runtime import cache, jit, notice
 
 from .conftest import WORK, in_process, work
 

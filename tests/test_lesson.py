@@ -9,7 +9,7 @@ import pytest
 
 from bench import lesson, report
 from fastnn.benchmark import ladder, timing
-from fastnn.kernels import cache
+from fastnn.runtime import cache
 
 from .conftest import ROOT
 

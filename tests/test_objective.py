@@ -198,8 +198,8 @@ def test_the_bar_inside_a_long_evaluation(progress, disable, monkeypatch):
 
     case = random_case((6, 4, 3), 9_001)
     Objective.of(case.problem(0.0)).evaluate(case.theta)  # compiles, which has a bar of its own
-    monkeypatch.setattr("fastnn.kernels.notice.progress_bar", Bar)
-    monkeypatch.setattr("fastnn.inputs.RUN_BYTES", 1_000)
+    monkeypatch.setattr("fastnn.runtime.notice.progress_bar", Bar)
+    monkeypatch.setattr("fastnn.inputs.streams.RUN_BYTES", 1_000)
 
     class Slices:
         shape, dtype = case.X.shape, case.X.dtype

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from fastnn.kernels import cache, jit, peak
+from fastnn.kernels import peak
+from fastnn.runtime import cache, jit
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])

@@ -8,7 +8,7 @@ from PIL import Image
 from scipy import ndimage
 
 import fastnn
-from fastnn import photo
+from fastnn.datasets import photo
 
 from .conftest import ROOT
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import validation
+from fastnn.inputs import validation
 from fastnn.kernels.arguments import Targets
 from fastnn.problem import ARGUMENTS, Problem, documented, validated
 

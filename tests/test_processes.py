@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fastnn.cli import main
-from fastnn.kernels import cores, jit, pool
+from fastnn.runtime import cores, jit, pool
 
 from .conftest import WORK, in_process, work
 

@@ -22,10 +22,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn import inputs, network
+from fastnn import network
 from fastnn.engines import fused
+from fastnn.inputs import streams
 from fastnn.kernels.arguments import HIDDEN, OUTPUTS, arithmetic
-from fastnn.kernels.pool import at_most
+from fastnn.runtime.pool import at_most
 
 from .conftest import ENGINES, ROOT, Case, examples
 from .test_engines import in_50_digits
@@ -332,7 +333,7 @@ def test_every_path_has_the_same_bits(case, block, engine, rows, path):
     arguments = case.arguments | {"engine": engine}
     other = [Slices(case.X), Slices(case.X), *layouts(case.X)]
     X = {"X": other[path % len(other)]}
-    with cut_small(block), mock.patch.object(inputs, "RUN_BYTES", rows * case.X[0].nbytes):
+    with cut_small(block), mock.patch.object(streams, "RUN_BYTES", rows * case.X[0].nbytes):
         found = or_refused(fastnn.cost_and_gradient, **arguments)
         if found is None:
             with pytest.raises(ValueError, match=OVERFLOW):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import cli
+from fastnn.cli.commands import commands
 
 from .conftest import COURSE, ROOT, UNMEASURED
 
@@ -113,7 +113,7 @@ def test_extras_are_there():
 
 def test_every_command_is_listed():
     assert sorted(name.removeprefix("fastnn ") for name in LISTED) == sorted(
-        cli._parser()._subparsers._group_actions[0].choices
+        commands._parser()._subparsers._group_actions[0].choices
     )
 
 
@@ -163,7 +163,7 @@ def test_commands(files, capsys, monkeypatch):
         if words[0] == "bench":
             words += ["--examples", "20"]  # it takes a minute as it stands there
         pytest.importorskip("pyarrow" if words[0] == "convert" else "numpy")
-        assert cli.main(words) == 0, line
+        assert commands.main(words) == 0, line
     made = {file.name for file in files.iterdir()}
     assert {"fastnn-model.npz", "errors.png", "ladder.png", "seen.png", "flowers.npz", "big.npz"} <= made
     assert {"history.png", "training.npz"} <= made

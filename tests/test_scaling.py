@@ -7,7 +7,7 @@ import pytest
 
 import fastnn
 from fastnn import files
-from fastnn.scaling import ROWS, Scaling
+from fastnn.inputs.scaling import ROWS, Scaling
 
 NONE = np.empty(0)
 

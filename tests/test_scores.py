@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastnn.kernels.arguments import Targets
-from fastnn.scores import score
+from fastnn.metrics import score
 
 NONE = np.empty(0)
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import shell
-from fastnn.kernels import cache
+from fastnn.cli.commands import shell
+from fastnn.runtime import cache
 
 from .conftest import UNMEASURED, copied_cache, with_long
 
@@ -213,7 +213,7 @@ def test_a_signal_at_any_moment(here, seconds, signum):
 @pytest.mark.parametrize("signum", SIGNALS)
 def test_a_signal_in_a_training(here, signum, system):
     """Whole evaluations and a whole file: as if training had been stopped there."""
-    code = f"{SYSTEMS[system]}import sys\nfrom fastnn import shell\nsys.exit(shell.main())"
+    code = f"{SYSTEMS[system]}import sys\nfrom fastnn import cli\nsys.exit(cli.run())"
     process = subprocess.Popen(
         [sys.executable, "-P", "-c", code, *FOREVER.split(), "--out", "new.npz", "--verbose"], cwd=here,
         env=os.environ | {"PYTHONUNBUFFERED": "1"}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -254,8 +254,8 @@ def test_a_signal_keeps_the_training_too(here, signum):
 
 # A command in which the given line stands for what the main thread does when the signal comes.
 BUSY = """
-import hashlib, os, sys, time, types
-from fastnn import shell
+import hashlib, os, sys, time
+from fastnn.cli import shell
 
 def busy():
     from fastnn import files
@@ -263,9 +263,8 @@ def busy():
     {line}
     return 0
 
-sys.modules["fastnn.cli"] = types.SimpleNamespace(main=busy)
 sys.argv = ["fastnn", "info"]
-sys.exit(shell.main())
+sys.exit(shell.run(busy))
 """
 
 
@@ -309,9 +308,9 @@ def test_whatever_the_main_thread_does(tmp_path, line, system):
 
 # A command that trains, in which the given lines stand for a training: it catches a KeyboardInterrupt, and says so.
 TRAINING = """
-import os, sys, time, types
+import os, sys, time
 from pathlib import Path
-from fastnn import shell
+from fastnn.cli import shell
 
 def here():
     print("here", file=sys.stderr, flush=True)
@@ -347,9 +346,8 @@ def command():
     print(status)
     return 128 + training.signum if training.signum else 0
 
-sys.modules["fastnn.cli"] = types.SimpleNamespace(main=command)
 sys.argv = ["fastnn", "train"]
-sys.exit(shell.main())
+sys.exit(shell.run(command))
 """
 
 
@@ -493,10 +491,10 @@ ALL = (
 # The command, with short times for `bench`, which would take 20 s.
 SHORT = """
 import sys
-from fastnn import shell
+from fastnn import cli
 from fastnn.benchmark import ladder, timing
 ladder.ROUNDS, ladder.CHECK_SECONDS, ladder.TRAINING_SECONDS, timing.REST, timing.BLOCK = 1, 1e-3, 1e-3, 0.0, 1e-3
-sys.exit(shell.main())
+sys.exit(cli.run())
 """
 
 

@@ -5,8 +5,8 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import fastnn
-from fastnn import solvers
-from fastnn.control import GRADIENT_TOLERANCE, Limits
+from fastnn.training import solvers
+from fastnn.training.control import GRADIENT_TOLERANCE, Limits
 
 from .conftest import random_case
 

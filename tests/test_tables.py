@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn import files, tables
+from fastnn import files
+from fastnn.files import tables
 
 from .conftest import examples
 

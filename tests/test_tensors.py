@@ -8,16 +8,16 @@ import sys
 import numpy as np
 import pytest
 
-from fastnn import tensors
+from fastnn.files import safetensors
 
 LITTLE = 1 << 20
 
 
 def again(arrays):
     file = io.BytesIO()
-    tensors.write(file, arrays)
+    safetensors.write(file, arrays)
     file.seek(0)
-    return tensors.read(file, LITTLE)
+    return safetensors.read(file, LITTLE)
 
 
 @pytest.mark.parametrize("kind", "?bBhHiIqQefd")
@@ -48,7 +48,7 @@ def test_a_width_that_no_text_fills_stays():
 @pytest.mark.parametrize("array", [np.ones(2, complex), np.array([None]), np.array(["2026-01-02"], "datetime64[D]")])
 def test_other_types_are_refused(array):
     with pytest.raises(ValueError, match=r"a is of .*, which \.safetensors cannot keep; \.npz is wanted"):
-        tensors.write(io.BytesIO(), {"a": array})
+        safetensors.write(io.BytesIO(), {"a": array})
 
 
 def file_with(metadata, names=("a",)):
@@ -59,7 +59,7 @@ def file_with(metadata, names=("a",)):
 
 
 def test_a_file_made_by_hand():
-    assert tensors.read(file_with({}), LITTLE) == {"a": [2.5]}
+    assert safetensors.read(file_with({}), LITTLE) == {"a": [2.5]}
 
 
 def about(**changes):
@@ -77,15 +77,15 @@ def about(**changes):
     ],
 )
 def test_text_that_is_damaged(metadata, message):
-    assert tensors.read(file_with({"b": about()}), LITTLE)["b"].tolist() == ["abc", "d"]
+    assert safetensors.read(file_with({"b": about()}), LITTLE)["b"].tolist() == ["abc", "d"]
     with pytest.raises(ValueError, match=message):
-        tensors.read(file_with(metadata), LITTLE)
+        safetensors.read(file_with(metadata), LITTLE)
 
 
 @pytest.mark.parametrize("metadata", [{"format": "pt"}, {"b": "[]"}, {"b": "{}"}, {"b": "1"}, {"b": ""}])
 def test_words_of_others_are_left_alone(metadata):
     """As torch's own, the first of these."""
-    assert tensors.read(file_with(metadata), LITTLE) == {"a": [2.5]}
+    assert safetensors.read(file_with(metadata), LITTLE) == {"a": [2.5]}
 
 
 def test_without_the_library(monkeypatch):
@@ -93,6 +93,6 @@ def test_without_the_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     message = r"^a \.safetensors file needs safetensors: python -m pip install safetensors$"
     with pytest.raises(ImportError, match=message):
-        tensors.read(io.BytesIO(), LITTLE)
+        safetensors.read(io.BytesIO(), LITTLE)
     with pytest.raises(ImportError, match=message):
-        tensors.write(io.BytesIO(), {})
+        safetensors.write(io.BytesIO(), {})

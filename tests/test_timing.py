@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fastnn.benchmark import timing
-from fastnn.kernels import cores, peak, pool
+from fastnn.kernels import peak
+from fastnn.runtime import cores, pool
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import checkpoint, solvers, validation
+from fastnn.inputs import validation
+from fastnn.training import checkpoint, solvers
 
 from .conftest import ENGINES
 

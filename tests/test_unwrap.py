@@ -14,7 +14,7 @@ from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
 
 import fastnn
 from fastnn.estimator import FastNNClassifier, FastNNRegressor
-from fastnn.unwrap import to_model
+from fastnn.model.unwrap import to_model
 
 from .test_extras import without
 
@@ -47,7 +47,7 @@ def slack(model, X):
     Each way takes at most ten roundings, of numbers no larger than (|x| + |mean|) / std. A layer adds those of its
     sums, and its weights multiply what comes in; no activation has a slope above 1, or a value above its sum's and 1.
     """
-    scaling = model.scaling or fastnn.scaling.Scaling(np.zeros(4), np.ones(4))
+    scaling = model.scaling or fastnn.inputs.scaling.Scaling(np.zeros(4), np.ones(4))
     moved = 10 * EPSILON * (np.abs(X) + np.abs(scaling.mean)) / scaling.deviation
     A = np.abs(X - scaling.mean) / scaling.deviation
     for W in model.weights:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..validation import Array
+from ..inputs.validation import Array
 from . import timing
 
 # The rungs of the ladder: fastnn's engines, usually from the slowest to the fastest, and what they are called here.

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import engines, network, objective, solvers
+from .. import engines, network, objective
 from ..check import numerical_gradient
-from ..control import Limits
+from ..inputs.validation import Array
 from ..problem import Problem, validated
-from ..validation import Array
+from ..training import solvers
+from ..training.control import Limits
 from . import timing
 from .comparison import RUNGS, Group, Reference, Result
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from ..kernels import cores
-from ..validation import Array
+from ..inputs.validation import Array
+from ..runtime import cores
 
 REST = 0.1  # seconds before a block: meanwhile the threads of the implementation before stop spinning
 WARM = 3  # untimed calls at the start of a block
@@ -128,7 +128,8 @@ MACHINE = (
 
 def machine() -> dict[str, Any]:
     """What times are measured on: processor, cores, threads, BLAS, versions."""
-    from ..kernels import pool, tiles
+    from ..kernels import tiles
+    from ..runtime import pool
 
     blas: Any = np.show_config(mode="dicts")
     blas = blas["Build Dependencies"]["blas"]

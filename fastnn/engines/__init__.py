@@ -32,7 +32,7 @@ for the others. `numpy` is the reference: the NumPy twin of everything compiled.
 from importlib import import_module
 from typing import Any
 
-from .. import validation
+from ..inputs import validation
 
 ENGINES = ("fused", "numpy", "loop", "python")
 

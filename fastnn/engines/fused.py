@@ -24,11 +24,11 @@ from ..kernels.activations import activate, scale_by_slope
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets, arithmetic, equal_runs
 from ..kernels.batches import OPERATIONS, add_in_order, group_count, group_start, regularised_mean, runs
 from ..kernels.elementary import like
-from ..kernels.jit import apart, batch, inner, serial
 from ..kernels.losses import losses_and_deltas
-from ..kernels.pool import threads
 from ..kernels.tiles import Matrix, add_product, affine, affine_by_panels, panel, panel_count, panels_pay
 from ..kernels.widening import bits, widened
+from ..runtime.jit import apart, batch, inner, serial
+from ..runtime.pool import threads
 
 __all__ = ["accumulate", "forward", "outputs", "prepared", "regularised_mean", "workspace"]
 

@@ -13,10 +13,10 @@ from numba import prange
 from ..kernels.activations import activate, scale_by_slope
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Targets
 from ..kernels.batches import add_in_order, group_count, group_start, regularised_mean, runs
-from ..kernels.jit import EXACT, batch, inner
 from ..kernels.losses import losses_and_deltas
-from ..kernels.pool import threads
 from ..kernels.widening import bits, number
+from ..runtime.jit import EXACT, batch, inner
+from ..runtime.pool import threads
 
 __all__ = ["accumulate", "forward", "regularised_mean", "workspace"]
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..inputs import widened
+from ..inputs.streams import widened
+from ..inputs.validation import Array
 from ..kernels.arguments import (
     ACTIVATION,
     ACTIVATIONS,
@@ -28,7 +29,6 @@ from ..kernels.arguments import (
     equal_runs,
 )
 from ..network import matrices
-from ..validation import Array
 
 # What overflows is infinite, as in the compiled engines: without a warning, whatever the caller's settings are.
 in_silence = np.errstate(all="ignore")

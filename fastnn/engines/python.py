@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from ..inputs import widened
+from ..inputs.streams import widened
+from ..inputs.validation import Array
 from ..kernels.arguments import (
     ACTIVATION,
     IDENTITY,
@@ -24,7 +25,6 @@ from ..kernels.arguments import (
     equal_runs,
 )
 from ..network import Weights, matrices
-from ..validation import Array
 from .numpy import in_silence, regularised_mean
 
 __all__ = ["accumulate", "forward", "regularised_mean", "workspace"]

@@ -4,9 +4,9 @@ Matrices are flat, one example a row. A code is one number for a whole layer, so
 is made outside the loops over numbers, and one compiled engine serves all.
 """
 
+from ..runtime.jit import EXACT, apart, inner
 from .arguments import IDENTITY, RELU, SIGMOID, SOFTMAX, TANH
 from .elementary import exp, expm1, like, sigmoid, tanh
-from .jit import EXACT, apart, inner
 
 
 @apart

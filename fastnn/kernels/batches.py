@@ -8,8 +8,8 @@ there are buffers for, is what a call of a kernel works on, and all that has to 
 
 from math import log2
 
+from ..runtime.jit import EXACT, inner, serial
 from .arguments import Run
-from .jit import EXACT, inner, serial
 
 # How many groups. One costs a buffer of P doubles to fill and to sum, from memory if that is too large for the caches;
 # but threads beyond their number have nothing to do. So their number grows with the root of the number of examples: 8

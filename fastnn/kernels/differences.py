@@ -20,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
+from ..runtime.jit import EXACT, apart, batch, inner
 from .activations import activation, before_move, move
 from .arguments import ACTIVATION, INPUTS, SIGMOID, UNITS
 from .elementary import TINY, log1p
-from .jit import EXACT, apart, batch, inner
 from .losses import before_loss_move, has_shift, loss_ratios, loss_shifts
 from .tiles import Matrix, add_product
 

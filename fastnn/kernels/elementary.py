@@ -9,7 +9,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from .jit import EXACT, inner
+from ..runtime.jit import EXACT, inner
 
 EXACTLY = {"fastmath": EXACT, "error_model": "numpy"}
 

@@ -7,10 +7,10 @@ numbers sum to its loss), and writes the derivatives by Z to D.
 
 import math
 
+from ..runtime.jit import EXACT, apart, inner
 from .activations import exponentials
 from .arguments import IDENTITY, SOFTMAX
 from .elementary import exp, expm1, expm1_of_tiny, like, log1p, sigmoid, softplus
-from .jit import EXACT, apart, inner
 
 
 @apart

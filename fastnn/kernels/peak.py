@@ -10,8 +10,8 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from .jit import batch, by_address
-from .pool import threads
+from ..runtime.jit import batch, by_address
+from ..runtime.pool import threads
 from .tiles import SHAPE
 from .vectors import INDEX, SIZE, Vectors, counted
 

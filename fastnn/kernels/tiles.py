@@ -20,8 +20,8 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from .cache import cpu_features
-from .jit import by_address, inner
+from ..runtime.cache import cpu_features
+from ..runtime.jit import by_address, inner
 from .vectors import INDEX, SIZE, Vectors, choose, counted, tiled
 
 

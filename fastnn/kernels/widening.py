@@ -4,8 +4,8 @@ import numpy as np
 from numba import types
 from numba.extending import overload
 
+from ..runtime.jit import inner
 from .arguments import FLOAT16
-from .jit import inner
 
 
 @inner()

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import validation
+from ..inputs import validation
 
 try:
     from matplotlib.axes import Axes
@@ -19,8 +19,8 @@ try:
 except ImportError:
     raise ImportError(validation.needs("fastnn.plot", "matplotlib")) from None
 
-from ..containers import described
 from ..files import printable, write_atomically
+from ..inputs.containers import described
 
 # Twice the resolution that screens once had: figures are laid out for 100 points an inch.
 DPI, _POINTS = 200, 100

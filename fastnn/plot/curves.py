@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import validation
+from ..inputs import validation
 from ..model import Model
-from ..solvers import Outcome, cost_without_regularisation
-from ..unwrap import to_model
+from ..model.unwrap import to_model
+from ..outcome import Outcome, cost_without_regularisation
 from .canvas import COLOURS, MARKERS, SMALL, MaxNLocator, axes, label, pair, plain, title
 
 # From this ratio on the highest cost to the lowest one is drawn on a logarithmic axis.

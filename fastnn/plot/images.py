@@ -5,12 +5,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import validation
-from ..containers import brought
-from ..inputs import read, stored
+from ..inputs import validation
+from ..inputs.containers import brought
+from ..inputs.streams import read, stored
+from ..inputs.validation import Array
 from ..model import Model, known
-from ..unwrap import to_model
-from ..validation import Array
+from ..model.unwrap import to_model
 from .canvas import SMALL, WRONG, LinearSegmentedColormap, Rectangle, axes, label, title
 
 # So many images can be seen at a glance; more in a picture cannot be seen at all.

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import validation
 from ..check import ENTRY, TOLERANCE, compare, relative_errors
-from ..containers import brought
+from ..inputs import validation
+from ..inputs.containers import brought
 from ..model import known
 from ..network import theta_of
 from .canvas import COLOURS, MARKERS, SMALL, WRONG, axes, label, pair, plain, title

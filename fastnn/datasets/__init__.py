@@ -1,0 +1,1 @@
+"""The shipped digits, and photos and drawings of digits."""

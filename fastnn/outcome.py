@@ -1,0 +1,108 @@
+"""How a training ended, in words and numbers, and its history."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+HISTORY = {"cost": np.float64, "gradient_norm": np.float64, "evaluations": np.int64, "seconds": np.float64}
+VALIDATION = {"validation_cost": np.float64, "validation_score": np.float64, "regularisation": np.float64}
+
+
+def history(rows: Any) -> Any:
+    """A record array with the fields of HISTORY, and of VALIDATION if the rows have them, from one tuple for each."""
+    fields = [*HISTORY.items(), *VALIDATION.items()]
+    return np.array(rows, dtype=fields[: len(rows[0])]).view(np.recarray)
+
+
+def cost_without_regularisation(history: Any) -> tuple[Array, bool]:
+    """Return (cost, comparable).
+
+    The cost is without regularisation, and comparable with the validation cost, if the history has its regularisation.
+    Else it is the minimised cost: without validation, and in older files.
+    """
+    names = history.dtype.names
+    if "regularisation" not in names or np.isnan(history.regularisation).any():
+        return history.cost, False
+    return history.cost - history.regularisation, True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a minimisation ended.
+
+    Attributes
+    ----------
+    status : str
+        "converged", "iteration limit", "precision loss", "non-finite", "target reached", "time limit",
+        "evaluation limit", "no improvement", "stopped by callback" or "interrupted"; "unknown" if the
+        file holds only weights; "trained by scikit-learn" if the model was made from its MLP.
+    message : str
+        The same in a sentence, with what to try next.
+    cost, gradient_norm : float
+        Of the weights that came back; the norm is the gradient's largest absolute entry.
+    iterations, evaluations : int
+        Of the solver, and of the cost and gradient.
+    seconds : float
+        Since the minimisation began, without `compile_seconds`.
+    advice : str
+        What kept the network from learning, and the remedy; part of `message`, and empty if nothing was seen.
+    compile_seconds : float
+        Time for compiling kernels or loading them from the cache: most of a first training, almost none of the next.
+        On a cluster, this process's time only.
+
+    Examples
+    --------
+    >>> X, y = fastnn.load_digits()
+    >>> outcome = fastnn.train(X, y, maxiter=200, target_cost=1.0).outcome
+    >>> outcome.status, outcome.cost <= 1.0, outcome.iterations < 200
+    ('target reached', True, True)
+    >>> fastnn.train(300 * X, y, maxiter=5).outcome.advice.partition(":")[0]
+    '25 of 25 hidden units are saturated, X wants scaling'
+    """
+
+    status: str
+    message: str
+    cost: float
+    gradient_norm: float
+    iterations: int
+    evaluations: int
+    seconds: float
+    advice: str = ""
+    compile_seconds: float = 0.0
+
+
+# How it ended, and what to try next if nothing is known to be wrong.
+SENTENCES = {
+    "converged": ("converged: the largest gradient entry is {norm:.1e}, at most {limits.tol:g}", ""),
+    "iteration limit": (
+        "stopped at the limit of {limits.maxiter} iterations with largest gradient entry {norm:.1e}",
+        "a higher maxiter would lower the cost further",
+    ),
+    "precision loss": (
+        "stopped with largest gradient entry {norm:.1e} because rounding hides any further decrease of the cost",
+        "if that is too early, try another solver or a larger lmbda",
+    ),
+    "non-finite": (
+        "stopped because the cost or its gradient became infinite or NaN on the way; "
+        "these are the best weights before that",
+        "try smaller starting weights or a larger lmbda",
+    ),
+    "target reached": ("stopped because the cost, {cost:.6g}, is at most the target of {limits.target_cost:g}", ""),
+    "time limit": (
+        "stopped at the limit of {limits.max_seconds:g} seconds{waited} with largest gradient entry {norm:.1e}",
+        "more time would lower the cost further",
+    ),
+    "evaluation limit": (
+        "stopped at the limit of {limits.max_evaluations} evaluations with largest gradient entry {norm:.1e}",
+        "more of them would lower the cost further",
+    ),
+    "no improvement": ("stopped because the validation cost had not improved for {limits.patience} iterations", ""),
+    "stopped by callback": ("stopped by the callback with largest gradient entry {norm:.1e}", ""),
+    "interrupted": (
+        "interrupted with largest gradient entry {norm:.1e}; these are the best weights so far",
+        "weights=model.weights (on the command line --weights) goes on from them",
+    ),
+}

@@ -1,0 +1,1 @@
+"""Everything that `fastnn.train` puts together: solvers, limits, checkpoints, diagnosis, data on a cluster."""

@@ -1,0 +1,142 @@
+"""When a training stops, and what watches it: limits, callbacks, held-out examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import network, objective
+from ..inputs.validation import Array
+from ..metrics import score
+from ..network import Weights
+from ..objective import Objective
+from ..problem import Problem
+
+# No entry of the gradient larger: SciPy's default for its conjugate gradients and its L-BFGS.
+GRADIENT_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True)
+class State:
+    """A training after an iteration, as callbacks get it; it prints as a line.
+
+    Attributes
+    ----------
+    iteration : int
+        From 1.
+    cost, gradient_norm : float
+        At these weights; the norm is the gradient's largest absolute entry.
+    evaluations : int
+        Of cost and gradient, so far.
+    seconds : float
+        Since the minimisation began, without the time for compiling or loading kernels.
+    validation_cost, validation_score : float
+        NaN without validation.
+    weights : tuple of L float64 arrays
+        New copies every time it is asked for: changing them does not change the training.
+
+    Examples
+    --------
+    >>> def watch(state):
+    ...     if state.iteration % 5 == 0:
+    ...         print(f"{state.iteration:2}  cost {state.cost:.1f}, largest weight {abs(state.weights[1]).max():.1f}")
+    ...     return state.cost < 1.0  # true stops the training
+    >>> X, y = fastnn.load_digits()
+    >>> fastnn.train(X, y, callback=watch).outcome.status
+     5  cost 2.1, largest weight 1.2
+    10  cost 1.3, largest weight 2.6
+    15  cost 1.0, largest weight 3.3
+    'stopped by callback'
+    """
+
+    iteration: int
+    cost: float
+    gradient_norm: float
+    evaluations: int
+    seconds: float
+    validation_cost: float
+    validation_score: float
+    _theta: Array
+    _sizes: tuple[int, ...]
+
+    @property
+    def weights(self) -> Weights:
+        return network.weights_of(self._theta, self._sizes)
+
+    def __str__(self) -> str:
+        line = f"iteration {self.iteration:4d}  cost {self.cost:.6f}  gradient {self.gradient_norm:.1e}"
+        line += f"  evaluations {self.evaluations}  {self.seconds:.2f} s"
+        if math.isnan(self.validation_cost):
+            return line
+        return f"{line}  validation cost {self.validation_cost:.6f}, score {self.validation_score:.4f}"
+
+
+Callback = Callable[[State], Any]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where a minimisation ends."""
+
+    maxiter: int
+    tol: float = GRADIENT_TOLERANCE
+    target_cost: float = -math.inf
+    max_seconds: float = math.inf
+    max_evaluations: float = math.inf
+    patience: float = math.inf  # iterations without a lower validation cost
+
+
+class Stop(Exception):
+    """Ends a minimisation, from inside a solver; `args[0]` is the status."""
+
+
+class ClusterLost(RuntimeError):
+    """A cluster that computes is gone, for good as far as one can see.
+
+    `fastnn.train` raises it when there is no worker or no scheduler for half a minute, when workers die again and
+    again, or when nobody answers any more.
+
+    Attributes
+    ----------
+    model : Model or None
+        The best so far, where a training is lost; None before its first evaluation.
+
+    Examples
+    --------
+    >>> from dask.distributed import Client
+    >>> from fastnn.distributed import ClusterLost
+    >>> X, y = fastnn.load_digits()
+    >>> with Client(processes=False, dashboard_address=":0") as client:
+    ...     try:
+    ...         model = fastnn.train(X, y, maxiter=5, client=client)
+    ...     except ClusterLost as lost:
+    ...         model = lost.model
+    >>> model.outcome.iterations
+    5
+    """
+
+    model: Any = None
+    found: Any = None  # what `solvers.minimize` would have returned
+
+
+class HeldOut:
+    """Examples that a training does not see: its cost and score on them."""
+
+    def __init__(self, problem: Problem, score_weight: Array, engine: str):
+        """`problem` has no regularisation; its weights count in the cost, `score_weight` (m,) or empty in the score."""
+        self._problem = problem
+        self._weight = score_weight
+        self._objective = Objective.of(problem, engine)
+        self._engine = engine
+        self._outputs = np.empty((len(problem.X), problem.sizes[-1]))
+
+    def measure(self, theta: Array) -> tuple[float, float]:
+        """Cost and score."""
+        cost, _ = self._objective.evaluate(theta)
+        some = self._problem
+        objective.outputs(theta, some.layers, some.X, some.scale, self._outputs, self._engine)
+        return cost, score(self._outputs, self._problem.targets, self._weight, self._problem.output)
