@@ -9,7 +9,7 @@ from .conftest import ROOT
 
 TESTS = ROOT / "tests"
 TABLE = [line for line in (TESTS / "README.md").read_text().splitlines() if line.startswith("| ")][1:]
-NAMED = sorted({*re.findall(r"`(test_\w+\.py)::(\w+)`", "\n".join(TABLE))})
+NAMED = sorted({*re.findall(r"`((?:\w+/)?test_\w+\.py)::(\w+)`", "\n".join(TABLE))})
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
@@ -21,4 +21,4 @@ def test_the_test_is_there(file, name):
 def test_every_promise_has_a_test():
     for line in TABLE:
         promise, tests, quick, long = (cell.strip() for cell in line.strip("|").split("|"))
-        assert promise.startswith("**") or (re.search(r"`test_\w+\.py::\w+`", tests) and quick and long), line
+        assert promise.startswith("**") or (re.search(r"`[\w/]+\.py::\w+`", tests) and quick and long), line

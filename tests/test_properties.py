@@ -29,8 +29,8 @@ from fastnn.kernels.arguments import HIDDEN, OUTPUTS, arithmetic
 from fastnn.runtime.pool import at_most
 
 from .conftest import ENGINES, ROOT, Case, examples
-from .test_engines import in_50_digits
-from .test_inputs import Slices
+from .engines.test_engines import in_50_digits
+from .inputs.test_streams import Slices
 
 LONG = np.longdouble
 OVERFLOW = "too large together: their sums overflow"

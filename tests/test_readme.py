@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.cli.commands import commands
+from fastnn.cli import commands
 
 from .conftest import COURSE, ROOT, UNMEASURED
 
@@ -171,7 +171,7 @@ def test_commands(files, capsys, monkeypatch):
 
 
 def test_pictures_are_ours():
-    """As wide as `fastnn.plot` makes them; of the benchmark's tests/test_report.py knows the bytes."""
+    """As wide as `fastnn.plot` makes them; of the benchmark's tests/benchmark/test_report.py knows the bytes."""
     from matplotlib.image import imread
 
     pictures = re.findall(r"!\[.*\]\((.*)\)", README)

@@ -10,8 +10,8 @@ from fastnn.engines import numpy as reference
 from fastnn.kernels import arguments
 
 from .conftest import ENGINES, random_case
+from .engines.test_engines import COMPILED, assert_same
 from .test_check import differences_of
-from .test_engines import COMPILED, assert_same
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)
 every_output = pytest.mark.parametrize("output", arguments.OUTPUTS)
