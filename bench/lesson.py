@@ -311,7 +311,7 @@ def timed(rung, asked):
 
 def evaluating(evaluate, asked, block, parts, compiling=True):
     """A function that gives the means over the examples, which are worked on in so many parts at once."""
-    X, y, m = asked.problem.X, asked.problem.targets.classes, len(asked.problem.X)
+    X, y, m = asked.X, asked.y, len(asked.X)
     near = [separate(asked.weights, step) for step in (0.0, 1e-9)]
     points = itertools.cycle(near)
     block = block or -(-m // parts)
@@ -385,7 +385,7 @@ def read(weights, X, y, block, sums):
 
 def beside(asked):
     """What is timed beside the rungs: the two large products, the sigmoids, and reading X once."""
-    X, (n, s, K), m = asked.problem.X, asked.problem.sizes, len(asked.problem.X)
+    X, (n, s, K), m = asked.X, asked.sizes, len(asked.X)
     W = asked.weights[0][:, 1:].copy()
     D = np.random.default_rng(0).standard_normal((m, s))
     z = np.random.default_rng(1).standard_normal((m, s + K))
@@ -404,7 +404,7 @@ def beside(asked):
         return ladder.Timed(call, lambda: 1.0 / (1.0 + np.exp(-z.ravel())), 4 * eps)  # each within some last places
 
     pixel = int(X.std(axis=0).argmax())  # one that tells examples apart, or equal numbers are added, and round alike
-    one_pixel = ladder.task(X[:, pixel : pixel + 1].copy(), asked.problem.targets.classes, (1, s, K), 0.0)
+    one_pixel = ladder.task(X[:, pixel : pixel + 1].copy(), asked.y, (1, s, K), 0.0)
     return {
         **{f"{rung.name}, 1 pixel": timed(rung, one_pixel) for rung in RUNGS if rung.name in ("Python loop", BASE)},
         "X W1'": ladder.Timed(
@@ -459,13 +459,13 @@ def traffic(asked):
     def counting(piece):
         return lambda *arrays: piece(*(array.view(Counted) for array in arrays))
 
-    X, m = asked.problem.X, len(asked.problem.X)
+    X, m = asked.X, len(asked.X)
     Counted.bytes.clear()
     Counted.calls.clear()
     evaluate = evaluation(*map(counting, NUMPY))
     weights = separate(asked.weights)
-    evaluate(weights, X, asked.problem.targets.classes, m, zeros(weights))
-    return Counted.calls.total(), {size: Counted.bytes[m, size] for size in asked.problem.sizes}
+    evaluate(weights, X, asked.y, m, zeros(weights))
+    return Counted.calls.total(), {size: Counted.bytes[m, size] for size in asked.sizes}
 
 
 LOOKED_AT = (
@@ -508,7 +508,7 @@ def measured(asked, rounds):
             first[name] = ladder.first_call(one)
         except ArithmeticError as error:
             raise ValueError(f"{name} {error}") from error
-    case = Case("lesson", "cost and gradient", len(asked.problem.X), asked.problem.sizes, "float64", ())
+    case = Case("lesson", "cost and gradient", len(asked.X), asked.sizes, "float64", ())
     group = ladder.measure(str(case), every, first, np.float64, rounds)
     rows = [results.stored(case, group, name) for name in every]
     calls, touched = traffic(asked)
@@ -518,7 +518,7 @@ def measured(asked, rounds):
         "date": datetime.date.today().isoformat(),
         "command": "python -m bench.lesson",
         "machine": timing.machine(),
-        "shape": [len(asked.problem.X), *asked.problem.sizes],
+        "shape": [len(asked.X), *asked.sizes],
         "block": BLOCK,
         "calls": calls,
         "bytes": list(touched.values()),

@@ -25,12 +25,12 @@ class _Sklearn:
         from sklearn.neural_network import MLPClassifier
 
         self.task = task
-        self.targets = np.eye(task.problem.sizes[-1], dtype=int)[task.problem.targets.classes]
+        self.targets = np.eye(task.sizes[-1], dtype=int)[task.y]
         self.network = MLPClassifier(
-            task.problem.sizes[1:-1],
+            task.sizes[1:-1],
             activation="logistic",
             solver="lbfgs",
-            alpha=task.problem.lmbda,
+            alpha=task.lmbda,
             tol=GRADIENT_TOLERANCE,
             warm_start=True,  # from the weights that are set
         )
@@ -40,7 +40,7 @@ class _Sklearn:
     def fit(self, maxiter):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that the limit on iterations is reached
-            self.network.set_params(max_iter=maxiter).fit(self.task.problem.X, self.targets)
+            self.network.set_params(max_iter=maxiter).fit(self.task.X, self.targets)
 
     def set_weights(self):
         self.network.coefs_ = [W[:, 1:].T.copy() for W in self.task.weights]
@@ -56,7 +56,7 @@ class _Sklearn:
 def sklearn_forward(task):
     network = _Sklearn(task).network
     return ladder.Timed(
-        call=lambda: network.predict_proba(task.problem.X),
+        call=lambda: network.predict_proba(task.X),
         want=lambda: ladder.right_outputs(task),
         tolerance=ladder.rounding(task),
         operations=ladder.forward_operations(task),
@@ -89,14 +89,12 @@ class _Torch:
         import torch
 
         self.torch, self.task = torch, task
-        self.data = torch.tensor(task.problem.X)
-        self.targets = torch.nn.functional.one_hot(
-            torch.tensor(task.problem.targets.classes), task.problem.sizes[-1]
-        ).to(self.data.dtype)
+        self.data = torch.tensor(task.X)
+        self.targets = torch.nn.functional.one_hot(torch.tensor(task.y), task.sizes[-1]).to(self.data.dtype)
         self.layers = [layer.requires_grad_() for layer in self.layers_of(task.theta)]
 
     def layers_of(self, theta):
-        tensor = self.torch.from_numpy(theta.astype(self.task.problem.X.dtype))
+        tensor = self.torch.from_numpy(theta.astype(self.task.X.dtype))
         layers = []
         for (rows, columns), start, end in self.places():
             W = tensor[start:end].view(rows, columns)
@@ -105,7 +103,7 @@ class _Torch:
 
     def places(self):
         end = 0
-        for rows, columns in network.shapes(self.task.problem.sizes):
+        for rows, columns in network.shapes(self.task.sizes):
             start, end = end, end + rows * columns
             yield (rows, columns), start, end
 
@@ -118,7 +116,7 @@ class _Torch:
 
     def cost(self, *layers):
         loss = self.torch.nn.functional.binary_cross_entropy_with_logits
-        m, lmbda = len(self.data), self.task.problem.lmbda
+        m, lmbda = len(self.data), self.task.lmbda
         squares = sum(W.square().sum() for W in layers[::2])
         return loss(self.outputs(*layers), self.targets, reduction="sum") / m + lmbda / (2 * m) * squares
 
@@ -235,15 +233,15 @@ class _Jax:
 
         jax.config.update("jax_enable_x64", True)
         self.jax, self.numpy, self.task = jax, jax.numpy, task
-        self.data = jax.numpy.asarray(task.problem.X)
-        self.targets = jax.nn.one_hot(task.problem.targets.classes, task.problem.sizes[-1], dtype=task.problem.X.dtype)
+        self.data = jax.numpy.asarray(task.X)
+        self.targets = jax.nn.one_hot(task.y, task.sizes[-1], dtype=task.X.dtype)
 
     def on_device(self, theta):
-        return self.numpy.asarray(theta, self.task.problem.X.dtype)
+        return self.numpy.asarray(theta, self.task.X.dtype)
 
     def pre_activations(self, theta, X):
         """The outputs before the last sigmoid, and the sum of squares of all weights but the biases."""
-        shapes, A, squares = network.shapes(self.task.problem.sizes), X, 0.0
+        shapes, A, squares = network.shapes(self.task.sizes), X, 0.0
         ends = np.cumsum([rows * columns for rows, columns in shapes])
         for l, (part, shape) in enumerate(zip(self.numpy.split(theta, ends[:-1]), shapes, strict=True)):
             W = part.reshape(shape)
@@ -258,7 +256,7 @@ class _Jax:
     def cost(self, theta, X, targets):
         Z, squares = self.pre_activations(theta, X)
         loss = self.numpy.sum(self.numpy.logaddexp(0.0, Z) - targets * Z)
-        return (loss + self.task.problem.lmbda / 2 * squares) / len(X)
+        return (loss + self.task.lmbda / 2 * squares) / len(X)
 
 
 def jax_forward(task):
@@ -318,7 +316,7 @@ def _graph(task):
     """The network as bytes of an ONNX file."""
     from onnx import TensorProto, helper, numpy_helper
 
-    dtype, name, nodes, constants = task.problem.X.dtype, "X", [], []
+    dtype, name, nodes, constants = task.X.dtype, "X", [], []
     for l, W in enumerate(task.weights, start=1):
         matrix, bias = W[:, 1:].astype(dtype, order="C"), W[:, 0].astype(dtype)
         constants += [numpy_helper.from_array(matrix, f"W{l}"), numpy_helper.from_array(bias, f"b{l}")]
@@ -328,7 +326,7 @@ def _graph(task):
     kind = TensorProto.DOUBLE if dtype == np.float64 else TensorProto.FLOAT
     ends = [
         helper.make_tensor_value_info(end, kind, ["m", count])
-        for end, count in (("X", task.problem.sizes[0]), (name, task.problem.sizes[-1]))
+        for end, count in (("X", task.sizes[0]), (name, task.sizes[-1]))
     ]
     graph = helper.make_graph(nodes, "network", ends[:1], ends[1:], constants)
     # Not the newest versions, which runtimes may not know yet.
@@ -350,7 +348,7 @@ def onnx_forward(task):
     from onnxruntime import InferenceSession
 
     session = InferenceSession(_graph(task), providers=["CPUExecutionProvider"])
-    return _forward(task, lambda: session.run(None, {"X": task.problem.X})[0])
+    return _forward(task, lambda: session.run(None, {"X": task.X})[0])
 
 
 def openvino_forward(task):
@@ -360,7 +358,7 @@ def openvino_forward(task):
     core = Core()
     options = {"INFERENCE_PRECISION_HINT": "f32"}  # or it may compute in bfloat16
     network = core.compile_model(core.read_model(_graph(task)), "CPU", options)
-    return _forward(task, lambda: network(task.problem.X)[0])
+    return _forward(task, lambda: network(task.X)[0])
 
 
 # By workload and implementation: the modules that it needs, and the function.

@@ -64,10 +64,10 @@ SMALL_M, SMALL = 40, {2: (7, 3), 3: (7, 5, 3), 4: (7, 5, 4, 3), 6: (7, 5, 4, 4, 
 
 def predict(task: ladder.Task, engine: str) -> ladder.Timed:
     """The outputs of a network whose weights are ready, for data that come again and again: `Model.predict_proba`."""
-    X = task.problem.X
+    X = task.X
     if engine == "fused":
-        classes = np.arange(task.problem.sizes[-1])
-        call = functools.partial(Model(task.weights, classes, task.problem.lmbda, None, None).predict_proba, X)
+        classes = np.arange(task.sizes[-1])
+        call = functools.partial(Model(task.weights, classes, task.lmbda, None, None).predict_proba, X)
     else:
         layers = [(W[:, 1:].T.astype(X.dtype, order="C"), W[:, 0].astype(X.dtype)) for W in task.weights]
 
@@ -211,7 +211,7 @@ def implementation_of(workload: str, name: str) -> Implementation:
 
 def start(name: str, cold: bool, asked: ladder.Task) -> ladder.Timed:
     """The whole of a process that evaluates once; `cold`: with nothing compiled before."""
-    X, sizes = asked.problem.X, asked.problem.sizes
+    X, sizes = asked.X, asked.sizes
     m, dtype = len(X), str(X.dtype)
     arguments = [sys.executable, "-c", _START, str(ROOT), name, str(m), "-".join(map(str, sizes)), dtype]
 

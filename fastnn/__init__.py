@@ -88,7 +88,7 @@ _HOME = {
     "init_weights": "network",
     "pack": "network",
     "unpack": "network",
-    "forward": "objective",
+    "forward": "forward",
     "cost_and_gradient": "objective",
     "cost_and_gradient_sums": "objective",
     "Objective": "objective",
@@ -138,10 +138,11 @@ if TYPE_CHECKING:
     from .check import check_gradient, numerical_gradient
     from .datasets.digits import generate_digits, load_digits
     from .files import ModelFileError, read_data, read_weights
+    from .forward import forward
     from .model import Model, load
     from .model.export import export
     from .network import init_weights, pack, unpack
-    from .objective import Objective, cost_and_gradient, cost_and_gradient_sums, forward
+    from .objective import Objective, cost_and_gradient, cost_and_gradient_sums
     from .train import resume, train
     from .warmup import warmup
 

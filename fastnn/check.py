@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -291,8 +291,8 @@ def numerical_gradient(
     progress = validation.optional_flag(progress, "progress")
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     problem = validated(X, y, network.sizes_of(weights), lmbda, **family, scale=scale)
-    found = _differences(problem, weights, np.arange(problem.P), _step(step, activation), progress)
-    return network.matrices(found.values, problem.sizes)
+    found = _differences(problem, weights, np.arange(problem.network.P), _step(step, activation), progress)
+    return network.matrices(found.values, problem.network.sizes)
 
 
 @documented
@@ -369,12 +369,13 @@ def check_gradient(
     progress = validation.optional_flag(progress, "progress")
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     problem = validated(X, y, network.sizes_of(weights), lmbda, **family, scale=scale)
+    P = problem.network.P
     if parameters is not None and directions is not None:
         raise ValueError("parameters and directions are both given; one of them is wanted")
     step, generator = _step(step, activation), validation.seed(seed)
     engine = validation.choice(engine, engines.ENGINES, "engine")
     if gradient is None:
-        kinds = {problem.X.dtype}
+        kinds = {problem.data.X.dtype}
         a = Objective.of(problem, engine).evaluate(network.theta_of(weights))[1]
     else:
         a = network.theta_of(validation.like_weights(gradient, weights, "gradient"))
@@ -384,12 +385,12 @@ def check_gradient(
         tolerance = validation.real(tolerance, "tolerance", above=0.0)
 
     if directions is None:
-        some = np.arange(problem.P) if parameters is None else validation.parameters(parameters, problem.P)
+        some = np.arange(P) if parameters is None else validation.parameters(parameters, P)
         found = _differences(problem, weights, some, step, progress)
-        a, table = a[some], network.parameter_table(problem.sizes)[some]
+        a, table = a[some], network.parameter_table(problem.network.sizes)[some]
     else:
         table = np.arange(validation.positive(directions, "directions"))[:, np.newaxis]
-        V = generator.standard_normal((len(table), problem.P))
+        V = generator.standard_normal((len(table), P))
         found = _slopes(problem, weights, V, step)
         with np.errstate(all="ignore"):
             a = V @ a
@@ -404,9 +405,9 @@ def check_gradient(
     return GradientReport(
         *_compared(a, d, a, table),
         layers=tuple(Comparison(*_compared(a[layer], d[layer], a, table[layer])) for layer in layers),
-        parameters=problem.P if directions is not None else len(some),
+        parameters=problem.network.P if directions is not None else len(some),
         directions=directions or 0,
-        examples=len(problem.X),
+        examples=len(problem.data.X),
         kinks=int(np.count_nonzero(~smooth)),
         step=step,
         tolerance=tolerance,
@@ -418,25 +419,25 @@ def _differences(problem: Problem, weights: Weights, parameters: Array, step: fl
     from .kernels import differences
 
     theta = network.theta_of(weights)
-    table = network.parameter_table(problem.sizes)[parameters]
+    table = network.parameter_table(problem.network.sizes)[parameters]
     layer, row, column = table.T
     order = np.lexsort((row, column, layer))  # the kernel shares work along a column
     found = _nothing(differences.Differences, len(table))
     disable = None if progress is None else not progress
-    total = len(table) * len(problem.X)
+    total = len(table) * len(problem.data.X)
     counted = {"total": total, "unit": " differences", "unit_scale": True}
     with notice.progress_bar(desc="checking", leave=False, disable=disable, **counted) as bar:
         for part in _parts(problem):
-            Z = differences.pre_activations(theta, part.layers, part.X)
+            Z = differences.pre_activations(theta, part.network.layers, part.data.X)
             _finite(problem, Z)
-            count = max(1, _WORK_PER_CALL // len(part.X))
+            count = max(1, _WORK_PER_CALL // len(part.data.X))
             for first in range(0, len(table), count):
                 own = order[first : first + count]
                 some = _nothing(differences.Differences, len(own))
                 differences.numerical_gradient(theta, part, Z, step, table[own], some)
                 for whole, numbers in zip(found, some, strict=True):
                     whole[own] += numbers
-                bar.update(len(own) * len(part.X))
+                bar.update(len(own) * len(part.data.X))
     return _mean(found, problem)
 
 
@@ -446,7 +447,7 @@ def _slopes(problem: Problem, weights: Weights, directions: Array, step: float) 
 
     theta, found = network.theta_of(weights), _nothing(differences.Differences, len(directions))
     for part in _parts(problem):
-        Z = differences.pre_activations(theta, part.layers, part.X)
+        Z = differences.pre_activations(theta, part.network.layers, part.data.X)
         _finite(problem, Z)
         some = _nothing(differences.Differences, len(directions))
         differences.slopes(theta, part, Z, step, directions, some)
@@ -457,19 +458,19 @@ def _slopes(problem: Problem, weights: Weights, directions: Array, step: float) 
 
 def _parts(problem: Problem) -> Iterator[Problem]:
     """The problem in the arithmetic of float64, in parts that fit into memory; the first has all the regularisation."""
-    if not isinstance(problem.X, Stored):
+    if not isinstance(problem.data.X, Stored):
         yield problem.in_float64()
         return
-    for run, X in each(problem.X, runs_of(problem.X)):
-        part = problem.part(run, X).in_float64()
-        yield part if run.start == 0 else replace(part, lmbda=0.0)
+    for run, X in each(problem.data.X, runs_of(problem.data.X)):
+        network = problem.network if run.start == 0 else problem.network.without_regularisation()
+        yield Problem(network, problem.data.chunk(run, X).in_float64())
 
 
 def _finite(problem: Problem, *arrays: Array) -> None:
     """Raise ValueError if what was computed is not finite: because X is not, or a sum has overflowed."""
     if not all(np.isfinite(array).all() for array in arrays):
-        if isinstance(problem.X, Stored):
-            validation.look_through(problem.X)
+        if isinstance(problem.data.X, Stored):
+            validation.look_through(problem.data.X)
         validation.computed((np.nan,), "weights, X, y, scale, lmbda and step")
 
 
@@ -481,7 +482,7 @@ def _nothing(kind: Any, count: int) -> Any:
 def _mean(found: Any, problem: Problem) -> Any:
     """Of sums over the examples; ValueError if they are not finite."""
     with np.errstate(over="ignore"):
-        found = found._replace(values=found.values / problem.total, sizes=found.sizes / problem.total)
+        found = found._replace(values=found.values / problem.data.total, sizes=found.sizes / problem.data.total)
     _finite(problem, found.values, found.sizes)
     return found
 

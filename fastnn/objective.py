@@ -11,77 +11,75 @@ from numpy.typing import ArrayLike
 
 from . import engines, network
 from .inputs import validation
-from .inputs.streams import Stored, each, examples_of_a_run, runs_of
+from .inputs.streams import Stored, each, examples_of_a_run
 from .inputs.validation import Array
-from .kernels.arguments import Run, Targets
+from .kernels.arguments import Targets
 from .network import Weights
-from .problem import Problem, documented, read_only, validated
+from .problem import Data, Network, Problem, documented, read_only, validated
 from .runtime import notice
 
 
 class Source(Protocol):
-    """What an objective adds up: the examples of a problem, here or elsewhere.
+    """Examples that an objective sums over, in this process or elsewhere.
 
     Attributes
     ----------
-    problem : Problem
-        Whose network and regularisation it is.
+    network : Network
     m : int
     total : float
         The weight of all examples.
     long : bool
-        Whether `add_up` may take a second.
+        True if `add_up` may take a second.
     """
 
-    problem: Problem
+    network: Network
     m: int
     total: float
     long: bool
 
-    def add_up(self, theta: Array, sums: Array, done: Callable[[int], Any] = ...) -> None:
-        """sums[:P] = the examples' gradients, sums[P] = their losses; `done` is told how many, now and then."""
+    def add_up(self, theta: Array, sums: Array, done: Callable[[int], object] = ...) -> None:
+        """sums[:P] = the examples' gradients, sums[P] = their losses; `done` gets counts of examples on the way."""
 
 
-class Part:
-    """Some examples in this process, and an engine's sums over them."""
+class Shard:
+    """Examples in this process, and an engine's sums over them."""
 
-    def __init__(self, problem: Problem, engine: str, workspace: Callable[..., Any] | None = None):
-        """`workspace` may give parts that are never added up at the same time a common one."""
-        self.problem = problem
-        self.m, self.total = len(problem.X), problem.total
+    def __init__(self, network: Network, data: Data, engine: str, workspace: Callable[..., Any] | None = None):
+        """`workspace` may give a common one to shards that are never added up at the same time."""
+        self.network, self.data = network, data
+        self.m, self.total = len(data), data.total
         self._module = engines.module(engine)
-        most = examples_of_a_run(problem.X) if isinstance(problem.X, Stored) else None
+        max_rows = examples_of_a_run(data.X) if isinstance(data.X, Stored) else None
         self._work, self._runs = (workspace or self._module.workspace)(
-            problem.layers, self.m, problem.X.dtype, problem.scale, most
+            network.layers, self.m, data.X.dtype, data.scale, max_rows
         )
         self.long = len(self._runs) > 1
-        some = problem.targets, problem.weight
-        self._answers = [_answers(*some, slice(run.start, run.stop)) for run in self._runs]
-        self._unseen = isinstance(problem.X, Stored)  # nobody has looked for NaN and infinities in X yet
-        self._in_memory = [] if self._unseen else list(each(problem.X, self._runs))
-        self._made_of = problem, engine
+        self._answers = [_rows(data.targets, data.weight, slice(run.start, run.stop)) for run in self._runs]
+        self._unchecked = isinstance(data.X, Stored)  # for NaN and infinities
+        self._in_memory = [] if self._unchecked else list(each(data.X, self._runs))
+        self._made_of = network, data, engine
 
     def __reduce__(self) -> Any:
-        return Part, self._made_of
+        return Shard, self._made_of
 
     def __sizeof__(self) -> int:
-        return self.problem.__sizeof__()
+        return self.data.__sizeof__()
 
-    def add_up(self, theta: Array, sums: Array, done: Callable[[int], Any] = lambda examples: None) -> None:
-        """sums[:P] = the examples' gradients, sums[P] = their losses; `done` is told how many, now and then."""
-        accumulate, layers, work = self._module.accumulate, self.problem.layers, self._work
-        runs = self._in_memory or ((run, read_only(X)) for run, X in each(self.problem.X, self._runs))
+    def add_up(self, theta: Array, sums: Array, done: Callable[[int], object] = lambda examples: None) -> None:
+        """sums[:P] = the examples' gradients, sums[P] = their losses; `done` gets counts of examples on the way."""
+        accumulate, layers, work = self._module.accumulate, self.network.layers, self._work
+        runs = self._in_memory or ((run, read_only(X)) for run, X in each(self.data.X, self._runs))
         for (run, X), (targets, weight) in zip(runs, self._answers, strict=True):
             accumulate(theta, layers, X, targets, weight, work, run, sums)
             done(run.stop - run.start)
-        if self._unseen and not np.isfinite(sums).all():
-            validation.look_through(self.problem.X)
-            self._unseen = False
+        if self._unchecked and not np.isfinite(sums).all():
+            validation.look_through(self.data.X)
+            self._unchecked = False
 
 
-def _answers(targets: Targets, weight: Array, run: slice) -> tuple[Targets, Array]:
-    """Those of a run of examples; where they are empty they stay so."""
-    return Targets(targets.classes[run], targets.values[run]), weight[run]
+def _rows(targets: Targets, weight: Array, rows: slice) -> tuple[Targets, Array]:
+    """Return targets and weights of these examples; what is empty stays empty."""
+    return Targets(targets.classes[rows], targets.values[rows]), weight[rows]
 
 
 @documented
@@ -141,9 +139,11 @@ class Objective:
         sample_weight: ArrayLike | None = None,
         scale: float = 1.0,
     ):
-        sizes = validation.sizes(sizes)
-        family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
-        self._prepare(Part(validated(X, y, sizes, lmbda, **family, scale=scale), engine), engine)
+        problem = validated(
+            X, y, validation.sizes(sizes), lmbda,
+            activation=activation, output=output, sample_weight=sample_weight, scale=scale,
+        )  # fmt: skip
+        self._prepare(Shard(*problem, engine), engine)
 
     @classmethod
     def of(cls, problem: Problem, engine: str = "fused") -> Objective:
@@ -152,7 +152,7 @@ class Objective:
         Parameters
         ----------
         problem : fastnn.problem.Problem
-            Data and network.
+            Network and data.
         engine : str
             As in `Objective`.
 
@@ -167,7 +167,7 @@ class Objective:
         >>> fastnn.Objective.of(problem).P
         31
         """
-        return cls.over(Part(problem, engine), engine)
+        return cls.over(Shard(*problem, engine), engine)
 
     @classmethod
     def over(cls, source: Source, engine: str, progress: bool | None = False) -> Objective:
@@ -188,10 +188,10 @@ class Objective:
 
         Examples
         --------
-        >>> from fastnn.objective import Part
+        >>> from fastnn.objective import Shard
         >>> from fastnn.problem import validated
-        >>> part = Part(validated(np.eye(3), [0, 1, 2], (3, 4, 3)), "fused")
-        >>> f"{fastnn.Objective.over(part, 'fused').cost(np.zeros(31)):.4f}"  # three sigmoids of 0: 3 ln 2
+        >>> shard = Shard(*validated(np.eye(3), [0, 1, 2], (3, 4, 3)), "fused")
+        >>> f"{fastnn.Objective.over(shard, 'fused').cost(np.zeros(31)):.4f}"  # three sigmoids of 0: 3 ln 2
         '2.0794'
         """
         objective = cls.__new__(cls)
@@ -199,9 +199,7 @@ class Objective:
         return objective
 
     def _prepare(self, source: Source, engine: str, progress: bool | None = False) -> None:
-        self.sizes = source.problem.sizes
-        self.lmbda = source.problem.lmbda
-        self.P = source.problem.P
+        self.sizes, self.lmbda, self.P = source.network.sizes, source.network.lmbda, source.network.P
         self.evaluations = 0
         self._source = source
         self._engine = engines.module(engine)
@@ -351,7 +349,7 @@ class Objective:
         8.0
         """
         # Not by a product of BLAS: its threads would spin on the cores that the next evaluation needs.
-        return float(np.einsum("i,i,i->", self._source.problem.decay, theta, theta) / (2.0 * self._source.total))
+        return float(np.einsum("i,i,i->", self._source.network.decay, theta, theta) / (2.0 * self._source.total))
 
     def forget(self) -> None:
         """Forget the last point: the next question is evaluated, even at that point.
@@ -374,7 +372,7 @@ class Objective:
         else:
             with examples_bar(source.m, self._progress) as done:
                 source.add_up(theta, sums, done)
-        cost: float = self._engine.regularised_mean(theta, source.problem.decay, source.total, sums[-1], gradient)
+        cost: float = self._engine.regularised_mean(theta, source.network.decay, source.total, sums[-1], gradient)
         return cost
 
 
@@ -390,102 +388,6 @@ def examples_bar(m: int, progress: bool | None) -> Iterator[Callable[[int], Any]
         disable=None if progress is None else not progress,
     ) as bar:
         yield bar.update
-
-
-class Forward:
-    """The forward pass of a network, by the fused engine: its weights are laid out once, for any number of calls.
-
-    Nobody looks through X, or the weights, before the pass: they are looked through if its sums tell of NaN or
-    infinities.
-    """
-
-    def __init__(self, weights: Weights, activation: str, output: str, scale: float = 1.0):
-        self._weights = weights
-        self._n, *_, self._K = sizes = network.sizes_of(weights)
-        self._layers = network.layer_table(sizes, activation, output)
-        self._scale = scale
-        self._engine = engines.module("fused")
-        self._prepared: dict[Any, Any] = {}  # by the type of X
-
-    def __call__(self, X: Any, answer: Callable[[Array], Array] = lambda A: A) -> Array:
-        """The outputs (m, K), or what `answer` makes of those of some examples; X as a user brings it."""
-        array = validation.inputs(X, self._n, look=False)
-        if array.dtype not in self._prepared:
-            parts = [read_only(matrix.reshape(-1)) for matrix in self._weights]
-            self._prepared[array.dtype] = self._engine.prepared(parts, self._layers, array.dtype, self._scale)
-        if isinstance(array, Stored):
-            return np.concatenate([answer(self._outputs(some, array)) for _, some in each(array, runs_of(array))])
-        return answer(self._outputs(array, X))
-
-    def _outputs(self, some: Array, X: Any) -> Array:
-        """The outputs of some examples of X."""
-        A = np.empty((len(some), self._K))
-        if not self._engine.outputs(self._prepared[some.dtype], read_only(some), A):
-            validation.look_through(X) if isinstance(X, Stored) else validation.finite(some, X, "X")
-            validation.weights(self._weights)
-            validation.computed((np.nan,), "weights, X and scale")  # they are finite
-        return A
-
-
-@documented
-def forward(
-    weights: Any,
-    X: ArrayLike,
-    *,
-    engine: str = "fused",
-    activation: str = "sigmoid",
-    output: str = "sigmoid",
-    scale: float = 1.0,
-) -> Array:
-    """The outputs of a network for every example.
-
-    Parameters
-    ----------
-    {weights, X, engine, activation, output, scale}
-
-    Returns
-    -------
-    float64 array (m, K)
-        Activations of the output layer, a new array.
-
-    {raises}
-
-    See Also
-    --------
-    Model.predict_proba : the same of a trained model, standardised as it was trained.
-
-    Notes
-    -----
-    About 2 m P floating-point operations. Ng, Machine Learning, exercise 4 (2011), section 1.3.
-
-    Examples
-    --------
-    >>> X, y = fastnn.load_digits()
-    >>> model = fastnn.train(X, y, maxiter=20)
-    >>> A = fastnn.forward(model.weights, X)
-    >>> A.shape, f"{np.mean(A.argmax(axis=1) == y):.0%}"
-    ((5000, 10), '91%')
-    """
-    scale = validation.real(scale, "scale", above=0.0)
-    if validation.choice(engine, engines.ENGINES, "engine") == "fused":
-        return Forward(validation.weights(weights, look=False), activation, output, scale)(X)
-    weights = validation.weights(weights)
-    sizes = network.sizes_of(weights)
-    X = validation.inputs(X, sizes[0])
-    if isinstance(X, Stored):  # now, as a sigmoid of an infinity tells nothing of it
-        validation.look_through(X)
-    A = np.empty((len(X), sizes[-1]))
-    outputs(network.theta_of(weights), network.layer_table(sizes, activation, output), X, scale, A, engine)
-    validation.computed((A,), "weights, X and scale")
-    return A
-
-
-def outputs(theta: Array, layers: Array, X: Array | Stored, scale: float, A: Array, engine: str) -> None:
-    """A[:] = output activations (m, K), of X wherever it is."""
-    module = engines.module(engine)
-    runs = runs_of(X) if isinstance(X, Stored) else [Run(0, len(X))]
-    for run, some in each(X, runs):
-        module.forward(read_only(theta), layers, read_only(some), scale, A[run.start : run.stop])
 
 
 @documented
@@ -539,8 +441,10 @@ def cost_and_gradient(
     """
     weights = validation.weights(weights)
     sizes = network.sizes_of(weights)
-    family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
-    objective = Objective(X, y, sizes, lmbda, engine=engine, **family, scale=scale)
+    objective = Objective(
+        X, y, sizes, lmbda,
+        engine=engine, activation=activation, output=output, sample_weight=sample_weight, scale=scale,
+    )  # fmt: skip
     cost, gradient = objective.evaluate(network.theta_of(weights))
     validation.computed((cost, gradient))
     return cost, network.matrices(gradient, sizes)
@@ -601,9 +505,11 @@ def cost_and_gradient_sums(
     True
     """
     weights = validation.weights(weights)
-    family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
-    some = validated(X, y, network.sizes_of(weights), **family, scale=scale, part=True)
-    sums = np.empty(some.P + 1)
-    Part(some, engine).add_up(read_only(network.theta_of(weights)), sums)
+    sizes = network.sizes_of(weights)
+    problem = validated(
+        X, y, sizes, activation=activation, output=output, sample_weight=sample_weight, scale=scale, part=True
+    )
+    sums = np.empty(problem.network.P + 1)
+    Shard(*problem, engine).add_up(read_only(network.theta_of(weights)), sums)
     validation.computed((sums,))
-    return float(sums[-1]), network.matrices(sums[:-1], some.sizes), some.total
+    return float(sums[-1]), network.matrices(sums[:-1], sizes), problem.data.total

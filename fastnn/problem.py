@@ -1,18 +1,18 @@
-"""Problem: the data and the network of a cost, validated once; and what the arguments are that describe them.
+"""Network and data of a cost, validated once, and the documentation of the arguments that describe them.
 
-A function that takes these arguments makes a `Problem` of them at its door, by `validated`, and hands that on.
-`train` makes its own: there X and the labels say what the network is, so they are validated before it.
+Public functions make a `Problem` of these arguments by `validated`, and pass that on. `train` makes the data first,
+because X and y say how many inputs and outputs the network has.
 """
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import network
+from . import network, targets
 from .inputs import validation
 from .inputs.streams import Chosen, Stored, read, widened
 from .inputs.validation import Array
@@ -69,7 +69,7 @@ Documented = TypeVar("Documented", bound=Callable[..., Any])
 
 
 def documented(function: Documented, arguments: dict[str, str] = ARGUMENTS) -> Documented:
-    """The same function or class; each line `{name, name}` of its docstring is now what `arguments` says of them."""
+    """Replace each line `{name, name}` of a docstring by the texts of these arguments."""
     lines = []
     for line in inspect.cleandoc(function.__doc__ or "").split("\n"):
         names = line[1:-1].split(", ") if line.startswith("{") else []
@@ -79,9 +79,9 @@ def documented(function: Documented, arguments: dict[str, str] = ARGUMENTS) -> D
 
 
 def read_only(array: Any) -> Any:
-    """A view that cannot be written to: of one type for numba, whatever a user brings, so that kernels compile once.
+    """Return a read-only view: one type for Numba, whatever the user passes, so that kernels compile once.
 
-    What is not in memory comes back as it is.
+    X that is not in memory comes back unchanged.
     """
     if isinstance(array, Stored):
         return array
@@ -91,76 +91,91 @@ def read_only(array: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """m examples, and the network whose outputs should be their targets: everything valid.
+class Network:
+    """Layers of a network, and its regularisation.
 
     Attributes
     ----------
-    X : array (m, n), C-contiguous, of a type in KEPT; or Stored
-        Like all arrays that the user brings, a view that cannot be written to.
-    targets : Targets
-        A class for each example, or K numbers.
-    weight : float64 array (m,)
-        Of the examples; empty if all are 1.
     sizes : tuple of int
         Layer sizes (n, hidden..., K).
     lmbda : float
     activation, output : str
-    scale : float
-        X times this goes into the network.
     layers : int64 array (L, 3)
-        What kernels know of the network (`network.layer_table`).
+        The network as kernels read it (`network.layer_table`).
     decay : float64 array (P,)
         lmbda for a weight, 0 for a bias.
-    total : float
-        The examples' weights added up; m if there are none.
     """
 
-    X: Any  # an array, or Stored, which has a shape, a type and a length too
-    targets: Targets
-    weight: Array
     sizes: tuple[int, ...]
     lmbda: float = 0.0
     activation: str = "sigmoid"
     output: str = "sigmoid"
-    scale: float = 1.0
     layers: Array = field(init=False)
     decay: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        derived = {
+            "activation": validation.canonical(self.activation),
+            "output": validation.canonical(self.output),
+            "layers": network.layer_table(self.sizes, self.activation, self.output),
+            "decay": network.decay(self.sizes, self.lmbda),
+        }
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def P(self) -> int:
+        """Number of parameters."""
+        return len(self.decay)
+
+    def without_regularisation(self) -> "Network":
+        """Return the network with lmbda 0."""
+        return replace(self, lmbda=0.0)
+
+
+@dataclass(frozen=True)
+class Data:
+    """m examples with their targets, everything valid.
+
+    Attributes
+    ----------
+    X : array (m, n), C-contiguous, of a type in KEPT; or Stored
+        Like all arrays that the user passes, a read-only view.
+    targets : Targets
+        A class for each example, or K numbers.
+    weight : float64 array (m,)
+        Weights of the examples; empty if all are 1.
+    scale : float
+        X times this goes into the network.
+    total : float
+        Sum of the weights; m if there are none.
+    """
+
+    X: Array | Stored
+    targets: Targets
+    weight: Array
+    scale: float = 1.0
     total: float = field(init=False)
 
     def __post_init__(self) -> None:
         validation.in_range(self.weight, self.X.dtype)
         derived = {
-            "activation": validation.canonical(self.activation),
-            "output": validation.canonical(self.output),
             "X": read_only(self.X),
             "targets": Targets(*map(read_only, self.targets)),
             "weight": read_only(self.weight),
-            "layers": network.layer_table(self.sizes, self.activation, self.output),
-            "decay": network.decay(self.sizes, self.lmbda),
             "total": float(self.weight.sum()) if len(self.weight) else float(len(self.X)),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
-    @classmethod
-    def without_examples(
-        cls, sizes: tuple[int, ...], lmbda: float, activation: str, output: str, scale: float = 1.0
-    ) -> "Problem":
-        """The network and its regularisation alone, for `replace` to add examples to."""
-        none = Targets(np.empty(0, np.int64), np.empty((0, sizes[-1])))
-        return cls(np.empty((0, sizes[0])), none, np.empty(0), sizes, lmbda, activation, output, scale)
+    def __len__(self) -> int:
+        return len(self.X)
 
     def __sizeof__(self) -> int:
-        return sum(some.nbytes for some in (self.X, *self.targets, self.weight) if isinstance(some, np.ndarray))
+        return sum(array.nbytes for array in (self.X, *self.targets, self.weight) if isinstance(array, np.ndarray))
 
-    @property
-    def P(self) -> int:
-        """The number of parameters."""
-        return len(self.decay)
-
-    def subset(self, examples: Array) -> "Problem":
-        """The same network on the examples of those numbers."""
+    def subset(self, examples: Array) -> "Data":
+        """Return the examples with these numbers, or those where a mask is True."""
         classes, values = self.targets
         examples = np.flatnonzero(examples) if examples.dtype == bool else examples
         return replace(
@@ -172,31 +187,43 @@ class Problem:
             weight=self.weight[examples] if len(self.weight) else self.weight,
         )
 
-    def in_memory(self) -> "Problem":
-        """The same with X read; ValueError if it holds NaN or infinities."""
+    def chunk(self, run: Run, X: Array) -> "Data":
+        """Return the examples of a run, whose inputs are X."""
+        classes, values = (array[run.start : run.stop] if len(array) else array for array in self.targets)
+        return replace(self, X=X, targets=Targets(classes, values), weight=self.weight[run.start : run.stop])
+
+    def in_memory(self) -> "Data":
+        """Return the data with X read into memory; raise ValueError if it holds NaN or infinities."""
         validation.look_through(self.X)
         return replace(self, X=np.array(read(self.X, 0, len(self.X))))
 
-    def in_float64(self) -> "Problem":
-        """The same in the arithmetic of float64, in memory."""
+    def in_float64(self) -> "Data":
+        """Return the data in memory, with X in float64 and scaled."""
         return replace(self, X=self.inputs().astype(np.float64, copy=False), scale=1.0)
 
     def inputs(self, examples: Array | None = None) -> Array:
-        """What goes into the network, float64 or float32: of all examples, or of those numbers."""
+        """Return the inputs of the network, float64 or float32, for all examples or those with these numbers."""
         if examples is None:
             X = read(self.X, 0, len(self.X))
         else:
             X = self.X.rows(examples) if isinstance(self.X, Stored) else self.X[examples]
         return widened(X, self.scale)
 
-    def part(self, run: Run, X: Array) -> "Problem":
-        """Of the examples of a run, whose X this is."""
-        classes, values = (some[run.start : run.stop] if len(some) else some for some in self.targets)
-        weight = self.weight[run.start : run.stop]
-        return replace(self, X=X, targets=Targets(classes, values), weight=weight)
+
+class Problem(NamedTuple):
+    """Network and data: all that a cost depends on, except the weights."""
+
+    network: Network
+    data: Data
+
+    def subset(self, examples: Array) -> "Problem":
+        return self._replace(data=self.data.subset(examples))
+
+    def in_float64(self) -> "Problem":
+        return self._replace(data=self.data.in_float64())
 
     def __str__(self) -> str:
-        return f"{len(self.X):,} x {'-'.join(map(str, self.sizes))}, {self.X.dtype}"
+        return f"{len(self.data):,} x {'-'.join(map(str, self.network.sizes))}, {self.data.X.dtype}"
 
 
 def validated(
@@ -211,14 +238,15 @@ def validated(
     scale: float = 1.0,
     part: bool = False,
 ) -> Problem:
-    """The door: what a user passed, but for the network's sizes, which are valid; every value is looked at once.
+    """Return the problem of a user's arguments, each looked at once; `sizes` are valid already.
 
-    The examples of a `part` may weigh nothing, all together.
+    The weights of a `part` of the data may all be 0.
     """
     output = validation.choice(output, OUTPUTS, "output")
     X = validation.inputs(X, sizes[0])
-    targets = validation.targets(y, len(X), sizes[-1], output)
+    encoded = targets.encoded(y, len(X), sizes[-1], output)
     weight = validation.sample_weight(sample_weight, len(X), part=part)
     lmbda = validation.real(lmbda, "lmbda", minimum=0.0)
     scale = validation.real(scale, "scale", above=0.0)
-    return Problem(X, targets, weight, sizes, lmbda, activation, output, scale)
+    data = Data(X, encoded, weight, scale)
+    return Problem(Network(sizes, lmbda, activation, output), data)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import engines, network
+from . import engines
 from .inputs import containers
 from .inputs import validation as valid
 from .inputs.scaling import Scaling
@@ -20,14 +20,15 @@ from .inputs.streams import Stored
 from .inputs.validation import Array
 from .kernels.arguments import OUTPUTS
 from .model import Model
+from .network import init_weights, sizes_of, theta_of, weights_of
 from .objective import Objective
-from .problem import Problem, documented
+from .problem import Data, Network, documented
 from .runtime.notice import progress_bar, silence
 from .training import checkpoint as checkpoints
 from .training import diagnosis, solvers
 from .training.checkpoint import Plan
 from .training.control import GRADIENT_TOLERANCE, ClusterLost, HeldOut, Limits, State
-from .training.partition import Here, class_totals, on_inputs, reweighted, standardise
+from .training.partition import Dataset, LocalData, class_totals, of_inputs, reweighted, standardise
 from .training.replay import Trail
 
 
@@ -178,42 +179,37 @@ def train(
     """
     output = valid.choice(output, OUTPUTS, "output")
     multilabel = valid.flag(multilabel, "multilabel")
-    examples = _examples(X, y, sample_weight, output, multilabel, client)
-    others = valid.held_out(validation)
-    given = {
-        "maxiter": maxiter,
-        "tol": tol,
-        "target_cost": target_cost,
-        "max_seconds": max_seconds,
-        "max_evaluations": max_evaluations,
-        "patience": patience,
-    }
-    limits = Limits(**_valid(given, others))
+    scale = valid.real(scale, "scale", above=0.0)
+    data = _dataset(X, y, sample_weight, output, multilabel, scale, client)
+    validation = valid.held_out(validation)
+    limits = Limits(
+        **_limits(validation, maxiter=maxiter, tol=tol, target_cost=target_cost, max_seconds=max_seconds,
+                  max_evaluations=max_evaluations, patience=patience)
+    )  # fmt: skip
     solver = valid.choice(solver, tuple(solvers.SOLVERS), "solver")
     watch = _Watch.of(callback, verbose, progress)
     generator = valid.seed(seed)
     hidden = valid.hidden(hidden)
     if weights is None:
-        weights = network.init_weights(valid.no_giant((examples.n, *hidden, examples.K), "hidden"), generator)
+        weights = init_weights(valid.no_giant((data.n, *hidden, data.kind.K), "hidden"), generator)
     else:
-        weights = valid.weights(weights, examples.n, examples.K)
+        weights = valid.weights(weights, data.n, data.kind.K)
     lmbda = valid.real(lmbda, "lmbda", minimum=0.0)
-    scale = valid.real(scale, "scale", above=0.0)
     standardize = valid.flag(standardize, "standardize")
     engine = valid.choice(engine, engines.ENGINES, "engine")
     every = checkpoints.interval(checkpoint_every)
     kept = None if checkpoint is None else checkpoints.place(checkpoint)
 
-    like = Problem.without_examples(network.sizes_of(weights), lmbda, activation, output, scale)
-    training = _Training(examples, like, others, multilabel)
+    network = Network(sizes_of(weights), lmbda, activation, output)
+    training = _Training(data, network, scale, validation)
     state, prints = generator.bit_generator.state, training.prints() if kept else {}
     training.hold_out(generator)
     factors = training.class_factors(class_weight)
     training.reweight(factors)
     training.standardise(training.scaling_of() if standardize else None)
-    fraction = others if isinstance(others, float) else None
+    fraction = validation if isinstance(validation, float) else None
     plan = Plan(solver, engine, limits, every, fraction, state, factors, prints)
-    return training.run(network.theta_of(weights), plan, watch, kept)
+    return training.run(theta_of(weights), plan, watch, kept)
 
 
 @documented
@@ -298,7 +294,7 @@ def resume(
     """
     model, plan, trail = checkpoints.read(path)
     kept = Path(path)
-    examples = _examples(X, y, sample_weight, model.output, model.multilabel, client)
+    data = _dataset(X, y, sample_weight, model.output, model.multilabel, model.scale, client)
     others = valid.held_out(validation)
     if (isinstance(others, float) or (others and plan.validation)) and others != plan.validation:
         held_out = f"holds out {plan.validation:g}" if plan.validation else "has no fraction to hold out"
@@ -308,21 +304,17 @@ def resume(
         )
     others = others or plan.validation
     given = {
-        "maxiter": maxiter,
-        "tol": tol,
-        "target_cost": target_cost,
-        "max_seconds": max_seconds,
-        "max_evaluations": max_evaluations,
-        "patience": patience,
-    }
-    anew = _valid({name: value for name, value in given.items() if value is not None}, others)
+        "maxiter": maxiter, "tol": tol, "target_cost": target_cost, "max_seconds": max_seconds,
+        "max_evaluations": max_evaluations, "patience": patience,
+    }  # fmt: skip
+    anew = _limits(others, **{name: value for name, value in given.items() if value is not None})
     plan = replace(plan, limits=replace(plan.limits, **anew))
     watch = _Watch.of(callback, verbose, progress)
 
-    like = Problem.without_examples(model.sizes, model.lmbda, model.activation, model.output, model.scale)
-    checkpoints.refuse_other("X", examples.n, model.sizes[0], kept)
-    checkpoints.refuse_other("y", examples.K, model.sizes[-1], kept)
-    training = _Training(examples, like, others, model.multilabel)
+    network = Network(model.sizes, model.lmbda, model.activation, model.output)
+    checkpoints.refuse_other("X", data.n, model.sizes[0], kept)
+    checkpoints.refuse_other("y", data.kind.K, model.sizes[-1], kept)
+    training = _Training(data, network, model.scale, others)
     checkpoints.refuse_others(plan, training.prints(), kept)
     training.hold_out(checkpoints.generator(plan.generator))
     training.reweight(plan.factors)
@@ -330,8 +322,9 @@ def resume(
     return training.run(trail.start, plan, watch, kept, trail)
 
 
-def _valid(limits: dict[str, Any], others: Any) -> dict[str, Any]:
-    return {name: valid.limit(value, name, others) for name, value in limits.items()}
+def _limits(validation: Any, **limits: Any) -> dict[str, Any]:
+    """Return the limits, validated by name."""
+    return {name: valid.limit(value, name, validation) for name, value in limits.items()}
 
 
 class _Watch(NamedTuple):
@@ -352,68 +345,66 @@ class _Watch(NamedTuple):
 
 
 class _Training:
-    """A training from its data on; the steps are the same where it begins and where it goes on."""
+    """Training from its data on; the steps are the same where it begins and where it resumes."""
 
-    def __init__(self, examples: Any, like: Problem, others: Any, multilabel: bool):
-        """`others` is the fraction that is to be held out, or what the user brings for that, or None."""
-        self._examples, self._like, self._others, self._multilabel = examples, like, others, multilabel
-        self._parts = examples.parts(like)
-        self._held_out: Problem | None = None
-        if isinstance(others, tuple):
-            self._held_out = _others(others, like, examples.names, examples.classes, multilabel)
+    def __init__(self, data: Dataset, network: Network, scale: float, validation: Any):
+        """`validation` is the fraction to hold out, or (X, y, sample_weight) of other examples, or None."""
+        self._data, self._network, self._scale, self._validation = data, network, scale, validation
+        self._held_out = _others(validation, data, scale) if isinstance(validation, tuple) else None
         self._scaling: Scaling | None = None
 
     def prints(self) -> dict[str, str]:
-        """Of the data as they come."""
-        return checkpoints.prints_of(self._parts, self._examples.classes, self._held_out)
+        """Return digests of the data as they come."""
+        return checkpoints.prints_of(self._data, self._held_out)
 
     def hold_out(self, generator: np.random.Generator) -> None:
-        """A fraction of the examples, if that is wanted."""
-        if isinstance(self._others, float):
-            self._held_out = self._parts.split(self._others, generator)
-        self._score_weight = self._held_out.weight if self._held_out else np.empty(0)
+        """Take a fraction of the examples out, if that is wanted."""
+        if isinstance(self._validation, float):
+            self._held_out = self._data.split(self._validation, generator)
+        self._score_weight = np.empty(0) if self._held_out is None else self._held_out.weight
 
     def class_factors(self, class_weight: Any) -> Array | None:
-        """What an example counts by its class."""
+        """Return the factor of each class in the weights of its examples."""
         if class_weight is None:
             return None
-        sides = np.arange(2) if self._multilabel and self._examples.K == 1 else self._examples.classes
-        totals = self._parts.ask(class_totals)
-        factors = valid.class_weights(class_weight, sides, None if totals[0] is None else np.sum(totals, axis=0))
+        totals = self._data.ask(class_totals, self._data.kind)
+        factors = self._data.kind.class_weights(class_weight, None if totals[0] is None else np.sum(totals, axis=0))
         with np.errstate(over="ignore"):
-            weights = np.array([some @ factors for some in totals])
+            weights = np.array([shard @ factors for shard in totals])
         valid.positive_sum(weights, "class_weight, times sample_weight,")
         return factors
 
     def reweight(self, factors: Array | None) -> None:
         if factors is not None:
-            self._each(reweighted, factors)
+            self._each(reweighted, self._data.kind, factors)
 
     def scaling_of(self) -> Scaling:
-        """What standardises the columns."""
-        return Scaling.asked(partial(self._parts.ask, on_inputs))
+        """Return the means and standard deviations of the columns."""
+        return Scaling.asked(partial(self._data.ask, of_inputs))
 
     def standardise(self, scaling: Scaling | None) -> None:
         self._scaling = scaling
         if scaling is not None:
             self._each(standardise, scaling)
 
-    def _each(self, function: Callable[..., Problem], *more: Any) -> None:
-        self._parts.each(function, *more)
-        self._held_out = function(self._held_out, *more) if self._held_out else None
+    def _each(self, function: Callable[..., Data], *more: Any) -> None:
+        self._data.each(function, *more)
+        if self._held_out is not None:
+            self._held_out = function(self._held_out, *more)
 
     def model_of(self, theta: Array, outcome: Any, history: Any) -> Model:
-        """What the minimisation has found."""
-        like, trained = self._like, network.weights_of(theta, self._like.sizes)
+        """Return what a minimisation has found as a model."""
+        network, data = self._network, self._data
         return Model(
-            trained, self._examples.classes, like.lmbda, history, outcome, like.activation, like.output,
-            feature_names=self._examples.names, multilabel=self._multilabel, scaling=self._scaling, scale=like.scale,
-            held_out=self._parts.held_out,
+            weights_of(theta, network.sizes), data.kind.labels, network.lmbda, history, outcome,
+            network.activation, network.output, feature_names=data.names, multilabel=data.kind.multilabel,
+            scaling=self._scaling, scale=self._scale, held_out=data.held_out,
         )  # fmt: skip
 
     def run(self, theta: Array, plan: Plan, watch: _Watch, kept: Path | None, trail: Trail | None = None) -> Model:
-        """From theta on, or from where the trail ends; it is `kept` in that file."""
-        sample, limits, engine = self._parts.sample(), plan.limits, plan.engine
+        """Minimise from theta on, or from where the trail ends, and keep the training in the file `kept`."""
+        data, network, limits, engine = self._data, self._network, plan.limits, plan.engine
+        sample = data.sample()
         keeper = checkpoints.Checkpoint(kept, plan, self.model_of, written=trail is not None) if kept else None
         verbose, progress = watch.verbose, watch.progress
         disable = verbose or None if progress is None else not progress
@@ -433,16 +424,18 @@ class _Training:
                 *[partial(print, flush=True)] * verbose,
                 *([watch.callback] if watch.callback else []),
             ]
-            held_out = replace(self._held_out, lmbda=0.0) if self._held_out else None
+            held_out = None
+            if self._held_out is not None:
+                held_out = HeldOut(network, self._held_out, data.kind, self._score_weight, engine)
             try:
                 found = solvers.minimize(
-                    Objective.over(self._parts.source(engine), engine, progress=False if verbose else progress),
+                    Objective.over(data.source(network, engine), engine, progress=False if verbose else progress),
                     theta,
                     plan.solver,
                     limits,
-                    held_out=HeldOut(held_out, self._score_weight, engine) if held_out else None,
+                    held_out=held_out,
                     callbacks=callbacks,
-                    diagnose=partial(diagnosis.advice, sample, names=self._examples.names),
+                    diagnose=partial(diagnosis.advice, network, sample, names=data.names),
                     keeper=keeper,
                     trail=trail,
                 )
@@ -452,42 +445,23 @@ class _Training:
         return self.model_of(*found)
 
 
-class _Brought:
-    """Examples in this process, as a user brings them."""
-
-    def __init__(self, X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool):
-        self.names = valid.feature_names(X)
-        self._X = valid.inputs(X)
-        m, self.n = self._X.shape
-        self.classes, self._targets = valid.answers(y, m, output, multilabel)
-        self.K = self._targets.values.shape[1] if self.classes is None else len(self.classes)
-        self._weight = valid.sample_weight(sample_weight, m)
-
-    def parts(self, like: Problem) -> Here:
-        """As problems with that network."""
-        return Here(replace(like, X=self._X, targets=self._targets, weight=self._weight))
-
-
-def _examples(X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool, client: Any) -> Any:
-    """What is trained on, and what is known of it: names, classes, n, K."""
+def _dataset(X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool, scale: float, client: Any) -> Dataset:
+    """Return the examples in this process, or on the workers of a cluster."""
     if client is None and not containers.is_dask(X):
-        return _Brought(X, y, sample_weight, output, multilabel)
-    from .training.dask import There
+        return LocalData(X, y, sample_weight, output, multilabel, scale)
+    from .training.dask import DaskData
 
-    return There(X, y, sample_weight, output, multilabel, client)
+    return DaskData(X, y, sample_weight, output, multilabel, scale, client)
 
 
-def _others(
-    others: tuple[Any, Any, Any], like: Problem, names: Any, classes: Array | None, multilabel: bool
-) -> Problem:
-    """The examples that the user brings to be held out, (X, y, weights): of the same columns and answers."""
+def _others(others: tuple[Any, Any, Any], data: Dataset, scale: float) -> Data:
+    """Return the user's own examples for validation, (X, y, weights): the same columns and kind of y."""
     X, y, weight = others
     with valid.about("validation"):
-        if names is not None and (theirs := valid.feature_names(X)) is not None:
-            valid.same_names(theirs, names, "X")
+        if data.names is not None and (names := valid.feature_names(X)) is not None:
+            valid.same_names(names, data.names, "X")
         X, y, weight = map(containers.brought, (X, y, weight))
-        X = valid.inputs(X, like.sizes[0])
+        X = valid.inputs(X, data.n)
         if isinstance(X, Stored):  # now, and not in the midst of the training
             valid.look_through(X)
-        targets = valid.known_answers(y, len(X), classes, like.sizes[-1], multilabel)
-        return replace(like, X=X, targets=targets, weight=valid.sample_weight(weight, len(X)))
+        return Data(X, data.kind.encode(y, len(X)), valid.sample_weight(weight, len(X)), scale)

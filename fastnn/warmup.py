@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import check, network, objective
+from .forward import forward
 from .kernels.arguments import KEPT
 
 
@@ -33,7 +34,7 @@ def warmup() -> None:
         for kind in KEPT:
             X = np.eye(2, dtype=kind)
             objective.cost_and_gradient(weights, X, y, engine=engine)
-            objective.forward(weights, X, engine=engine)
+            forward(weights, X, engine=engine)
     check.check_gradient(weights, np.eye(2), y)
     check.check_gradient(weights, np.eye(2), y, directions=1)
     for factors in (np.ones(2), np.ones(2, np.float32)):

@@ -980,9 +980,9 @@ def test_command_line(folder, drawn):
 BOUNDS = """
 import numpy as np
 import fastnn
-from fastnn.kernels import cache
+from fastnn.runtime import cache
 from fastnn.objective import Objective
-from fastnn.problem import validated
+from fastnn.problem import Data, Problem, validated
 
 rng = np.random.default_rng(0)
 weights = fastnn.init_weights((5, 4, 3))
@@ -992,12 +992,12 @@ for m in (1, 70, 700):
         cost, gradient = fastnn.cost_and_gradient(weights, X, targets, 1.0, output=output, sample_weight=np.ones(m))
     fastnn.forward(weights, X)
 theta = fastnn.pack(weights)
-problem = validated(X[:6], y[:6], (5, 4, 3))
-classes = np.array(problem.targets.classes)
+network, data = validated(X[:6], y[:6], (5, 4, 3))
+classes = np.array(data.targets.classes)
 classes[3] = 1_000
-wrong = type(problem)(problem.X, problem.targets._replace(classes=classes), problem.weight, problem.sizes)
+wrong = Data(data.X, data.targets._replace(classes=classes), data.weight)
 try:
-    Objective.of(wrong).evaluate(theta)
+    Objective.of(Problem(network, wrong)).evaluate(theta)
 except IndexError as error:
     print(cache.build(), error)
 """

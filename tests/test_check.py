@@ -38,13 +38,13 @@ def test_backpropagation_passes(engine, sizes, lmbda, activation):
 
 def differences_of(problem, theta, step, parameters=None):
     """By the kernel: of `parameters`, and how often a relu has passed its kink."""
-    table = network.parameter_table(problem.sizes)[slice(None) if parameters is None else parameters]
+    table = network.parameter_table(problem.network.sizes)[slice(None) if parameters is None else parameters]
     guarded = [np.full(len(table) + 2, fill) for fill in (np.nan, np.nan, -7)]
     found = differences.Differences(*(array[1:-1] for array in guarded))
-    Z = differences.pre_activations(theta, problem.layers, problem.X)
+    Z = differences.pre_activations(theta, problem.network.layers, problem.data.X)
     differences.numerical_gradient(theta, problem, Z, step, table, found)
-    found.values[:] /= problem.total
-    found.sizes[:] /= problem.total
+    found.values[:] /= problem.data.total
+    found.sizes[:] /= problem.data.total
     assert np.isnan([array[[0, -1]] for array in guarded[:2]]).all()
     assert (guarded[2][[0, -1]] == -7).all()
     assert (found.sizes >= np.abs(found.values) * (1 - 1e-14)).all()
@@ -79,8 +79,8 @@ def test_twins(number):
     problem, theta = case.problem(lmbda, **family), case.theta
     cost = reference.cost(theta, problem)
     for step in (2.0**-4, 2.0**-8):
-        want = np.empty(problem.P)
-        reference.numerical_gradient(theta, problem, step, np.arange(problem.P), want)
+        want = np.empty(problem.network.P)
+        reference.numerical_gradient(theta, problem, step, np.arange(problem.network.P), want)
         got, _ = differences_of(problem, theta, step)
         assert np.abs(got - want).max() <= 2e-15 * (1 + cost + np.abs(want).max()) / step
 
@@ -91,7 +91,7 @@ def test_some_parameters(number):
     case, family, lmbda = random_member(number)
     problem, theta = case.problem(lmbda, **family), case.theta
     every, _ = differences_of(problem, theta, STEP)
-    some = np.random.default_rng(number).integers(0, problem.P, 1 + number)
+    some = np.random.default_rng(number).integers(0, problem.network.P, 1 + number)
     got, _ = differences_of(problem, theta, STEP, some)
     assert np.array_equal(got, every[some])
 
@@ -102,12 +102,12 @@ def test_slopes_are_differences(number):
     case, family, lmbda = random_member(number)
     problem, theta = case.problem(lmbda, **family), case.theta
     V = np.random.default_rng(number).standard_normal((3, len(theta)))
-    Z = differences.pre_activations(theta, problem.layers, problem.X)
+    Z = differences.pre_activations(theta, problem.network.layers, problem.data.X)
     for step in (2.0**-6, 2.0**-9):
         got, sizes, kinks = np.full(3, np.nan), np.full(3, np.nan), np.empty(3, np.int64)
         differences.slopes(theta, problem, Z, step, V, differences.Differences(got, sizes, kinks))
-        got /= problem.total
-        sizes /= problem.total
+        got /= problem.data.total
+        sizes /= problem.data.total
         assert (sizes >= np.abs(got) * (1 - 1e-14)).all()
         costs = np.array([[reference.cost(theta + sign * step * v, problem) for v in V] for sign in (1, -1)])
         want = (costs[0] - costs[1]) / (2 * step)
@@ -119,8 +119,8 @@ def test_small_steps_give_derivatives(number):
     """The complex step, which subtracts nothing either, agrees to the last digits."""
     case, family, lmbda = random_member(number)
     problem, theta = case.problem(lmbda, **family), case.theta
-    want = np.empty(problem.P)
-    reference.complex_step_gradient(theta, problem, np.arange(problem.P), want)
+    want = np.empty(problem.network.P)
+    reference.complex_step_gradient(theta, problem, np.arange(problem.network.P), want)
     got, kinks = differences_of(problem, theta, STEP)
     assert not kinks.any()
     assert np.linalg.norm(got - want) <= 1e-14 * np.linalg.norm(want)

@@ -4,17 +4,24 @@ import numpy as np
 import pytest
 
 from fastnn.kernels.arguments import Targets
-from fastnn.metrics import score
+from fastnn.targets import Classes, MultiLabel, Values
 
 NONE = np.empty(0)
 
 
 def of_classes(A, y, weight=NONE):
-    return score(np.array(A), Targets(np.array(y), np.empty((0, 2))), weight, "sigmoid")
+    A = np.array(A)
+    return Classes(np.arange(A.shape[1])).score(A, Targets(np.array(y), np.empty((0, 2))), weight)
 
 
-def of_values(A, T, weight=NONE, output="identity"):
-    return score(np.array(A), Targets(np.empty(0, np.int64), np.array(T)), weight, output)
+def of_values(A, T, weight=NONE, kind=None):
+    A = np.array(A)
+    kind = kind or Values(A.shape[1])
+    return kind.score(A, kind.encoded(np.array(T)), weight)
+
+
+def several(K):
+    return MultiLabel(np.arange(K))
 
 
 def test_by_hand():
@@ -22,7 +29,7 @@ def test_by_hand():
     assert of_classes(A, [0, 1, 0, 1]) == 0.75  # the first of equal ones is the answer
     assert of_classes(A, [0, 1, 1, -1]) == 0.5  # -1 is never right
     assert of_classes(A, [0, 1, 1, 1], np.array([1.0, 0.0, 2.0, 1.0])) == 0.25
-    assert of_values(A, [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [1.0, 1.0]], output="sigmoid") == 0.75
+    assert of_values(A, [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0], [1.0, 1.0]], kind=several(2)) == 0.75
     # errors 0, 1, 0 of squares 2; errors 0, 0, 2 of squares 8
     assert of_values([[0.0, 0.0], [0.0, 2.0], [2.0, 2.0]], [[0.0, 0.0], [1.0, 2.0], [2.0, 4.0]]) == pytest.approx(0.5)
 
@@ -47,4 +54,4 @@ def test_like_scikit_learn():
         assert of_classes(A, y, weight) == pytest.approx(metrics.accuracy_score(y, A.argmax(1), sample_weight=own))
         labels = rng.integers(0, 2, (40, 3)).astype(float)
         want = metrics.accuracy_score(labels, A > 0.5, sample_weight=own)
-        assert of_values(A, labels, weight, "sigmoid") == pytest.approx(want)
+        assert of_values(A, labels, weight, several(3)) == pytest.approx(want)

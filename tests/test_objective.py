@@ -7,7 +7,7 @@ import pytest
 
 import fastnn
 from fastnn.engines import ENGINES as TABLE
-from fastnn.objective import Objective, Part
+from fastnn.objective import Objective, Shard
 from fastnn.problem import validated
 
 from .conftest import ENGINES, random_case
@@ -208,9 +208,9 @@ def test_the_bar_inside_a_long_evaluation(progress, disable, monkeypatch):
             return case.X[rows]
 
     problem = validated(Slices(), case.y, case.sizes)
-    Objective.over(Part(problem, "fused"), "fused", progress).evaluate(case.theta)
+    Objective.over(Shard(*problem, "fused"), "fused", progress).evaluate(case.theta)
     assert made[0]["disable"] is disable
     assert made[0]["delay"] == 1.0
     assert made[1:] == [9_001]
-    Objective.over(Part(problem, "fused"), "fused", False).evaluate(case.theta)
+    Objective.over(Shard(*problem, "fused"), "fused", False).evaluate(case.theta)
     assert len(made) == 2

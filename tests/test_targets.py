@@ -62,8 +62,8 @@ def test_against_the_complex_step(engine, output, sizes, weighted):
     weight = np.random.default_rng(2).uniform(0.0, 3.0, 70) if weighted else None
     family = {"activation": "tanh", "output": output, "sample_weight": weight}
     problem = case._replace(y=T).problem(0.7, **family)
-    want = np.empty(problem.P)
-    reference.complex_step_gradient(case.theta, problem, np.arange(problem.P), want)
+    want = np.empty(problem.network.P)
+    reference.complex_step_gradient(case.theta, problem, np.arange(problem.network.P), want)
     cost, gradient = evaluated(case, T, engine=engine, **family)
     assert cost == pytest.approx(reference.cost(case.theta, problem), rel=1e-14)
     assert np.linalg.norm(gradient - want) <= 1e-13 * np.linalg.norm(want)
@@ -184,12 +184,12 @@ def test_differences(number):
     """Whole evaluations at large steps, and the complex step at the small one, agree with the kernel."""
     case, family, lmbda = random_member(number)
     problem, theta = case.problem(lmbda, **family), case.theta
-    cost, want = reference.cost(theta, problem), np.empty(problem.P)
+    cost, want = reference.cost(theta, problem), np.empty(problem.network.P)
     for step in (2.0**-4, 2.0**-8):
-        reference.numerical_gradient(theta, problem, step, np.arange(problem.P), want)
+        reference.numerical_gradient(theta, problem, step, np.arange(problem.network.P), want)
         got, _ = differences_of(problem, theta, step)
         assert np.abs(got - want).max() <= 2e-15 * (1 + cost + np.abs(want).max()) / step
-    reference.complex_step_gradient(theta, problem, np.arange(problem.P), want)
+    reference.complex_step_gradient(theta, problem, np.arange(problem.network.P), want)
     got, kinks = differences_of(problem, theta, STEP)
     assert not kinks.any()
     assert np.linalg.norm(got - want) <= 1e-13 * np.linalg.norm(want)

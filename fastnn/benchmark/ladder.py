@@ -15,6 +15,8 @@ import numpy as np
 
 from .. import engines, network, objective
 from ..check import numerical_gradient
+from ..forward import forward as forward_pass
+from ..inputs.streams import read
 from ..inputs.validation import Array
 from ..problem import Problem, validated
 from ..training import solvers
@@ -43,12 +45,29 @@ class Task(NamedTuple):
     maxiter: int = 50
 
     @property
+    def X(self) -> Array:
+        return read(self.problem.data.X, 0, len(self.problem.data))
+
+    @property
+    def y(self) -> Array:
+        """Class indices (m,)."""
+        return self.problem.data.targets.classes
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return self.problem.network.sizes
+
+    @property
+    def lmbda(self) -> float:
+        return self.problem.network.lmbda
+
+    @property
     def weights(self) -> network.Weights:
-        return network.unpack(self.theta, self.problem.sizes)
+        return network.unpack(self.theta, self.sizes)
 
     def part(self, m: int) -> "Task":
         """On m of the examples, evenly spaced; on all of them if there are no more."""
-        examples = len(self.problem.X)
+        examples = len(self.problem.data)
         m = min(m, examples)
         return self._replace(problem=self.problem.subset(np.arange(m) * examples // m))
 
@@ -99,14 +118,14 @@ Workload = Callable[[Task, str], Timed]
 
 def rounding(task: Task) -> float:
     """What rounding may leave, in norm: sums of n or m products, each rounded, err by the root of their number."""
-    return float(np.sqrt(len(task.problem.X) + max(task.problem.sizes)) * np.finfo(task.problem.X.dtype).eps)
+    return float(np.sqrt(len(task.X) + max(task.sizes)) * np.finfo(task.X.dtype).eps)
 
 
 def forward(task: Task, engine: str) -> Timed:
     """The outputs of all examples."""
     part, share = _shortened(task, engine)
     return Timed(
-        call=partial(objective.forward, task.weights, part.problem.X, engine=engine),
+        call=partial(forward_pass, task.weights, part.X, engine=engine),
         want=partial(right_outputs, part),
         tolerance=rounding(part),
         share=share,
@@ -132,17 +151,21 @@ def gradient(task: Task, engine: str) -> Timed:
 def differences(task: Task, engine: str) -> Timed:
     """The gradient by central differences; but for "fused" by two whole evaluations for each parameter."""
     if engine != "fused":
-        module, layers = engines.module(engine), network.layer_table(task.problem.sizes, *_COURSE)
-        A = np.empty((len(task.problem.X), task.problem.sizes[-1]))
+        module, layers = engines.module(engine), network.layer_table(task.sizes, *_COURSE)
+        A = np.empty((len(task.X), task.sizes[-1]))
 
         def cost(theta: Array) -> float:
-            module.forward(theta, layers, task.problem.X, task.problem.scale, A)
+            module.forward(theta, layers, task.X, task.problem.data.scale, A)
             return cross_entropy(A, task) + penalty(theta, task)
 
         return whole_differences(task, cost, SAMPLE[engine])
     return Timed(
         call=partial(
-            numerical_gradient, task.weights, task.problem.X, task.problem.targets.classes, task.problem.lmbda
+            numerical_gradient,
+            task.weights,
+            task.X,
+            task.y,
+            task.lmbda,
         ),
         want=lambda: right_gradient(task)[:-1],
         tolerance=DIFFERENCES_TOLERANCE,
@@ -197,12 +220,12 @@ _COURSE = ("sigmoid", "sigmoid")
 def _shortened(task: Task, engine: str) -> tuple[Task, float]:
     """A task with as many examples as the engine can work on again and again, and their share."""
     part = task.part(PYTHON_EXAMPLES) if engine == "python" else task
-    return part, len(part.problem.X) / len(task.problem.X)
+    return part, len(part.X) / len(task.X)
 
 
 def right_outputs(task: Task) -> Array:
     """What `forward` should give, (m K,): by the reference, in float64."""
-    return objective.forward(task.weights, task.in_float64().problem.X, engine="numpy").ravel()
+    return forward_pass(task.weights, task.in_float64().X, engine="numpy").ravel()
 
 
 def right_gradient(task: Task) -> Array:
@@ -243,25 +266,25 @@ def whole_differences(task: Task, cost: Callable[[Array], float], count: int) ->
 
 def cross_entropy(A: Array, task: Task) -> float:
     """The mean loss, by the textbook's formula from outputs (m, K)."""
-    own = A[np.arange(len(A)), task.problem.targets.classes]
+    own = A[np.arange(len(A)), task.y]
     return float(np.log1p(-own).sum() - np.log(own).sum() - np.log1p(-A).sum()) / len(A)
 
 
 def penalty(theta: Array, task: Task) -> float:
     """What the regularisation adds to the cost."""
-    squares = sum(float(np.square(W[:, 1:]).sum()) for W in network.matrices(theta, task.problem.sizes))
-    return task.problem.lmbda / (2 * len(task.problem.X)) * squares
+    squares = sum(float(np.square(W[:, 1:]).sum()) for W in network.matrices(theta, task.sizes))
+    return task.lmbda / (2 * len(task.X)) * squares
 
 
 def forward_operations(task: Task) -> float:
     """A product and a sum for each example and parameter."""
-    return 2.0 * len(task.problem.X) * len(task.theta)
+    return 2.0 * len(task.X) * len(task.theta)
 
 
 def gradient_operations(task: Task) -> float:
     """Forward, the same again for the weights' gradients, and the deltas of the hidden layers."""
-    deltas = sum(below * above for below, above in itertools.pairwise(task.problem.sizes[1:]))
-    return 2.0 * len(task.problem.X) * (2 * len(task.theta) + deltas)
+    deltas = sum(below * above for below, above in itertools.pairwise(task.sizes[1:]))
+    return 2.0 * len(task.X) * (2 * len(task.theta) + deltas)
 
 
 def first_call(timed: Timed) -> tuple[float, float]:
@@ -324,7 +347,7 @@ def examples_checked(task: Task) -> int:
     check()  # compiles
     start = time.perf_counter()
     check()
-    return max(1, int(len(part.problem.X) * CHECK_SECONDS / (time.perf_counter() - start)))
+    return max(1, int(len(part.X) * CHECK_SECONDS / (time.perf_counter() - start)))
 
 
 def measure_all(whole: Task, progress: Callable[[str, int], object]) -> list[Group]:
@@ -346,7 +369,7 @@ def measure_all(whole: Task, progress: Callable[[str, int], object]) -> list[Gro
             first[rung] = first_call(timed[rung])
             progress(name, 1)
         title = f"{name}{about}, {task}"
-        groups.append(measure(title, timed, first, task.problem.X.dtype, ROUNDS, partial(progress, name, 1)))
+        groups.append(measure(title, timed, first, task.X.dtype, ROUNDS, partial(progress, name, 1)))
     return groups
 
 

@@ -680,6 +680,7 @@ def _check(options: argparse.Namespace) -> int:
     from ..inputs import validation
     from ..inputs.scaling import standardised
     from ..model import load
+    from ..targets import Values
 
     for given in ("weights", "scale"):
         if options.model and getattr(options, given) is not None:
@@ -695,11 +696,11 @@ def _check(options: argparse.Namespace) -> int:
         weights, lmbda, activation, output = model.weights, model.lmbda, model.activation, model.output
         scale = model.scale
         with validation.about("--data"):
-            targets = validation.known_answers(y, len(X), model.classes, model.sizes[-1], model.multilabel)
+            targets = model.targets.encode(y, len(X))
         answers = targets.classes if len(targets.classes) else targets.values
     else:
         if numbers:
-            answers = validation.values(y, len(X))
+            answers = Values.read(y, len(X))
             K = answers.shape[1]
         else:
             classes, answers = np.unique(y, return_inverse=True)

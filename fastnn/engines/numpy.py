@@ -241,11 +241,11 @@ def regularised_mean(theta: Array, decay: Array, total: float, loss: float, dthe
 @in_silence
 def cost(theta: Array, problem: Any) -> Any:
     """The cost of a `fastnn.problem.Problem` alone; complex if theta and its X are."""
-    layers, weight = problem.layers, problem.weight
-    Z = _activations(theta, layers, problem.X, [None] * len(layers))[-1]
-    losses, _ = _losses_and_deltas(Z, problem.targets, layers[-1, ACTIVATION])
+    layers, weight = problem.network.layers, problem.data.weight
+    Z = _activations(theta, layers, problem.data.X, [None] * len(layers))[-1]
+    losses, _ = _losses_and_deltas(Z, problem.data.targets, layers[-1, ACTIVATION])
     loss = losses @ weight if len(weight) else losses.sum()
-    return (loss + (problem.decay * theta) @ theta / 2) / problem.total
+    return (loss + (problem.network.decay * theta) @ theta / 2) / problem.data.total
 
 
 def numerical_gradient(theta: Array, problem: Any, step: float, parameters: Array, dtheta: Array) -> None:
@@ -271,7 +271,8 @@ def complex_step_gradient(theta: Array, problem: Any, parameters: Array, dtheta:
     one whole evaluation in complex numbers for each parameter.
     """
     step = 1e-100
-    moved, problem = theta.astype(complex), replace(problem, X=problem.X.astype(complex))
+    data = replace(problem.data, X=problem.data.X.astype(complex))
+    moved, problem = theta.astype(complex), problem._replace(data=data)
     for i, p in enumerate(parameters):
         moved[p] = theta[p] + 1j * step
         dtheta[i] = cost(moved, problem).imag / step

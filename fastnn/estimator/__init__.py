@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 
 from .. import network
+from ..forward import Predictor
 from ..inputs import containers, validation
 from ..inputs.containers import brought, is_dask, with_names
 from ..inputs.scaling import Scaling
 from ..inputs.validation import Array
 from ..kernels.arguments import HIDDEN
 from ..model import Model
-from ..objective import Forward
 from ..outcome import Outcome, history
 from ..problem import documented
+from ..targets import class_weights
 from ..train import train
 from ..training.control import State
 from ..training.solvers import SOLVERS, NonFiniteStart
@@ -597,11 +598,11 @@ class _Network(BaseEstimator):
         """The network's K outputs (m, K), of X's type."""
         X = self._valid(X)
         m, n = X.shape
-        weights, scaling = self._weights(look=False), self._scaling()  # `Forward` looks, if a sum is not finite
+        weights, scaling = self._weights(look=False), self._scaling()  # the predictor looks, if a sum is not finite
         inputs = weights[0].shape[1] - 1
         if inputs != n:
             raise ValueError(f"X has {n} columns; {inputs} are wanted, as coefs_[0] has rows")
-        forward = Forward(weights, self.activation, self.out_activation_)
+        forward = Predictor(weights, self.activation, self.out_activation_)
         A = np.empty((m, len(weights[-1])))
         step = max(1, BLOCK // n) if issparse(X) else m
         for start in range(0, m, step):
@@ -806,7 +807,7 @@ class FastNNClassifier(ClassifierMixin, _Network):
             return value
         # A part of the data, as in cross-validation, need not have every class that has a weight.
         value = {label: value[label] for label in labels} if set(labels) <= set(value) else value
-        return dict(enumerate(validation.class_weights(value, self.classes_, np.ones(len(labels)))))
+        return dict(enumerate(class_weights(value, self.classes_, np.ones(len(labels)))))
 
     @_by_chunks
     def predict(self, X: Any) -> Array:

@@ -30,6 +30,7 @@ from ..inputs.containers import described, few
 from ..inputs.streams import Stored
 from ..inputs.validation import Array
 from ..network import Weights
+from ..targets import Classes, Values
 from . import mat, safetensors, tables
 
 # From how many bytes on X in an .npz is mapped into memory, not read: as much as a run, below which nothing is saved.
@@ -280,8 +281,8 @@ def _table(path: Path, options: tables.Options, n: int | None, numbers: bool, la
 def _answers(y: Array, m: int, numbers: bool) -> Array:
     """The labels of m examples, or numbers, as they stand in a file."""
     if numbers:
-        return validation.values(y.ravel() if y.size == m else y, m)
-    y = validation.labels(y.ravel() if 1 in y.shape else y, m)
+        return Values.read(y.ravel() if y.size == m else y, m)
+    y = Classes.read(y.ravel() if 1 in y.shape else y, m)
     if y.dtype.kind in "iu":
         if y.max() > np.iinfo(np.int64).max:
             raise ValueError(f"y holds {y.max()}; integers that fit 64 bits are wanted")

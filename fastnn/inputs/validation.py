@@ -7,9 +7,8 @@ argument, what came, what is wanted. Nothing passed in is changed.
 
 import math
 import re
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral, Real
@@ -18,13 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..kernels.arguments import KEPT, Targets, arithmetic
+from ..kernels.arguments import KEPT, arithmetic
 from . import containers
 from .containers import Array, described, few
 from .streams import Stored, each, runs_of, stored
-
-# How far from 1 rounding may leave the sum of a distribution, for each entry: they may have been float32.
-DISTRIBUTION_TOLERANCE = float(np.finfo(np.float32).eps)
 
 # No more parameters than so many: 8 TB.
 MOST_PARAMETERS = 1 << 40
@@ -39,8 +35,8 @@ ALIASES = {"lbfgs": "L-BFGS-B", "logistic": "sigmoid"}
 _CHUNK = 1 << 20
 
 
-def _numbers(value: Any, name: str, keep: Sequence[Any] = (np.dtype(np.float64),), look: bool = True) -> Array:
-    """`value` as a float64 array in C order, or as it is if its type is in `keep`; finite, if that is looked for."""
+def numbers(value: Any, name: str, keep: Sequence[Any] = (np.dtype(np.float64),), look: bool = True) -> Array:
+    """Return `value` as a float64 array in C order, or as it is if its type is in `keep`; finite, if `look`."""
     if type(value) is np.ndarray and value.dtype in keep and value.flags.c_contiguous and value.ndim:
         array: Array = value
     else:
@@ -83,7 +79,7 @@ def inputs(X: Any, n: int | None = None, name: str = "X", look: bool = True) -> 
     if containers.is_dask(X):
         raise TypeError(f"{name} is of Dask, which train and predict take; an array is wanted here: {name}.compute()")
     array: Any = stored(X, name)
-    array = _numbers(X, name, KEPT, look) if array is None else array
+    array = numbers(X, name, KEPT, look) if array is None else array
     if array.shape == (n,):
         row = f"{name}[None]" if hasattr(type(X), "reshape") else f"[{name}]"
         raise ValueError(f"{name} must have shape (m, {n}), got ({n},). For one example pass {row}.")
@@ -94,12 +90,12 @@ def inputs(X: Any, n: int | None = None, name: str = "X", look: bool = True) -> 
     return array
 
 
-def look_through(X: Stored, name: str = "X") -> None:
+def look_through(X: Array | Stored, name: str = "X") -> None:
     """Raise ValueError if X, read from the first example to the last, holds NaN or infinities."""
     for run, examples in each(X, runs_of(X)):
         if not np.isfinite(examples).all():
             i, j = np.argwhere(~np.isfinite(examples))[0].tolist()
-            place = X.number(run.start + i), j
+            place = X.number(run.start + i) if isinstance(X, Stored) else run.start + i, j
             raise ValueError(f"{name} holds {examples[i, j]} at index {place}; finite numbers are wanted")
 
 
@@ -152,159 +148,6 @@ def saved_scaling(mean: Any, deviation: Any, n: int) -> tuple[Array, Array]:
     return mean, deviation
 
 
-def targets(y: ArrayLike, m: int, K: int, output: str) -> Targets:
-    """y (m,) class indices, every one in 0..K-1, or (m, K) numbers that suit the output."""
-    array = containers.plain(y, "y")
-    if (array.ndim == 2 and 1 not in array.shape) or array.shape == (m, K):
-        return Targets(np.empty(0, np.int64), _target_values(y, m, K, output))
-    array = containers.labels(y, "y")
-    # Files from Octave hold class indices as floats. Numbers for an identity are (m, K), and floats (m,) seem such.
-    if array.dtype.kind not in "iuf" or (array.dtype.kind == "f" and output == "identity"):
-        raise TypeError(f"y has dtype {array.dtype}; integer class indices (m,), or numbers (m, K), are wanted")
-    _one_per_example(y, array, m)
-    wrong = (array < 0) | (array >= K)
-    if array.dtype.kind == "f":
-        wrong |= array != np.floor(array)
-    if wrong.any():
-        got = array[wrong.argmax()]
-        raise ValueError(f"y holds {got}; class indices 0..{K - 1} are wanted, one for each of the {K} outputs")
-    return Targets(np.ascontiguousarray(array, dtype=np.int64), np.empty((0, K)))
-
-
-def _target_values(y: ArrayLike, m: int, K: int, output: str) -> Array:
-    """y (m, K) float64: in [0, 1] for a sigmoid, rows that sum to 1 for a softmax."""
-    T = _numbers(y, "y")
-    if T.shape != (m, K):
-        raise ValueError(
-            f"y has shape {T.shape}; ({m},) or ({m}, {K}) is wanted, a class index or {K} numbers for each example"
-        )
-    if output == "sigmoid" and not (T.min() >= 0.0 and T.max() <= 1.0):
-        i, k = np.argwhere((T < 0.0) | (T > 1.0))[0]
-        raise ValueError(f"y holds {T[i, k]:g} at index ({i}, {k}); numbers in [0, 1] are wanted for sigmoid outputs")
-    if output == "softmax":
-        sums = T.sum(axis=1)
-        wrong = (T.min(axis=1) < 0.0) | (np.abs(sums - 1.0) > K * DISTRIBUTION_TOLERANCE)
-        if wrong.any():
-            i = int(wrong.argmax())
-            raise ValueError(
-                f"y has in row {i} the sum {sums[i]:g} and the least entry {T[i].min():g}; "
-                "numbers of at least 0 whose sum is 1 are wanted for a softmax"
-            )
-    return T
-
-
-def labels(y: ArrayLike, m: int) -> Array:
-    """y (m,), labels of any one kind: numbers, text or booleans."""
-    array = containers.labels(y, "y")
-    _one_per_example(y, array, m)
-    return array
-
-
-def classes(y: ArrayLike, m: int) -> tuple[Array, Targets]:
-    """Of labels (m,) the classes, sorted, at least two; and which of them each label is."""
-    array = labels(y, m)
-    found, indices = np.unique(array, return_inverse=True)
-    some_classes(found, m)
-    return found, Targets(indices.astype(np.int64, copy=False), np.empty((0, len(found))))
-
-
-def some_classes(found: Array, m: int) -> None:
-    """Raise ValueError unless the labels found, sorted, are classes: two at least, and no measurements."""
-    K = len(found)
-    if K < 2:
-        raise ValueError(f"y holds one label only, {found[0].item()!r}; at least two classes are wanted")
-    fitted = "numbers are fitted with output='identity'"
-    if found.dtype.kind == "f" and max(2, m / 2) < K and (found != np.floor(found)).any():
-        raise ValueError(
-            f"y holds {K:,} different numbers for {m:,} examples; labels of a few classes are wanted ({fitted})"
-        )
-    if K == m > 2 and not np.array_equal(found, np.arange(m)):
-        hint = "" if found.dtype.kind == "U" else f"; {fitted}"
-        warnings.warn(f"y holds {K:,} classes for {m:,} examples, each a class of its own{hint}", stacklevel=7)
-
-
-def answers(y: ArrayLike, m: int, output: str, multilabel: bool) -> tuple[Array | None, Targets]:
-    """What a training's y means: the classes, the names of several labels, or None for numbers; and the targets."""
-    if multilabel:
-        if output != "sigmoid":
-            raise ValueError(f"output is {output!r}, with multilabel=True; 'sigmoid' is wanted")
-        T = several_labels(y, m)
-        return np.array(feature_names(y, "y") or range(T.shape[1])), Targets(np.empty(0, np.int64), T)
-    if output == "identity":
-        return None, Targets(np.empty(0, np.int64), values(y, m))
-    return classes(y, m)
-
-
-def values(y: ArrayLike, m: int, K: int | None = None) -> Array:
-    """y (m,) or (m, K), numbers to be fitted, as float64 (m, K)."""
-    T = _numbers(y, "y")
-    T = T[:, None] if T.ndim == 1 else T
-    if T.ndim != 2 or len(T) != m or T.shape[1] < 1 or K not in (None, T.shape[1]):
-        want = f"({m}, K)" if K is None else f"({m}, {K})"
-        want = want if K not in (None, 1) else f"({m},) or {want}"
-        raise ValueError(f"y has shape {np.shape(y)}; {want} is wanted, numbers for each of the {m} examples of X")
-    return T
-
-
-def several_labels(y: ArrayLike, m: int, K: int | None = None) -> Array:
-    """y (m, K) of 0 and 1 as float64: which of K labels each example has."""
-    T = _numbers(y, "y")
-    if T.ndim != 2 or len(T) != m or T.shape[1] < 1 or K not in (None, T.shape[1]):
-        want = f"({m}, {K or 'K'}) of 0 and 1 is wanted with multilabel=True, for each of the {m} examples of X"
-        raise ValueError(f"y has shape {T.shape}; {want}")
-    wrong = (T != 0.0) & (T != 1.0)
-    if wrong.any():
-        i, k = np.argwhere(wrong)[0]
-        raise ValueError(f"y holds {T[i, k]:g} at index ({i}, {k}); 0 and 1 are wanted with multilabel=True")
-    return T
-
-
-def class_indices(y: ArrayLike, m: int, classes: Array) -> Array:
-    """Of labels (m,) which of the classes, sorted, each is: int64 (m,), -1 for one that is none of them."""
-    array = labels(y, m)
-    if (array.dtype.kind == "U") != (classes.dtype.kind == "U"):
-        raise TypeError(f"y has dtype {array.dtype}; labels like the model's classes, {classes.dtype}, are wanted")
-    places = np.minimum(np.searchsorted(classes, array), len(classes) - 1)
-    return np.where(classes[places] == array, places, -1)
-
-
-def known_answers(y: ArrayLike, m: int, like: Array | None, K: int, multilabel: bool) -> Targets:
-    """The targets of other examples than those of a training, whose classes or names are `like`."""
-    if multilabel:
-        return Targets(np.empty(0, np.int64), several_labels(y, m, K))
-    if like is None:
-        return Targets(np.empty(0, np.int64), values(y, m, K))
-    indices = class_indices(y, m, like)
-    if indices.min() < 0:
-        unknown = labels(y, m)[indices.argmin()].item()
-        names = few([*map(repr, like.tolist())])
-        raise ValueError(f"y holds {unknown!r}, a label that the network has no output for; {names} are wanted")
-    return Targets(indices, np.empty((0, K)))
-
-
-def class_weights(value: Any, classes: Array | None, totals: Array | None) -> Array:
-    """What each class counts (K,): of a dict {label: weight}, where 1 need not be said, or "balanced".
-
-    Balanced, all classes count the same together, and all examples as much as before. `totals` (K,) is what the
-    examples of each class weigh together; None if they have no classes, or several.
-    """
-    if classes is None or totals is None:
-        raise ValueError(f"class_weight is {described(value)}, but y holds no classes; one label an example is wanted")
-    if isinstance(value, str) and value == "balanced":
-        there = totals > 0.0
-        return np.where(there, totals.sum() / (there.sum() * np.where(there, totals, 1.0)), 1.0)
-    if not isinstance(value, Mapping):
-        raise TypeError(f"class_weight is {described(value)}; a dict {{label: weight}} or 'balanced' is wanted")
-    names, found = classes.tolist(), np.ones(len(classes))
-    for label, number in value.items():
-        if label not in names:
-            raise ValueError(
-                f"class_weight has {label!r}, which is no label in y; of {few([*map(repr, names)])} some are wanted"
-            )
-        found[names.index(label)] = real(number, f"class_weight[{label!r}]", minimum=0.0)
-    return found
-
-
 def held_out(value: Any) -> float | tuple[Any, Any, Any] | None:
     """The argument `validation`: a fraction of the examples, or others, (X, y) or (X, y, weights)."""
     if value is None:
@@ -341,22 +184,11 @@ def about(argument: str) -> Iterator[None]:
         raise type(error)(f"{argument}: {error}") from None
 
 
-def class_names(value: Any, K: int) -> Array:
-    """What a model's K outputs stand for: labels (K,), all different."""
-    array = containers.labels(value, "classes")
-    if array.shape != (K,):
-        raise ValueError(f"classes has shape {array.shape}; ({K},) is wanted, a label for each of the {K} outputs")
-    found, counts = np.unique(array, return_counts=True)
-    if len(found) < K:
-        raise ValueError(f"classes holds {found[counts.argmax()]!r} more than once; different labels are wanted")
-    return array
-
-
 def sample_weight(value: ArrayLike | None, m: int, *, part: bool = False) -> Array:
     """A weight for each of m examples, none negative, and all 0 only in a part of the data; empty for None."""
     if value is None:
         return np.empty(0)
-    array = _numbers(value, "sample_weight")
+    array = numbers(value, "sample_weight")
     if array.shape != (m,):
         raise ValueError(f"sample_weight has shape {array.shape}; ({m},) is wanted, one weight for each example")
     if array.min() < 0.0:
@@ -390,35 +222,13 @@ def positive_sum(array: Array, name: str) -> Array:
     return array
 
 
-def _one_per_example(y: ArrayLike, array: Array, m: int) -> None:
-    """Raise unless the array that y became holds one label for each of m examples."""
-    if array.ndim != 1:
-        raise ValueError(f"y has shape {array.shape}; (m,), one label for each example, is wanted{_hint(y, array)}")
-    if len(array) != m:
-        raise ValueError(f"y has {len(array)} labels; X has {m} examples, and one label for each is wanted")
-
-
-def _hint(y: ArrayLike, array: Array) -> str:
-    """What to pass instead of labels that are a matrix."""
-    if array.ndim != 2 or 0 in array.shape:
-        return ""
-    flat = "y" if type(y) is np.ndarray else "np.asarray(y)"
-    if 1 in array.shape:
-        return f"; {flat}.ravel() has it"
-    if array.dtype.kind == "U":
-        return ""
-    if np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all():
-        return f"; {flat}.argmax(axis=1) has it"
-    return "; multilabel=True takes several labels for an example, output='identity' several numbers"
-
-
 def weights(
     value: Any, n: int | None = None, K: int | None = None, name: str = "weights", look: bool = True
 ) -> tuple[Array, ...]:
     """A tuple of matrices, each with one column more than the one before has rows; `look` as of `inputs`."""
     if not isinstance(value, (tuple, list)) or not value:
         raise TypeError(f"{name} is {described(value)}; a tuple of matrices, one for each layer, is wanted")
-    matrices = tuple(_numbers(matrix, f"{name}[{l}]", look=look) for l, matrix in enumerate(value))
+    matrices = tuple(numbers(matrix, f"{name}[{l}]", look=look) for l, matrix in enumerate(value))
     for l, matrix in enumerate(matrices):
         if matrix.ndim != 2 or matrix.shape[0] < 1 or matrix.shape[1] < 2:
             raise ValueError(
@@ -484,7 +294,7 @@ def parameters(value: ArrayLike, P: int) -> Array:
 
 def theta(value: ArrayLike, P: int, name: str = "theta") -> Array:
     """A flat vector of P parameters."""
-    array = _numbers(value, name)
+    array = numbers(value, name)
     if array.shape != (P,):
         raise ValueError(f"{name} has shape {array.shape}; ({P},) is wanted, one entry for each parameter")
     return array
@@ -608,3 +418,13 @@ def seed(value: Any) -> np.random.Generator:
     if value < 0:
         raise ValueError(f"seed is {described(value)}; an integer of at least 0 is wanted")
     return np.random.default_rng(int(value))
+
+
+def same_in_chunks(counts: Sequence[int], name: str, what: str) -> int:
+    """Return the number that all chunks of X have; raise ValueError if one has another."""
+    for number, count in enumerate(counts):
+        if count != counts[0]:
+            raise ValueError(
+                f"{name} has {count} {what} in chunk {number} and {counts[0]} in the first; the same is wanted"
+            )
+    return counts[0]

@@ -277,7 +277,7 @@ def _numerical_gradient(net, data, decay, step, parameters, columns, work, found
 
 
 def numerical_gradient(theta, problem, Z, step, parameters, found):
-    """found.values[:] = central differences of problem.total times the cost by parameters (N, 3): layer, row, column.
+    """found.values[:] = differences of the total weight times the cost by parameters (N, 3): layer, row, column.
 
     Neighbours in the same layer and column share work. `problem` is a `fastnn.problem.Problem` of float64,
     Z from `pre_activations`. The regularisation's own difference,
@@ -288,12 +288,12 @@ def numerical_gradient(theta, problem, Z, step, parameters, found):
     bounds = np.concatenate([[0], np.flatnonzero(new) + 1, [len(parameters)]])
     columns = np.column_stack([bounds[:-1], bounds[1:]])[np.argsort(np.arange(len(bounds) - 1) * SPREAD % 1.0)]
     work = _column_workspace(len(columns), len(Z))
-    _numerical_gradient(net, data, problem.decay, step, parameters, columns, work, found)
+    _numerical_gradient(net, data, problem.network.decay, step, parameters, columns, work, found)
 
 
 def _bundles(theta, problem, Z):
     """The arguments of kernels."""
-    return _network(theta, problem.layers), Data(problem.X, *problem.targets, problem.weight, Z)
+    return _network(theta, problem.network.layers), Data(problem.data.X, *problem.data.targets, problem.data.weight, Z)
 
 
 def _network(theta, layers):
@@ -425,12 +425,12 @@ def _slopes(net, data, step, directions, work, a, found):
 def slopes(theta, problem, Z, step, directions, found):
     """found.values (V,) = those along directions (V, P), as in `numerical_gradient`."""
     net, data = _bundles(theta, problem, Z)
-    shape = -(-len(problem.X) // BLOCK), len(directions)
+    shape = -(-len(problem.data.X) // BLOCK), len(directions)
     work = _workspace(shape[0], len(Z), BLOCK)
-    a = np.empty((len(work.lines), problem.X.shape[1] + len(Z), BLOCK))
+    a = np.empty((len(work.lines), problem.data.X.shape[1] + len(Z), BLOCK))
     parts = Differences(np.empty(shape), np.empty(shape), np.empty(shape, np.int64))
     _slopes(net, data, step, directions, work, a, parts)
-    decayed, sums, sizes = problem.decay * theta, parts.values.sum(axis=0), parts.sizes.sum(axis=0)
+    decayed, sums, sizes = problem.network.decay * theta, parts.values.sum(axis=0), parts.sizes.sum(axis=0)
     found.values[:] = sums / (2.0 * step) + directions @ decayed
     found.sizes[:] = sizes / (2.0 * step) + np.abs(directions) @ np.abs(decayed)
     found.kinks[:] = parts.kinks.sum(axis=0)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import warnings
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import files, network
+from ..forward import Predictor, all_outputs
 from ..inputs import validation
-from ..inputs.containers import brought, few, is_dask
-from ..inputs.scaling import Scaling, standardised
+from ..inputs.containers import brought, few
+from ..inputs.scaling import Scaling
 from ..inputs.validation import Array
 from ..kernels.arguments import HIDDEN, OUTPUTS
-from ..metrics import YES, score
 from ..network import Weights
-from ..objective import Forward
 from ..outcome import HISTORY, VALIDATION, Outcome
 from ..outcome import history as outcome_history
+from ..targets import class_names, of_outputs
 from . import html
-
-
-def _itself(A: Array) -> Array:
-    return A
-
-
-def _best(A: Array) -> Array:
-    """The number of each example's largest output."""
-    return A.argmax(axis=1)
 
 
 class Model:
@@ -85,6 +74,8 @@ class Model:
     >>> images = model.weights[0][:, 1:].reshape(25, 20, 20).transpose(0, 2, 1)  # what each hidden unit looks for
     """
 
+    _predictor: Predictor | None
+
     def __init__(
         self,
         weights: Weights,
@@ -102,17 +93,28 @@ class Model:
         held_out: Array | None = None,
     ):
         self.weights = weights
-        self.classes = classes
+        self.targets = of_outputs(classes, multilabel, len(weights[-1]))
         self.lmbda = lmbda
         self.history = history
         self.outcome = outcome
         self.activation = validation.canonical(activation)
         self.output = validation.canonical(output)
         self.feature_names = feature_names
-        self.multilabel = multilabel
         self.scaling = scaling
         self.scale = scale
         self.held_out = held_out
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute, and forget the predictor, which depends on most of them."""
+        super().__setattr__(name, value)
+        self.__dict__["_predictor"] = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_predictor": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.weights = self._weights  # read-only again
 
     @property
     def weights(self) -> Weights:
@@ -121,16 +123,20 @@ class Model:
     @weights.setter
     def weights(self, weights: Weights) -> None:
         self._weights = tuple(matrix.copy() for matrix in weights)
-        for matrix in self._weights:  # `Forward` has a copy in a form of its own, which would not change with them
+        for matrix in self._weights:  # the predictor has its own copy, which would not change with them
             matrix.flags.writeable = False
-        self._forward: tuple[tuple[str, str, float], Forward] | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_forward": None}
+    @property
+    def classes(self) -> Array | None:
+        return self.targets.labels
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.weights = self._weights  # as they were, read-only
+    @classes.setter
+    def classes(self, classes: Array | None) -> None:
+        self.targets = of_outputs(classes, self.multilabel, self.sizes[-1])
+
+    @property
+    def multilabel(self) -> bool:
+        return self.targets.multilabel
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -189,7 +195,7 @@ class Model:
         >>> f"{model.score(X, y):.0%} right of all trained on, {model.score(X[sure], y[sure]):.0%} of the sure ones"
         '92% right of all trained on, 99% of the sure ones'
         """
-        if self.output == "identity":
+        if not self.targets.probabilities:
             raise ValueError(
                 "output is 'identity': the model predicts numbers, without probabilities; predict has them"
             )
@@ -223,15 +229,7 @@ class Model:
         >>> model.predict(X[:1500:500]).tolist()
         ['zero', 'one', 'two']
         """
-        return self._outputs(X, self._said)
-
-    def _said(self, A: Array) -> Array:
-        """What outputs (m, K) say."""
-        if self.multilabel:
-            return (A > YES).astype(np.int64)
-        if self.classes is None:
-            return A[:, 0] if A.shape[1] == 1 else A
-        return self.classes[A.argmax(axis=1)]
+        return self._outputs(X, self.targets.decode)
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """How right the predictions are: the share of labels, or R2.
@@ -266,34 +264,16 @@ class Model:
         >>> f"{model.score(X[::2], y[::2]):.0%} of those trained on, {model.score(X[1::2], y[1::2]):.0%} of the others"
         '92% of those trained on, 89% of the others'
         """
-        y = brought(y)
-        if self.multilabel or self.classes is None:
-            A = brought(self._outputs(X))
-            targets = validation.known_answers(y, len(A), self.classes, A.shape[1], self.multilabel)
-            return score(A, targets, np.empty(0), self.output)
-        said = brought(self._outputs(X, _best))
-        return float((said == known(y, len(said), self.classes)).mean())
+        return self.targets.agreement(brought(self._outputs(X, self.targets.condensed)), brought(y))
 
-    def _outputs(self, X: Any, answer: Callable[[Array], Array] = _itself) -> Any:
-        """The K outputs (m, K), or what `answer` makes of those of some examples."""
-        if is_dask(X):
-            return self._later(X, answer)
-        if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
-            validation.same_names(names, self.feature_names, "X")
-        if self.scaling:
-            X = standardised(validation.inputs(X, self.sizes[0]), self.scale, self.scaling, self.feature_names)
-        family = self.activation, self.output, 1.0 if self.scaling else self.scale
-        if self._forward is None or self._forward[0] != family:
-            self._forward = family, Forward(self.weights, *family)
-        return self._forward[1](X, answer)
-
-    def _later(self, X: Any, answer: Callable[[Array], Array]) -> Any:
-        """The same for X of Dask: an array of Dask, which is computed chunk by chunk where that is asked for."""
-        from ..inputs.dask import by_chunks
-
-        if self.feature_names is not None and (names := validation.feature_names(X)) is not None:
-            validation.same_names(names, self.feature_names, "X")
-        return by_chunks(X, self.sizes[0], partial(self._outputs, answer=answer), answer(np.empty((0, self.sizes[-1]))))
+    def _outputs(self, X: Any, answer: Callable[[Array], Array] = all_outputs) -> Any:
+        """Return the outputs (m, K), or `answer` of them, computed for some examples at a time."""
+        predictor = self._predictor
+        if predictor is None:
+            network = self.weights, self.activation, self.output
+            predictor = Predictor(*network, scale=self.scale, scaling=self.scaling, names=self.feature_names)
+            self.__dict__["_predictor"] = predictor
+        return predictor(X, answer)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to a file, all of it or nothing, with a checksum that `load` compares.
@@ -350,7 +330,7 @@ class Model:
         names = validation.saved_names(self.feature_names, self.sizes[0])
         arrays = {f"Theta{l + 1}": matrix for l, matrix in enumerate(self.weights)}
         if self.classes is not None:
-            arrays |= _classes_to(path, validation.class_names(self.classes, self.sizes[-1]))
+            arrays |= _classes_to(path, class_names(self.classes, self.sizes[-1]))
         arrays |= self.scaling._asdict() if self.scaling else {}
         arrays |= {
             "lmbda": np.array(self.lmbda),
@@ -362,20 +342,6 @@ class Model:
             "feature_names": np.array(json.dumps(names)),
         }
         return arrays | {f"history_{name}": self.history[name] for name in self.history.dtype.names}
-
-
-def known(y: ArrayLike, m: int, classes: Any) -> Array:
-    """The number of each of m labels among the classes, -1 for those that a model has never seen: a warning."""
-    indices = validation.class_indices(y, m, classes)
-    unknown = validation.labels(y, m)[indices < 0]
-    if len(unknown):
-        names = np.unique(unknown).tolist()
-        warnings.warn(
-            f"y holds labels that the model has never seen, {few([*map(repr, names)])}: "
-            f"{len(unknown)} of {len(indices)} examples, which count as wrong",
-            stacklevel=3,
-        )
-    return indices
 
 
 # Of a saved model the arrays beside its weights.
@@ -435,7 +401,7 @@ def model_in(arrays: dict[str, Array], path: Path) -> Model:
     try:
         n, K = weights[0].shape[1] - 1, weights[-1].shape[0]
         output = validation.choice(str(arrays["output"].item()), OUTPUTS, "output")
-        classes = None if output == "identity" else validation.class_names(_classes_from(path, arrays), K)
+        classes = None if output == "identity" else class_names(_classes_from(path, arrays), K)
         fields = [*HISTORY, *(VALIDATION if "history_validation_cost" in arrays else [])]
         missing = {"history_regularisation": np.full(arrays["history_cost"].shape, np.nan)}  # older files lack it
         arrays = missing | arrays

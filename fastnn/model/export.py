@@ -13,7 +13,7 @@ from .. import files
 from ..files import FORMATS
 from ..inputs import validation
 from ..inputs.validation import Array
-from ..metrics import YES
+from ..targets import THRESHOLD
 from . import Model
 from .unwrap import to_model
 
@@ -130,7 +130,7 @@ def write_onnx(model: Model, path: Path, dtype: str | None = None) -> None:
         more, sums = {"axis": 1} if model.output == "softmax" else {}, A
         A = node(_OUTPUT_NODES[model.output], [A], "probabilities", **more)
         if model.multilabel:
-            yes = node("Greater", [A, constant("half", kind.type(YES))], "yes")
+            yes = node("Greater", [A, constant("half", kind.type(THRESHOLD))], "yes")
             node("Cast", [yes], "label", to=TensorProto.INT64)
             label = helper.make_tensor_value_info("label", TensorProto.INT64, [m, K])
         else:

@@ -9,8 +9,9 @@ from ..inputs import validation
 from ..inputs.containers import brought
 from ..inputs.streams import read, stored
 from ..inputs.validation import Array
-from ..model import Model, known
+from ..model import Model
 from ..model.unwrap import to_model
+from ..targets import Classes
 from .canvas import SMALL, WRONG, LinearSegmentedColormap, Rectangle, axes, label, title
 
 # So many images can be seen at a glance; more in a picture cannot be seen at all.
@@ -68,7 +69,7 @@ def digits(
     X = _in_memory(X)
     m = len(X)
     images = _images(X, order, "X")
-    labels = None if y is None else validation.labels(y, m)
+    labels = None if y is None else Classes.read(y, m)
     count = f"{m:,} example{'s' * (m > 1)}"
     if predictions is None:
         different = 0 if labels is None else len(np.unique(labels))
@@ -76,7 +77,7 @@ def digits(
         captions = [[]] * m if labels is None else [[label(b, _SHORT)] for b in labels]
         return _grid(images, captions, np.zeros(m, bool), f"{count}{words}", ax)
     with validation.about("predictions"):
-        said = validation.labels(predictions, m)
+        said = Classes.read(predictions, m)
     if labels is None:
         captions = [[label(a, _SHORT)] for a in said]
         return _grid(images, captions, np.zeros(m, bool), f"What the model says of {count}", ax)
@@ -132,14 +133,15 @@ def errors(model: Any, X: ArrayLike, y: ArrayLike, *, order: str = "F", count: i
     A = model.predict_proba(X)
     said = A.argmax(axis=1)
     sure = A[np.arange(len(A)), said]
-    wrong = np.flatnonzero(said != known(y, len(A), classes))
+    indices, labels = classes.known(y, len(A), stacklevel=3)
+    wrong = np.flatnonzero(said != indices)
     surest = wrong[np.argsort(-sure[wrong], kind="stable")][:count]
-    labels = validation.labels(y, len(A))[surest]
+    labels = labels[surest]
     kept = stored(X)
     rows = kept.rows(surest) if kept else validation.inputs(X)[surest]
     captions = [
         [f"{label(a, _SHORT)} ({percent:.0f} %)", f"is {label(b, _SHORT)}"]
-        for a, percent, b in zip(classes[said[surest]], 100.0 * sure[surest], labels, strict=True)
+        for a, percent, b in zip(classes.labels[said[surest]], 100.0 * sure[surest], labels, strict=True)
     ]
     words = f"{len(wrong):,} of {len(A):,} wrong ({100.0 * len(wrong) / len(A):.2f} %)"
     if len(surest) < len(wrong):
@@ -213,13 +215,12 @@ def units(model: Any, *, order: str = "F", ax: Any = None) -> Any:
     return ax.figure
 
 
-def of_classes(model: Any) -> tuple[Model, Array]:
-    """The model and its classes; ValueError if it has none."""
+def of_classes(model: Any) -> tuple[Model, Classes]:
+    """Return the model and its classes; raise ValueError if it has none."""
     model = to_model(model)
-    if model.classes is None or model.multilabel:
-        got = "several labels at once" if model.multilabel else "numbers"
-        raise ValueError(f"model is one of {got}; one of classes is wanted")
-    return model, model.classes
+    if not isinstance(model.targets, Classes):
+        raise ValueError(f"model is one of {model.targets.noun}; one of classes is wanted")
+    return model, model.targets
 
 
 def _in_memory(X: Any) -> Array:

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike
 from ..check import ENTRY, TOLERANCE, compare, relative_errors
 from ..inputs import validation
 from ..inputs.containers import brought
-from ..model import known
 from ..network import theta_of
 from .canvas import COLOURS, MARKERS, SMALL, WRONG, axes, label, pair, plain, title
 from .images import of_classes
@@ -55,15 +54,14 @@ def confusion(model: Any, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> Any:
     """
     model, classes = of_classes(model)
     A = brought(model.predict_proba(X))
-    said, indices = A.argmax(axis=1), known(y, len(A), classes)
-    labels = validation.labels(y, len(A))
-    K = len(classes)
+    said, (indices, labels) = A.argmax(axis=1), classes.known(y, len(A), stacklevel=3)
+    K = classes.K
     others, place = np.unique(labels[indices < 0], return_inverse=True)
     rows = indices.copy()
     rows[indices < 0] = K + place
     counts = np.zeros((K + len(others), K), dtype=np.int64)
     np.add.at(counts, (rows, said), 1)
-    names = [label(name) for name in (*classes, *others)]
+    names = [label(name) for name in (*classes.labels, *others)]
 
     mistakes = counts.copy()
     mistakes[np.arange(K), np.arange(K)] = 0

@@ -26,8 +26,9 @@ from ..inputs import validation
 from ..inputs.streams import each, runs_of
 from ..inputs.validation import Array
 from ..model import Model, model_in
-from ..problem import Problem
+from ..problem import Data
 from .control import Limits
+from .partition import Dataset
 from .replay import Answer, Point, Trail
 from .solvers import SOLVERS, Found
 
@@ -227,20 +228,20 @@ def generator(state: dict[str, Any]) -> np.random.Generator:
     return np.random.Generator(bits)
 
 
-def prints_of(parts: Any, classes: Array | None, others: Problem | None) -> dict[str, str]:
-    """Of the data that a training is on, and of examples of the user's to be held out."""
-    found = _joined(parts.ask(_prints))
-    found["y"] = _print([found["y"], ascii(None if classes is None else classes.tolist())])
-    return found if others is None else found | {"validation": _print(_joined([_prints(others)]).values())}
+def prints_of(data: Dataset, others: Data | None) -> dict[str, str]:
+    """Return digests of the data that a training is on, and of the user's own examples for validation."""
+    digests, labels = _joined(data.ask(_prints)), data.kind.labels
+    digests["y"] = _print([digests["y"], ascii(None if labels is None else labels.tolist())])
+    return digests if others is None else digests | {"validation": _print(_joined([_prints(others)]).values())}
 
 
-def _prints(problem: Problem) -> dict[str, str]:
-    """A part's: read once, run by run."""
-    X = hashlib.sha256(ascii((problem.X.shape, problem.X.dtype.str)).encode())
-    for _, some in each(problem.X, runs_of(problem.X)):
-        X.update(np.ascontiguousarray(some).data)
-    y = [hashlib.sha256(np.ascontiguousarray(some).data).hexdigest() for some in problem.targets]
-    weight = hashlib.sha256(np.ascontiguousarray(problem.weight).data).hexdigest()
+def _prints(data: Data) -> dict[str, str]:
+    """Return the digests of a shard, whose X is read once, chunk by chunk."""
+    X = hashlib.sha256(ascii((data.X.shape, data.X.dtype.str)).encode())
+    for _, chunk in each(data.X, runs_of(data.X)):
+        X.update(np.ascontiguousarray(chunk).data)
+    y = [hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() for array in data.targets]
+    weight = hashlib.sha256(np.ascontiguousarray(data.weight).data).hexdigest()
     return {"X": X.hexdigest(), "y": _print(y), "sample_weight": weight}
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import network, objective
+from .. import network
+from ..forward import outputs
 from ..inputs.validation import Array
-from ..metrics import score
 from ..network import Weights
 from ..objective import Objective
-from ..problem import Problem
+from ..problem import Data, Network, Problem
+from ..targets import Kind
 
 # No entry of the gradient larger: SciPy's default for its conjugate gradients and its L-BFGS.
 GRADIENT_TOLERANCE = 1e-5
@@ -126,17 +127,15 @@ class ClusterLost(RuntimeError):
 class HeldOut:
     """Examples that a training does not see: its cost and score on them."""
 
-    def __init__(self, problem: Problem, score_weight: Array, engine: str):
-        """`problem` has no regularisation; its weights count in the cost, `score_weight` (m,) or empty in the score."""
-        self._problem = problem
-        self._weight = score_weight
-        self._objective = Objective.of(problem, engine)
+    def __init__(self, network: Network, data: Data, kind: Kind, score_weight: Array, engine: str):
+        """Weights of `data` count in the cost, which is not regularised; `score_weight` (m,) or empty in the score."""
+        self._network, self._data, self._kind, self._weight = network, data, kind, score_weight
+        self._objective = Objective.of(Problem(network.without_regularisation(), data), engine)
         self._engine = engine
-        self._outputs = np.empty((len(problem.X), problem.sizes[-1]))
+        self._outputs = np.empty((len(data), network.sizes[-1]))
 
     def measure(self, theta: Array) -> tuple[float, float]:
-        """Cost and score."""
+        """Return cost and score."""
         cost, _ = self._objective.evaluate(theta)
-        some = self._problem
-        objective.outputs(theta, some.layers, some.X, some.scale, self._outputs, self._engine)
-        return cost, score(self._outputs, self._problem.targets, self._weight, self._problem.output)
+        outputs(theta, self._network.layers, self._data.X, self._data.scale, self._outputs, self._engine)
+        return cost, self._kind.score(self._outputs, self._data.targets, self._weight)

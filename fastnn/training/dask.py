@@ -12,7 +12,6 @@ import time
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import compress, groupby
 from operator import itemgetter
@@ -22,22 +21,21 @@ import numpy as np
 
 from .. import engines
 from ..inputs import containers, validation
-from ..inputs.containers import Array, few
+from ..inputs.containers import Array
 from ..inputs.dask import own_threads
 from ..inputs.streams import Stored, examples_of_a_run
 from ..kernels.arguments import Targets
-from ..objective import Part
-from ..problem import Problem, read_only
+from ..objective import Shard
+from ..problem import Data, Network, read_only
+from ..targets import Kind, kind_of
 from .control import ClusterLost
-from .partition import chosen, classes_of, counts_of, refuse_split, shares_of
+from .partition import chosen, class_counts, refuse_split, shares_of
 
 try:
     import dask.array
     import distributed
 except ImportError:
     raise ImportError(validation.needs("fastnn.distributed", "dask", "distributed")) from None
-
-__all__ = ["ClusterLost"]
 
 # So long there may be no worker, or no scheduler, before a cluster is given up.
 PATIENCE = 30.0
@@ -81,7 +79,7 @@ def branches(count: int, known: Callable[[Node], Array | None]) -> dict[Node, Ar
 
 
 class Loaded(NamedTuple):
-    """A part as it came, valid: y are labels (m,), or numbers (m, K), or 0 and 1 for each of several labels."""
+    """A valid shard as it came; y as `Kind.read` returns it."""
 
     X: Array
     y: Array
@@ -89,75 +87,63 @@ class Loaded(NamedTuple):
 
 
 class _Facts(NamedTuple):
-    """What has to be known of a part here."""
+    """What this process has to know of a shard."""
 
     m: int
     weight: float
     n: int
-    K: int  # of numbers
-    labels: Array  # those that occur, sorted; empty of numbers
+    summary: Array  # Kind.summary
 
 
-def _load(x: Any, y: Any, weight: Any, number: int, output: str, multilabel: bool) -> Loaded | None:
-    """The part of that number; None if it has no examples. ValueError and TypeError as of `train`."""
+def _load(x: Any, y: Any, weight: Any, number: int, kind: type[Kind]) -> Loaded | None:
+    """Return the shard with this number; None if it has no examples. Raise ValueError or TypeError as `train` does."""
     if x.shape[0] == 0:
         return None
     try:
         X = validation.inputs(x)
-        if isinstance(X, Stored):  # a worker has its part in memory
+        if isinstance(X, Stored):  # a worker has its shard in memory
             X = validation.inputs(np.array(x))
-        if multilabel:
-            answers = validation.several_labels(y, len(X))
-        else:
-            answers = validation.values(y, len(X)) if output == "identity" else validation.labels(y, len(X))
-        return Loaded(X, answers, validation.sample_weight(weight, len(X), part=True))
+        return Loaded(X, kind.read(y, len(X)), validation.sample_weight(weight, len(X), part=True))
     except (ValueError, TypeError) as error:
         raise type(error)(f"{error} (in chunk {number} of X, counted from 0, and from its first row)") from None
 
 
-def _facts(loaded: Loaded | None) -> _Facts | None:
+def _facts(loaded: Loaded | None, kind: type[Kind]) -> _Facts | None:
     if loaded is None:
         return None
-    (m, n), y = loaded.X.shape, loaded.y
-    weight = float(loaded.weight.sum()) if len(loaded.weight) else float(m)
-    return _Facts(m, weight, n, *((0, np.unique(y)) if y.ndim == 1 else (y.shape[1], np.empty(0))))
+    m, n = loaded.X.shape
+    return _Facts(m, float(loaded.weight.sum()) if len(loaded.weight) else float(m), n, kind.summary(loaded.y))
 
 
-def _problem(loaded: Loaded, like: Problem, classes: Any) -> Problem:
-    """The part as a problem, whose network and regularisation are those of `like`."""
-    none = like.targets
-    if loaded.y.ndim == 1:
-        targets = none._replace(classes=np.searchsorted(classes, loaded.y))
-    else:
-        targets = none._replace(values=loaded.y)
-    return replace(like, X=loaded.X, targets=targets, weight=loaded.weight)
+def _data(loaded: Loaded, kind: Kind, scale: float) -> Data:
+    return Data(loaded.X, kind.encoded(loaded.y), loaded.weight, scale)
 
 
-def _counts(problem: Problem) -> Array:
-    return counts_of(problem, classes_of(problem))
+def _counts(data: Data, kind: Kind) -> Array:
+    return class_counts(kind.strata(data.targets), len(data), kind.K)
 
 
-def _split(problem: Problem, shares: Array, seed: int) -> tuple[Problem, Problem]:
-    """What is left of the part, and what is held out, in memory."""
-    held = chosen(classes_of(problem), len(problem.X), shares, seed)
-    return problem.subset(~held), problem.subset(held)
+def _split(data: Data, shares: Array, seed: int, kind: Kind) -> tuple[Data, Data]:
+    """Return the rest of the shard, and what is held out, in memory."""
+    held_out = chosen(kind.strata(data.targets), len(data), shares, seed)
+    return data.subset(~held_out), data.subset(held_out)
 
 
-def _sample(problem: Problem, count: int) -> Problem:
-    """About so many of the examples that count, evenly spaced, in memory."""
-    examples = np.flatnonzero(problem.weight) if len(problem.weight) else np.arange(len(problem.X))
-    some = problem.subset(examples[:: max(1, len(examples) // count)])
-    return some.in_memory() if isinstance(some.X, Stored) else some
+def _sample(data: Data, count: int) -> Data:
+    """Return about `count` of the examples whose weight is not 0, evenly spaced, in memory."""
+    examples = np.flatnonzero(data.weight) if len(data.weight) else np.arange(len(data))
+    sample = data.subset(examples[:: max(1, len(examples) // count)])
+    return sample.in_memory() if isinstance(sample.X, Stored) else sample
 
 
-def _totals(problem: Problem) -> tuple[int, float]:
-    return len(problem.X), problem.total
+def _totals(data: Data) -> tuple[int, float]:
+    return len(data), data.total
 
 
-def _part(problem: Problem, engine: str) -> Part:
-    """Ready to be added up; parts that are as long have one workspace, as only one is added up at a time."""
+def _shard(data: Data, network: Network, engine: str) -> Shard:
+    """Return the shard ready to be added up; shards of one length share a workspace, as one is added up at a time."""
     with own_threads():
-        return Part(problem, engine, partial(_workspace, engine))
+        return Shard(network, data, engine, partial(_workspace, engine))
 
 
 def _workspace(engine: str, layers: Array, *cut: Any) -> Any:
@@ -169,7 +155,7 @@ def _common_workspace(engine: str, layers: tuple[tuple[int, ...], ...], *cut: An
     return engines.module(engine).workspace(np.array(layers), *cut)
 
 
-def _sums(theta: Array, numbers: list[int], count: int, *parts: Part) -> tuple[str, dict[Node, Array]]:
+def _sums(theta: Array, numbers: list[int], count: int, *parts: Shard) -> tuple[str, dict[Node, Array]]:
     """The sums of these parts, of `count` there are, as far as they can be added; and whose they are."""
     own = dict(zip(numbers, parts, strict=True))
 
@@ -189,45 +175,40 @@ def _sums(theta: Array, numbers: list[int], count: int, *parts: Part) -> tuple[s
 _one_evaluation = threading.Lock()
 
 
-class There:
-    """Examples on the workers, as they come and then as problems: `partition.Here` says what it is for."""
+class DaskData:
+    """Dataset on the workers of a cluster: many shards, a chunk of rows each."""
 
-    held_out = None  # the workers alone know which examples `split` has taken out
+    held_out: Array | None = None  # the workers alone know which examples `split` has taken out
 
-    def __init__(self, X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool, client: Any = None):
+    def __init__(
+        self, X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool, scale: float, client: Any = None
+    ):
         self._client = _connected(client)
         self.names = validation.feature_names(X)
+        kind = kind_of(output, multilabel)
         with self._client.as_current():
-            chunks = _chunks(X, y, sample_weight, numbers=multilabel or output == "identity")
+            chunks = _chunks(X, y, sample_weight, numbers=kind.numeric)
         load = dask.delayed(_load, pure=False)
-        loads = [load(*three, number, output, multilabel) for number, three in enumerate(chunks)]
+        loads = [load(*three, number, kind) for number, three in enumerate(chunks)]
         with warnings.catch_warnings():  # what was in this process travels with the graph, so that it can be sent again
             warnings.filterwarnings("ignore", "Sending large graph")
             self._homes = _homes(self._client, [x.key for x, _, _ in chunks], distributed.futures_of(X))
-            self._parts = []
+            self._parts: list[Any] = []
             for home, group in groupby(zip(self._homes, loads, strict=True), key=itemgetter(0)):
                 self._parts += self._client.compute([load for _, load in group], **_at(home))
-        found = self.ask(_facts)
+        found = self.ask(_facts, kind)
         self._keep([one is not None for one in found])
         facts = [one for one in found if one is not None]
         if not facts:
             raise ValueError("X has no rows; (m, n), one example a row, is wanted, m and n at least 1")
         validation.positive_sum(np.array([one.weight for one in facts]), "sample_weight")
-        self.n = _same([one.n for one in facts], "X", "columns")
-        self.classes = _classes(facts, output, multilabel, y)
-        self.K = (
-            _same([one.K for one in facts], "y", "columns") if self.classes is None or multilabel else len(self.classes)
-        )
+        self.n = validation.same_in_chunks([one.n for one in facts], "X", "columns")
+        self.kind = kind.joined([one.summary for one in facts], y, sum(one.m for one in facts))
+        self.each(_data, self.kind, scale)
 
     def _keep(self, kept: list[bool]) -> None:
         """Forget the other parts, which have no examples."""
         self._parts, self._homes = ([*compress(some, kept)] for some in (self._parts, self._homes))
-
-    def parts(self, like: Problem) -> "There":
-        """As problems with that network."""
-        self._like = like
-        self.each(_problem, like, self.classes)
-        return self
 
     def each(self, function: Callable[..., Any], *more: Any) -> None:
         self._parts = self._submitted(function, *([one] * len(self._parts) for one in more))
@@ -244,38 +225,36 @@ class There:
         tasks = zip(self._homes, self._parts, *more, strict=True)
         return [submit(function, *arguments, **_at(home), pure=False) for home, *arguments in tasks]
 
-    def split(self, fraction: float, generator: np.random.Generator) -> Problem:
-        """Take that share of the examples of each class out, some of every part, and bring them here."""
-        shares = shares_of(fraction, self.ask(_counts))
+    def split(self, fraction: float, generator: np.random.Generator) -> Data:
+        """Take that share of the examples of each class out, some of every shard, and bring them here."""
+        shares = shares_of(fraction, self.ask(_counts, self.kind))
         seeds = generator.integers(2**63, size=len(self._parts)).tolist()  # a task that runs again makes the same of it
-        pairs = self._submitted(_split, shares, seeds)
+        pairs = self._submitted(_split, shares, seeds, [self.kind] * len(self._parts))
         self._parts = pairs
         taken = joined(self.ask(itemgetter(1)))
         self.each(itemgetter(0))
         totals = self.ask(_totals)
         m, left = (sum(one) for one in zip(*totals, strict=True))
-        refuse_split(fraction, m + len(taken.X), taken.total, left)
+        refuse_split(fraction, m + len(taken), taken.total, left)
         self._keep([m > 0 for m, _ in totals])
         return taken
 
-    def sample(self) -> Problem:
-        """What tells whether X wants scaling."""
+    def sample(self) -> Data:
         return joined(self.ask(_sample, -(-SAMPLE // len(self._parts))))
 
-    def source(self, engine: str) -> "Spread":
-        """What an objective adds up."""
+    def source(self, network: Network, engine: str) -> "DaskSums":
         m, total = (sum(one) for one in zip(*self.ask(_totals), strict=True))
-        self.each(_part, engine)  # and nobody asks for the problems any more
-        return Spread(self._client, self._parts, self._like, m, total)
+        self.each(_shard, network, engine)  # nobody asks for the data any more
+        return DaskSums(self._client, self._parts, network, m, total)
 
 
-class Spread:
-    """The sums over all parts: a `fastnn.objective.Source`."""
+class DaskSums:
+    """Sums over all shards: a `fastnn.objective.Source`."""
 
     long = True
 
-    def __init__(self, client: Any, parts: list[Any], problem: Problem, m: int, total: float):
-        self.problem, self.m, self.total = problem, m, total
+    def __init__(self, client: Any, parts: list[Any], network: Network, m: int, total: float):
+        self.network, self.m, self.total = network, m, total
         self._client, self._parts = client, parts
         self._places: dict[str, list[int]] = {}
 
@@ -357,38 +336,12 @@ def gathered(client: Any, futures: list[Any], bring: bool = True) -> list[Any]:
             raise ClusterLost(f"the cluster does not answer any more: {type(error).__name__}: {said}") from None
 
 
-def joined(problems: list[Problem]) -> Problem:
-    """One problem of all their examples."""
-    first = problems[0]
-    targets = Targets(*(np.concatenate(some) for some in zip(*(problem.targets for problem in problems), strict=True)))
-    weight = np.concatenate([problem.weight for problem in problems])
-    return replace(first, X=np.concatenate([problem.X for problem in problems]), targets=targets, weight=weight)
-
-
-def _same(found: list[int], name: str, what: str) -> int:
-    """The number that all parts have."""
-    for number, one in enumerate(found):
-        if one != found[0]:
-            raise ValueError(
-                f"{name} has {one} {what} in chunk {number} and {found[0]} in the first; the same is wanted"
-            )
-    return found[0]
-
-
-def _classes(facts: list[_Facts], output: str, multilabel: bool, y: Any) -> Array | None:
-    """The classes of labels, sorted; the names of several labels; None of numbers."""
-    if multilabel:
-        return np.array(validation.feature_names(y, "y") or range(facts[0].K))
-    if output == "identity":
-        return None
-    kinds = {one.labels.dtype.kind for one in facts}
-    if len({"f" if kind in "iuf" else kind for kind in kinds}) > 1:
-        raise TypeError(
-            f"y has labels of dtypes {few(sorted(str(one.labels.dtype) for one in facts))}; one kind is wanted"
-        )
-    classes = np.unique(np.concatenate([one.labels for one in facts]))
-    validation.some_classes(classes, sum(one.m for one in facts))
-    return classes
+def joined(shards: list[Data]) -> Data:
+    """Return the data of all shards as one."""
+    targets = Targets(*(np.concatenate(arrays) for arrays in zip(*(shard.targets for shard in shards), strict=True)))
+    weight = np.concatenate([shard.weight for shard in shards])
+    X = np.concatenate([shard.X for shard in shards])
+    return Data(X, targets, weight, shards[0].scale)
 
 
 def _connected(client: Any) -> Any:

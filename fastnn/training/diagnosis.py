@@ -8,7 +8,7 @@ from ..inputs.streams import Stored
 from ..inputs.validation import Array
 from ..kernels.arguments import arithmetic
 from ..network import matrices
-from ..problem import Problem
+from ..problem import Data, Network
 from ..runtime import blas
 
 # That many evenly spaced examples are looked at, which takes 1.0 ms for the digits; all of them only where these
@@ -56,43 +56,43 @@ REMEDY = "train again with standardize=True (on the command line --standardize)"
 PIXELS = ", or with scale=1/255 (--scale 1/255) if these bytes are pixels"
 
 
-def advice(problem: Problem, theta: Array, names: Sequence[str] | None = None) -> str:
+def advice(network: Network, data: Data, theta: Array, names: Sequence[str] | None = None) -> str:
     """What keeps this network from learning, and the remedy; empty if nothing is seen.
 
     It begins with the finding, which a colon ends. Columns of X go by their names, if they have some.
     """
-    weight = problem.weight
-    inputs = "X" if problem.scale == 1.0 else f"X times scale={problem.scale:g}"
-    examples = np.flatnonzero(weight) if len(weight) else np.arange(len(problem.X))
-    sample = problem.inputs(_spread(examples, EXAMPLES)).astype(np.float64, copy=False)
+    weight = data.weight
+    inputs = "X" if data.scale == 1.0 else f"X times scale={data.scale:g}"
+    examples = np.flatnonzero(weight) if len(weight) else np.arange(len(data.X))
+    sample = data.inputs(_spread(examples, EXAMPLES)).astype(np.float64, copy=False)
     # BLAS threads would go on spinning for a while, on the cores that the next training needs:
     # the digits, 20 iterations of L-BFGS, 65 -> 120 ms. Keeping from them takes 2 ms.
     with blas.one_thread(), np.errstate(over="ignore", invalid="ignore"):
-        columns, verdict = _too_large(sample, problem.sizes[1]), "too large"
-        suspect = len(columns) or _nearly_constant(sample) or _constant_layer(problem, theta, sample)
+        columns, verdict = _too_large(sample, network.sizes[1]), "too large"
+        suspect = len(columns) or _nearly_constant(sample) or _constant_layer(network, theta, sample)
         if not suspect:
             return ""
-        if isinstance(problem.X, Stored) or problem.X.dtype != arithmetic(problem.X.dtype) or problem.scale != 1.0:
-            X = problem.inputs(_spread(examples, MANY))
+        if isinstance(data.X, Stored) or data.X.dtype != arithmetic(data.X.dtype) or data.scale != 1.0:
+            X = data.inputs(_spread(examples, MANY))
         else:
-            X = problem.X if len(examples) == len(problem.X) else problem.X[examples]
+            X = data.X if len(examples) == len(data.X) else data.X[examples]
         if not len(columns) and _nearly_constant(X):
             columns, verdict = _by_size(sample), "too nearly constant"
         if not np.ptp(X, axis=0).any():
             named = _named(X, _by_size(sample), names)
             remedy = "no scaling helps, columns that differ are wanted"
             return f"all examples in {inputs} are the same: {named} constant; {remedy}"
-        remedy = REMEDY + PIXELS * (problem.X.dtype == np.uint8 and problem.scale == 1.0)
+        remedy = REMEDY + PIXELS * (data.X.dtype == np.uint8 and data.scale == 1.0)
         if len(columns):
-            stuck, units = _stuck(problem, theta, sample)
-            seen = f"{stuck} of {units} hidden units are {_word(problem)}, " if stuck else ""
+            stuck, units = _stuck(network, theta, sample)
+            seen = f"{stuck} of {units} hidden units are {_word(network)}, " if stuck else ""
             named = _named(X, columns, names)
             return f"{seen}{inputs} wants scaling: {named} {verdict} for weights to learn from; {remedy}"
-        layer = _constant_layer(problem, theta, X)
+        layer = _constant_layer(network, theta, X)
         if not layer:
             return ""
         return (
-            f"all {problem.sizes[layer]} hidden units of layer {layer} are {_word(problem)}: they give every example "
+            f"all {network.sizes[layer]} hidden units of layer {layer} are {_word(network)}: they give every example "
             "the same output, so that nothing is learned through them; train again, from smaller weights if you "
             "passed some, else with another seed or a larger lmbda"
         )
@@ -146,33 +146,33 @@ def _named(X: Array, columns: Array, names: Sequence[str] | None) -> str:
     return f"columns {', '.join(first)}{more}{counted} are"
 
 
-def _word(problem: Problem) -> str:
-    return "dead" if problem.activation == "relu" else "saturated"
+def _word(network: Network) -> str:
+    return "dead" if network.activation == "relu" else "saturated"
 
 
-def _flat_ends(problem: Problem, theta: Array, X: Array) -> Iterator[tuple[Array, Array]]:
+def _flat_ends(network: Network, theta: Array, X: Array) -> Iterator[tuple[Array, Array]]:
     """Of each hidden layer two masks (m, units): units at their low flat end for an example, and at their high one."""
-    low, high = FLAT[problem.activation]
+    low, high = FLAT[network.activation]
     A = X
-    for W in matrices(theta, problem.sizes)[:-1]:
+    for W in matrices(theta, network.sizes)[:-1]:
         Z = A @ W[:, 1:].T + W[:, 0]
         yield low >= Z, high <= Z
-        A = ACTIVATE[problem.activation](Z)
+        A = ACTIVATE[network.activation](Z)
 
 
-def _stuck(problem: Problem, theta: Array, X: Array) -> tuple[int, int]:
+def _stuck(network: Network, theta: Array, X: Array) -> tuple[int, int]:
     """How many hidden units there are without usable slope, and how many in all.
 
     Of sigmoid and tanh for nine of ten examples, of relu for all: 0 for most of them is its ordinary way.
     """
-    share = 1.0 if problem.activation == "relu" else 0.9
-    stuck = sum(int(((low | high).mean(axis=0) >= share).sum()) for low, high in _flat_ends(problem, theta, X))
-    return stuck, sum(problem.sizes[1:-1])
+    share = 1.0 if network.activation == "relu" else 0.9
+    stuck = sum(int(((low | high).mean(axis=0) >= share).sum()) for low, high in _flat_ends(network, theta, X))
+    return stuck, sum(network.sizes[1:-1])
 
 
-def _constant_layer(problem: Problem, theta: Array, X: Array) -> int:
+def _constant_layer(network: Network, theta: Array, X: Array) -> int:
     """The first hidden layer, from 1, each of whose units is at the same flat end for every example; 0 if none is."""
-    for l, (low, high) in enumerate(_flat_ends(problem, theta, X), start=1):
+    for l, (low, high) in enumerate(_flat_ends(network, theta, X), start=1):
         if (low.all(axis=0) | high.all(axis=0)).all():
             return l
     return 0

@@ -1,98 +1,130 @@
-"""What a training works on: a problem for each part of the data, and what is done with all of them.
+"""Examples of a training as shards, and what is done with each of them.
 
-`Here` has all examples as one part, in this process; `dask.There` has many, on the workers of a cluster.
-Both give `each`, which makes something else of every part, and `ask`, which gets an answer of every part back.
+`LocalData` is one shard, in this process; `fastnn.training.dask.DaskData` has many, on the workers of a cluster.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from ..inputs import validation
+from ..inputs.containers import Array
 from ..inputs.scaling import Scaling, standardised
 from ..inputs.streams import Standardised, Stored
-from ..inputs.validation import Array
 from ..kernels.arguments import arithmetic
-from ..objective import Part
-from ..problem import Problem
+from ..objective import Shard, Source
+from ..problem import Data, Network
+from ..targets import Kind, kind_of
 
 # Up to so many numbers, 256 MB of float64, bytes and float16 become a standardised copy. With more of them they are
 # standardised anew in every evaluation, which takes a tenth of the memory and some times as long.
 COPIED = 1 << 25
 
 
-class Here:
-    """One part, in this process."""
+class Dataset(Protocol):
+    """Examples of a training.
 
-    def __init__(self, problem: Problem):
-        self._part: Any = problem
-        self.held_out: Array | None = None  # bool (m,), the examples that `split` has taken out
+    Attributes
+    ----------
+    kind : Kind
+        Kind of y.
+    n : int
+        Columns of X.
+    names : tuple of str, or None
+        Names of the columns.
+    held_out : bool array (m,), or None
+        Examples that `split` has taken out, where this process knows them.
+    """
 
-    def each(self, function: Callable[..., Any], *more: Any) -> None:
-        self._part = function(self._part, *more)
+    kind: Kind
+    n: int
+    names: tuple[str, ...] | None
+    held_out: Array | None
+
+    def each(self, function: Callable[..., Data], *more: Any) -> None:
+        """Replace the data of every shard by function(data, *more)."""
 
     def ask(self, function: Callable[..., Any], *more: Any) -> list[Any]:
-        return [function(self._part, *more)]
+        """Return function(data, *more) of every shard."""
 
-    def split(self, fraction: float, generator: np.random.Generator) -> Problem:
-        """Take that share of the examples out, of each class alike, and return them."""
-        problem = self._part
-        m, classes = len(problem.X), problem.targets.classes
-        (shares,) = shares_of(fraction, [counts_of(problem, classes)])
-        held = chosen(classes, m, shares, generator)
-        refuse_split(fraction, m, weight_of(problem, held), weight_of(problem, ~held))
-        self.held_out = held
-        taken: Problem = problem.subset(held)
-        self._part = problem.subset(~held)
-        return (
-            taken.in_memory()
-            if isinstance(taken.X, Stored) and taken.X.shape[0] * taken.X.shape[1] <= COPIED
-            else taken
-        )
+    def split(self, fraction: float, generator: np.random.Generator) -> Data:
+        """Take a fraction of the examples out, of each class alike, and return them."""
 
-    def sample(self) -> Problem:
-        """What tells whether X wants scaling."""
-        problem: Problem = self._part
-        return problem
+    def sample(self) -> Data:
+        """Return examples that show whether X should be scaled."""
 
-    def source(self, engine: str) -> Part:
-        """What an objective adds up."""
-        return Part(self._part, engine)
+    def source(self, network: Network, engine: str) -> Source:
+        """Return the source of sums for an objective; the data cannot be changed afterwards."""
 
 
-def weight_of(problem: Problem, chosen: Array) -> float:
-    """What those examples weigh together."""
-    return float(problem.weight[chosen].sum() if len(problem.weight) else np.count_nonzero(chosen))
+class LocalData:
+    """Dataset in this process: one shard."""
+
+    def __init__(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, output: str, multilabel: bool, scale: float
+    ):
+        self.names = validation.feature_names(X)
+        inputs = validation.inputs(X)
+        m, self.n = inputs.shape
+        kind = kind_of(output, multilabel)
+        values = kind.read(y, m)
+        self.kind = kind.joined([kind.summary(values)], y, m)
+        self._data = Data(inputs, self.kind.encoded(values), validation.sample_weight(sample_weight, m), scale)
+        self.held_out: Array | None = None
+
+    def each(self, function: Callable[..., Data], *more: Any) -> None:
+        self._data = function(self._data, *more)
+
+    def ask(self, function: Callable[..., Any], *more: Any) -> list[Any]:
+        return [function(self._data, *more)]
+
+    def split(self, fraction: float, generator: np.random.Generator) -> Data:
+        data, m = self._data, len(self._data)
+        classes = data.targets.classes  # empty for a single column of 0 and 1, which is not split by its value
+        (shares,) = shares_of(fraction, [class_counts(classes, m, self.kind.K)])
+        held_out = chosen(classes, m, shares, generator)
+        refuse_split(fraction, m, weight_of(data, held_out), weight_of(data, ~held_out))
+        self.held_out = held_out
+        self._data, taken = data.subset(~held_out), data.subset(held_out)
+        small = isinstance(taken.X, Stored) and taken.X.shape[0] * taken.X.shape[1] <= COPIED
+        return taken.in_memory() if small else taken
+
+    def sample(self) -> Data:
+        return self._data
+
+    def source(self, network: Network, engine: str) -> Source:
+        return Shard(network, self._data, engine)
 
 
-def class_totals(problem: Problem) -> Array | None:
-    """What the examples of each class weigh together, of one yes or no those of 0 and 1; None where there are none."""
-    classes = classes_of(problem)
+def weight_of(data: Data, chosen: Array) -> float:
+    """Return the weight of these examples together."""
+    return float(data.weight[chosen].sum() if len(data.weight) else np.count_nonzero(chosen))
+
+
+def class_counts(classes: Array, m: int, K: int) -> Array:
+    """Return the number of examples of each class; without classes (1,), the number of examples."""
+    return np.bincount(classes, minlength=max(2, K)) if len(classes) else np.array([m])
+
+
+def class_totals(data: Data, kind: Kind) -> Array | None:
+    """Return the weight of each class's examples together; None without classes."""
+    classes = kind.strata(data.targets)
     if not len(classes):
         return None
-    weight = problem.weight if len(problem.weight) else None
-    return np.bincount(classes, weight, max(2, problem.sizes[-1])).astype(np.float64)
+    return np.bincount(classes, data.weight if len(data.weight) else None, max(2, kind.K)).astype(np.float64)
 
 
-def reweighted(problem: Problem, factors: Array) -> Problem:
-    """The same with examples that count by their class as well."""
-    weight = factors[classes_of(problem)]
-    return replace(problem, weight=problem.weight * weight if len(problem.weight) else weight)
-
-
-def classes_of(problem: Problem) -> Array:
-    """The class of each example, 0 or 1 where one output says which of two; empty of several labels and of numbers."""
-    classes, values = problem.targets
-    return (
-        values[:, 0].astype(np.int64)
-        if problem.output == "sigmoid" and values.shape == (len(problem.X), 1)
-        else classes
-    )
+def reweighted(data: Data, kind: Kind, factors: Array) -> Data:
+    """Return the data with each weight times the factor of its class."""
+    weight = factors[kind.strata(data.targets)]
+    return replace(data, weight=data.weight * weight if len(data.weight) else weight)
 
 
 def chosen(classes: Array, m: int, shares: Array, seed: Any) -> Array:
-    """Which of m examples are held out, bool (m,): of each class so many, shares (K,); of no classes shares (1,)."""
+    """Return which of m examples are held out, bool (m,): shares (K,) of each class, or (1,) without classes."""
     taken = np.zeros(m, bool)
     order = np.random.default_rng(seed).permutation(m)
     ends = np.bincount(classes, minlength=len(shares)).cumsum() if len(classes) else np.array([m])
@@ -113,11 +145,6 @@ def shares_of(fraction: float, counts: Sequence[Array]) -> Array:
     return np.diff(np.minimum(np.rint(fraction * before).astype(np.int64), most), axis=0)
 
 
-def counts_of(problem: Problem, classes: Array) -> Array:
-    """How many examples each class has; of no classes, how many there are."""
-    return np.bincount(classes, minlength=max(2, problem.sizes[-1])) if len(classes) else np.array([len(problem.X)])
-
-
 def refuse_split(fraction: float, m: int, held: float, left: float) -> None:
     """Raise ValueError if what is held out, or what is left, weighs nothing."""
     for weight, what in ((held, "hold out"), (left, "train on")):
@@ -127,14 +154,14 @@ def refuse_split(fraction: float, m: int, held: float, left: float) -> None:
             )
 
 
-def on_inputs(problem: Problem, function: Callable[..., Any], *more: Any) -> Any:
-    """For `Scaling.asked`."""
-    return function(problem.X, problem.weight, problem.scale, *more)
+def of_inputs(data: Data, function: Callable[..., Any], *more: Any) -> Any:
+    """Return function(X, weight, scale, *more), for `Scaling.asked`."""
+    return function(data.X, data.weight, data.scale, *more)
 
 
-def standardise(problem: Problem, scaling: Scaling) -> Problem:
-    """The same of standardised inputs: a new array, or run by run of what would become too large in memory."""
-    X = problem.X
+def standardise(data: Data, scaling: Scaling) -> Data:
+    """Return standardised data: a new array, or chunk by chunk where that would become too large in memory."""
+    X = data.X
     if isinstance(X, np.ndarray) and arithmetic(X.dtype) != X.dtype and X.size > COPIED:
-        return replace(problem, X=Standardised(X, problem.scale, scaling), scale=1.0)
-    return replace(problem, X=standardised(X, problem.scale, scaling), scale=1.0)
+        return replace(data, X=Standardised(X, data.scale, scaling), scale=1.0)
+    return replace(data, X=standardised(X, data.scale, scaling), scale=1.0)

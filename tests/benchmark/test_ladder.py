@@ -27,9 +27,9 @@ def test_gradient_moves_on_between_calls():
 def test_part_of_a_task():
     X, y = fastnn.load_digits()
     part = ladder.task(X, y, (400, 25, 10)).part(100)
-    assert np.bincount(part.problem.targets.classes).tolist() == [10] * 10
-    assert np.array_equal(part.problem.X[1], X[50])
-    assert len(part.part(1000).problem.X) == 100
+    assert np.bincount(part.y).tolist() == [10] * 10
+    assert np.array_equal(part.X[1], X[50])
+    assert len(part.part(1000).X) == 100
 
 
 def test_the_python_loop_has_a_share(monkeypatch):
@@ -52,7 +52,7 @@ def test_differences_of_the_largest_entries():
 
 def test_textbook_cost():
     want = Objective.of(SMALL.problem).cost(SMALL.theta)
-    A = fastnn.forward(SMALL.weights, SMALL.problem.X)
+    A = fastnn.forward(SMALL.weights, SMALL.X)
     assert ladder.cross_entropy(A, SMALL) + ladder.penalty(SMALL.theta, SMALL) == pytest.approx(want, rel=1e-14)
 
 

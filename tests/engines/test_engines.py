@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastnn
-from fastnn import engines, network
+from fastnn import engines
+from fastnn import network as networks
 from fastnn.engines import fused, loop
 from fastnn.engines import numpy as reference
 from fastnn.engines import python as python_loop
@@ -46,12 +47,14 @@ def evaluate(module, case, lmbda, most=None, **family):
     problem, theta = case.problem(lmbda, **family), case.theta
     guarded = np.full(len(theta) + 17, np.nan)
     sums = guarded[8:-8]
-    work, runs = module.workspace(problem.layers, len(problem.X), problem.X.dtype, problem.scale, most)
-    assert [run.start for run in runs] + [len(problem.X)] == [0] + [run.stop for run in runs]
+    work, runs = module.workspace(
+        problem.network.layers, len(problem.data.X), problem.data.X.dtype, problem.data.scale, most
+    )
+    assert [run.start for run in runs] + [len(problem.data.X)] == [0] + [run.stop for run in runs]
     for run in runs:
-        part = problem.part(run, problem.X[run.start : run.stop])
-        module.accumulate(theta, problem.layers, part.X, part.targets, part.weight, work, run, sums)
-    cost = module.regularised_mean(theta, problem.decay, problem.total, sums[-1], sums[:-1])
+        part = problem.data.chunk(run, problem.data.X[run.start : run.stop])
+        module.accumulate(theta, problem.network.layers, part.X, part.targets, part.weight, work, run, sums)
+    cost = module.regularised_mean(theta, problem.network.decay, problem.data.total, sums[-1], sums[:-1])
     assert np.isnan(guarded[:8]).all()
     assert np.isnan(guarded[-8:]).all()
     return cost, sums[:-1]
@@ -76,9 +79,9 @@ def test_catalogue_forward(engine, sizes, m):
     case = random_case(sizes, m)
     theta, problem = case.theta, case.problem(0.0)
     guarded = np.full((m + 2, sizes[-1]), np.nan)
-    OTHERS[engine].forward(theta, problem.layers, problem.X, 1.0, guarded[1:-1])
+    OTHERS[engine].forward(theta, problem.network.layers, problem.data.X, 1.0, guarded[1:-1])
     want = np.empty((m, sizes[-1]))
-    reference.forward(theta, problem.layers, problem.X, 1.0, want)
+    reference.forward(theta, problem.network.layers, problem.data.X, 1.0, want)
     assert np.isnan(guarded[[0, -1]]).all()
     assert np.abs(guarded[1:-1] - want).max() <= 1e-14
 
@@ -216,11 +219,18 @@ def test_assertion_notices_one_wrong_entry():
 def test_inputs_are_left_alone():
     case = random_case((6, 5, 3), 150)
     problem, theta = case.problem(0.3, sample_weight=np.arange(150.0)), case.theta
-    arguments = [theta, problem.layers, problem.X, *problem.targets, problem.weight, problem.decay]
+    arguments = [
+        theta,
+        problem.network.layers,
+        problem.data.X,
+        *problem.data.targets,
+        problem.data.weight,
+        problem.network.decay,
+    ]
     before = [np.copy(argument) for argument in arguments]
     for engine in ENGINES:
         Objective.of(problem, engine).evaluate(theta)
-        engines.module(engine).forward(theta, problem.layers, problem.X, 1.0, np.empty((150, 3)))
+        engines.module(engine).forward(theta, problem.network.layers, problem.data.X, 1.0, np.empty((150, 3)))
     for got, want in zip(arguments, before, strict=True):
         assert np.array_equal(got, want)
 
@@ -232,4 +242,4 @@ def test_no_hidden_layer_is_logistic_regression():
     want = (h - np.eye(3)[case.y]).T @ want / 20
     _, (got,) = fastnn.cost_and_gradient(case.weights, case.X, case.y)
     np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-15)
-    assert network.parameter_count(case.sizes) == 15
+    assert networks.parameter_count(case.sizes) == 15

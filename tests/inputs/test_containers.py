@@ -16,6 +16,7 @@ from scipy import sparse
 
 import fastnn
 from fastnn.inputs import containers, validation
+from fastnn.targets import Classes
 
 from ..conftest import examples
 
@@ -116,7 +117,7 @@ def test_float32_is_kept():
 def test_plain_arrays_are_used_in_place():
     assert np.shares_memory(validation.inputs(X), X)
     y = np.array(TEXT)
-    assert np.shares_memory(validation.labels(y, 4), y)
+    assert np.shares_memory(Classes.read(y, 4), y)
 
 
 def test_dummies_of_text_train():
@@ -346,7 +347,7 @@ class Number(enum.IntEnum):
     ids=lambda value: repr(value).partition(" at 0x")[0],
 )
 def test_labels_are_what_they_were(value, dtype, want):
-    got = validation.labels(value, 2)
+    got = Classes.read(value, 2)
     assert got.dtype == np.dtype(dtype)
     assert got.tolist() == want
 
@@ -360,46 +361,42 @@ def test_labels_in_series():
         ("cat", "dog "): ["object", "str", "string", "category"],
     }.items():
         for dtype in dtypes:
-            got = validation.labels(pandas.Series(list(values), dtype=dtype, index=[9, 4]), 2)
+            got = Classes.read(pandas.Series(list(values), dtype=dtype, index=[9, 4]), 2)
             assert got.tolist() == list(values), dtype
             want = "u" if "int8" in dtype.lower() else np.array(values).dtype.kind
             assert got.dtype.kind == want, dtype
-        assert validation.labels(pandas.Index(list(values)), 2).tolist() == list(values)
-        assert validation.labels(pandas.Categorical(list(values)), 2).tolist() == list(values)
+        assert Classes.read(pandas.Index(list(values)), 2).tolist() == list(values)
+        assert Classes.read(pandas.Categorical(list(values)), 2).tolist() == list(values)
 
 
 def test_labels_in_tensors():
     """And in lists of tensors of one label."""
     for name, value in tensors(np.array([3, 7])):
-        assert validation.labels(value, 2).tolist() == [3, 7], name
+        assert Classes.read(value, 2).tolist() == [3, 7], name
         if name != "dlpack":
-            assert validation.labels(list(value), 2).tolist() == [3, 7], name
+            assert Classes.read(list(value), 2).tolist() == [3, 7], name
 
 
 @pytest.mark.parametrize(("library", "make"), [("polars", "Series"), ("pyarrow", "array")])
 def test_labels_in_arrow(library, make):
     series = getattr(pytest.importorskip(library), make)
     for values in ([3, 7], [0.5, 7.0], [True, False], ["cat", "dog "]):
-        got = validation.labels(series(values), 2)
+        got = Classes.read(series(values), 2)
         assert got.tolist() == values
         assert got.dtype.kind == np.array(values).dtype.kind
-        assert_refused(ValueError, "y holds ", validation.labels, series([values[0], None]), 2)
-    assert_refused(TypeError, "y has dtype datetime64[D]", validation.labels, series([datetime.date(2020, 1, 1)]), 1)
+        assert_refused(ValueError, "y holds ", Classes.read, series([values[0], None]), 2)
+    assert_refused(TypeError, "y has dtype datetime64[D]", Classes.read, series([datetime.date(2020, 1, 1)]), 1)
 
 
 def test_text_of_variable_width():
     if not hasattr(np.dtypes, "StringDType"):
         pytest.skip("NumPy has it from version 2 on")
     kind = np.dtypes.StringDType
-    assert validation.labels(np.array(["cat", "dog "], kind()), 2).tolist() == ["cat", "dog "]
+    assert Classes.read(np.array(["cat", "dog "], kind()), 2).tolist() == ["cat", "dog "]
+    assert_refused(ValueError, "y holds nan at index 1", Classes.read, np.array(["a", NAN], kind(na_object=NAN)), 2)
+    assert_refused(ValueError, "y holds None at index 0", Classes.read, np.array([None, "a"], kind(na_object=None)), 2)
     assert_refused(
-        ValueError, "y holds nan at index 1", validation.labels, np.array(["a", NAN], kind(na_object=NAN)), 2
-    )
-    assert_refused(
-        ValueError, "y holds None at index 0", validation.labels, np.array([None, "a"], kind(na_object=None)), 2
-    )
-    assert_refused(
-        ValueError, r"y holds 'a\x00' at index 0, which NumPy", validation.labels, np.array(["a\0", "a"], kind()), 2
+        ValueError, r"y holds 'a\x00' at index 0, which NumPy", Classes.read, np.array(["a\0", "a"], kind()), 2
     )
     assert_refused(TypeError, "X holds text, '1' at index (0, 0)", validation.inputs, np.array([["1"]], kind()))
 
@@ -421,7 +418,7 @@ def test_missing_labels_are_no_class(others, missing):
                 with pytest.raises(ValueError, match=f"at index {i}"):
                     fastnn.cost_and_gradient(W, X, y)
     with pytest.raises(ValueError, match=r"at index \(1, 0\)"):
-        validation.labels([others[:2], [missing, others[0]]], 2)
+        Classes.read([others[:2], [missing, others[0]]], 2)
 
 
 def test_missing_labels_in_series():
@@ -469,7 +466,7 @@ def test_missing_labels_in_series():
     ids=repr,
 )
 def test_labels_of_other_or_several_kinds(value, error, message):
-    assert_refused(error, message, validation.labels, value, 2)
+    assert_refused(error, message, Classes.read, value, 2)
 
 
 one_label = st.none() | st.booleans() | st.integers(-(2**65), 2**65) | st.floats() | st.text(max_size=3)
@@ -481,7 +478,7 @@ def test_labels_are_kept_or_refused(values):
     """Whatever comes out is equal to what went in, and of the same kind."""
     for y in (values, np.array(values, dtype=object)):
         try:
-            got = validation.labels(y, len(values)).tolist()
+            got = Classes.read(y, len(values)).tolist()
         except (ValueError, TypeError) as error:
             assert str(error).startswith("y holds ")  # noqa: PT017
         else:

@@ -21,13 +21,13 @@ WIDGETS = find_spec("ipywidgets") is not None
 
 
 def test_bar_outside_a_notebook_is_a_line():
-    code = "from fastnn.kernels import notice; print(notice.bars_are_widgets(), 'asyncio' in __import__('sys').modules)"
+    code = "from fastnn.runtime import notice; print(notice.bars_are_widgets(), 'asyncio' in __import__('sys').modules)"
     assert in_process(code, PYTHONWARNINGS="error").stdout == "False False\n"
 
 
 def test_bar_in_a_notebook_without_ipywidgets_warns_of_nothing():
     code = (
-        f"{KERNEL}\nsys.modules['ipywidgets'] = None\nfrom fastnn.kernels import notice\n"
+        f"{KERNEL}\nsys.modules['ipywidgets'] = None\nfrom fastnn.runtime import notice\n"
         "with notice.progress_bar(total=1, disable=None) as bar: print(notice.bars_are_widgets(), type(bar).__module__)"
     )
     done = in_process(code, PYTHONWARNINGS="error")

@@ -174,7 +174,7 @@ def may_become_nobody():
     return subprocess.run([*AS_NOBODY, sys.executable, "-c", ""], capture_output=True).returncode == 0
 
 
-REPORT = f"from fastnn.kernels import cache; print(cache.report())\n{RUN}"
+REPORT = f"from fastnn.runtime import cache; print(cache.report())\n{RUN}"
 
 
 def without_home(**environment):
@@ -423,7 +423,7 @@ def test_what_kernels_call_by_address_is_compiled_anew_where_it_is_missing(what,
 KILLED = """
 import os, random, sys, time, warnings
 from pathlib import Path
-from fastnn.kernels import cache
+from fastnn.runtime import cache
 warnings.simplefilter("error")
 warnings.filterwarnings("ignore", "This process", DeprecationWarning)
 folder, times = Path(sys.argv[1]), int(sys.argv[2])

@@ -63,7 +63,7 @@ def test_disabled_jit_compiles_kernels_all_the_same(tmp_path):
 # A kernel that is compiled in a second: a parallel loop.
 COMPILED = """
 import numba, numpy as np
-from fastnn.kernels import jit
+from fastnn.runtime import jit
 @jit.batch
 def halves(x):
     for i in numba.prange(len(x)):
@@ -203,14 +203,14 @@ child = os.fork()
 if child:
     os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 {USE}
-from fastnn.kernels import forks
+from fastnn.runtime import forks
 assert forks.threads_lost()
 """
 
 # Prints what is looked for in the cache: the names of kernels with the types of their arguments, and tiles.
 LOOKED_FOR = """
 import fastnn
-from fastnn.kernels import cache
+from fastnn.runtime import cache
 load = cache.File.load
 def told(self, key):
     print(self._index_name, key[0] if key else "")
@@ -318,7 +318,7 @@ import time
 {TRAIN.format(False).replace("fastnn.train", "start = time.perf_counter(); first = fastnn.train")}
 wall = time.perf_counter() - start
 second = {TRAIN.format(False).partition("; ")[2]}
-from fastnn.kernels import notice
+from fastnn.runtime import notice
 print(0.0 < first.outcome.compile_seconds < wall - first.outcome.seconds, second.outcome.compile_seconds)
 print(notice.kernel_work())"""
     for words in ("compiling kernels (the first time only)", "loading kernels"):

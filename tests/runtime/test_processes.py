@@ -108,7 +108,7 @@ def test_forked_children_of_a_process_where_another_package_ran(layer):
 
 CHILD = """
 import fastnn
-from fastnn.kernels import forks, pool
+from fastnn.runtime import forks, pool
 def seen():
     fastnn_bits()
     other(np.ones(9))
@@ -238,7 +238,7 @@ BESIDE_OTHERS = """
 import _thread, sys, threading, time
 import numba
 from tqdm import tqdm
-from fastnn.kernels import pool
+from fastnn.runtime import pool
 
 def seen(start):
     begun, over = threading.Event(), threading.Event()
@@ -269,7 +269,7 @@ def test_workqueue_beside_other_python_threads(first, beside_others):
 
 
 NESTED = """
-from fastnn.kernels import pool
+from fastnn.runtime import pool
 pool.threads()
 
 @numba.njit(parallel=True)
@@ -291,7 +291,7 @@ def test_workqueue_nested_launch_of_another_package_runs():
 ONE_ROW = """
 import numpy as np
 import fastnn
-from fastnn.kernels import forks
+from fastnn.runtime import forks
 X, y = np.random.default_rng(0).random((40, 4)), np.arange(40) % 2
 model = fastnn.train(X, y, 3, maxiter=3)
 model.predict(X[:1]), model.score(X, y)
@@ -508,7 +508,7 @@ def test_a_fork_while_another_thread_compiles():
 
 
 BLAS = """
-from fastnn import blas
+from fastnn.runtime import blas
 from threadpoolctl import threadpool_info, threadpool_limits
 
 def limited():

@@ -6,6 +6,7 @@ import pytest
 import fastnn
 from fastnn import engines
 from fastnn.runtime import notice
+from fastnn.targets import Classes, Values
 from fastnn.training.control import HeldOut, State
 
 from ..conftest import random_case
@@ -411,11 +412,12 @@ def test_held_out_is_cost_and_score(engine, family):
     case = random_case((5, 4, K), 30)
     y = np.random.default_rng(0).standard_normal((30, K)) if output == "identity" else case.y
     problem = case._replace(y=y).problem(0.0, output=output)
-    cost, score = HeldOut(problem, np.empty(0), engine).measure(case.theta)
+    kind = Values(K) if output == "identity" else Classes(np.arange(K))
+    cost, score = HeldOut(*problem, kind, np.empty(0), engine).measure(case.theta)
     want = fastnn.cost_and_gradient(case.weights, case.X, y, output=output, engine="numpy")[0]
     assert cost == pytest.approx(want, rel=1e-14)
     A = np.empty((30, K))
-    engines.module("numpy").forward(case.theta, problem.layers, problem.X, 1.0, A)
+    engines.module("numpy").forward(case.theta, problem.network.layers, problem.data.X, 1.0, A)
     if output == "identity":
         residual, spread = ((A - y) ** 2).sum(axis=0), ((y - y.mean(axis=0)) ** 2).sum(axis=0)
         assert score == pytest.approx((1 - residual / spread).mean(), rel=1e-12)

@@ -22,9 +22,9 @@ import dask.array as da  # noqa: E402
 import dask.dataframe as dd  # noqa: E402
 
 from fastnn.estimator import FastNNClassifier, FastNNRegressor  # noqa: E402
-from fastnn.problem import Problem  # noqa: E402
+from fastnn.problem import Network  # noqa: E402
 from fastnn.training.control import ClusterLost  # noqa: E402
-from fastnn.training.dask import There, branches, joined  # noqa: E402
+from fastnn.training.dask import DaskData, branches, joined  # noqa: E402
 from fastnn.training.partition import chosen, shares_of  # noqa: E402
 
 # Dask's own threads and sockets are closed a little after its clusters are.
@@ -165,14 +165,14 @@ def test_what_y_may_be(client, y, options):
 
 def test_neighbours_are_on_one_worker(client):
     """So that few sums travel; what is in the cluster already stays where it is."""
-    like = Problem.without_examples(SIZES, 0.0, "sigmoid", "sigmoid")
-    source = There(in_chunks(X), in_chunks(Y), None, "sigmoid", False, client).parts(like).source("fused")
+    network = Network(SIZES)
+    source = DaskData(in_chunks(X), in_chunks(Y), None, "sigmoid", False, 1.0, client).source(network, "fused")
     places = source._placed()
     assert sorted(places.values()) == [[0, 1, 2, 3], [4, 5, 6, 7, 8]]
     lazy = in_chunks(X + 1.0)  # another array: the cluster may still have chunks of X
     there = client.persist(lazy, workers=list(places)[:1])
     distributed.wait(there)
-    source = There(there, in_chunks(Y), None, "sigmoid", False, client).parts(like).source("fused")
+    source = DaskData(there, in_chunks(Y), None, "sigmoid", False, 1.0, client).source(network, "fused")
     assert list(source._placed()) == list(places)[:1]
 
 
@@ -181,8 +181,7 @@ def test_examples_held_out_of_every_part(client):
     again = fastnn.train(in_chunks(X), in_chunks(Y), 6, maxiter=20, validation=0.2, patience=2, seed=3)
     assert same_weights(got, again)
     assert np.isfinite(got.history.validation_cost).all()
-    like = Problem.without_examples(SIZES, 0.0, "sigmoid", "sigmoid")
-    parts = There(in_chunks(X), in_chunks(Y), None, "sigmoid", False, client).parts(like)
+    parts = DaskData(in_chunks(X), in_chunks(Y), None, "sigmoid", False, 1.0, client)
     before = joined(parts.ask(_same))
     taken, left = parts.split(0.2, np.random.default_rng(0)), joined(parts.ask(_same))
     assert len(taken.X) + len(left.X) == ROWS
