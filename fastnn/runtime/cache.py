@@ -21,7 +21,8 @@ from typing import Any
 import llvmlite
 import llvmlite.binding
 import numba
-from numba.core.caching import IndexDataCacheFile
+
+from .numba_internals import pickled
 
 _PACKAGE = Path(__file__).parent.parent
 
@@ -44,7 +45,8 @@ _SETTINGS = (
 _DAY = 24 * 3600.0
 _KEPT = 30 * _DAY  # so long a folder stays that nobody uses
 
-# The names of folders; ".old" is one that is being removed. And of files; ".tmp" is one that is being written.
+# The names of folders; ".old" is one that is being removed. And of files; ".tmp" is one that is being written, and
+# earlier versions wrote ".nbi", too.
 _FOLDER = re.compile(r"[0-9a-f]{16}(\.old)?")
 _FILE = re.compile(r".*\.nb[ic](\.tmp\.[0-9a-f]{16})?")
 
@@ -72,7 +74,9 @@ def build() -> str:
             what.update(source.read_bytes())
     cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
     settings = [str(getattr(numba.config, name, None)) for name in _SETTINGS]
-    what.update(" ".join([numba.__version__, llvmlite.__version__, cpu, cpu_features(), *settings]).encode())
+    python = f"{sys.implementation.cache_tag}{getattr(sys, 'abiflags', '')}"
+    versions = [python, llvmlite.binding.get_process_triple(), numba.__version__, llvmlite.__version__]
+    what.update(" ".join([*versions, cpu, cpu_features(), *settings]).encode())
     return what.hexdigest()[:16]
 
 
@@ -113,57 +117,51 @@ def report() -> str:
     return str(own)
 
 
-class File(IndexDataCacheFile):
-    """numba's index and data files of a kernel or a tile, checksum first.
+class File:
+    """Machine code of a tile, or of a kernel for certain types, checksum first.
 
     Machine code with one wrong bit may end the process, and so may that of another kernel or processor: the checksum
     is also of the build and of the file's name. Nothing is unpickled before it is compared.
     """
 
     def __init__(self, folder: Path, name: str):
-        super().__init__(str(folder), name, None)
+        self.path = folder / f"{name}.nbc"
 
-    def save(self, key: Any, data: Any) -> None:
+    def load(self) -> Any:
+        """Return the content, or None if it is not there, cannot be read or is not ours: it is written anew then."""
+        try:
+            content = self.path.read_bytes()
+        except OSError:
+            return None
+        checksum, content = content[:32], content[32:]
+        # numba's own format; what is in the user's cache folder is run as machine code, so no format can make it safer
+        return pickle.loads(content) if self._checksum(content) == checksum else None
+
+    def save(self, data: Any) -> None:
+        """Write the file whole, or warn that it cannot be written."""
+        content = pickled(data)
         for again in (True, False):
             try:
-                os.makedirs(self._cache_path, exist_ok=True)
-                return super().save(key, data)
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                return self._write(self._checksum(content) + content)
             except FileNotFoundError as error:  # somebody has removed the folder since
                 if not again:
                     warn(error)
             except OSError as error:  # a full disk, a folder that can only be read or is a file
                 return warn(error)
 
-    def _load_index(self) -> dict:
-        return self._load(self._index_path) or {}
-
-    def _save_index(self, overloads: dict) -> None:
-        self._save(self._index_path, overloads)
-
-    def _load_data(self, name: str) -> Any:
-        return self._load(self._data_path(name))
-
-    def _save_data(self, name: str, data: Any) -> None:
-        self._save(self._data_path(name), data)
-
-    def _load(self, path: str) -> Any:
-        """None for what is not there, cannot be read or is not ours: it is compiled and written anew."""
+    def _write(self, content: bytes) -> None:
+        unfinished = self.path.with_name(f"{self.path.name}.tmp.{os.urandom(8).hex()}")
         try:
-            content = Path(path).read_bytes()
+            unfinished.write_bytes(content)
+            unfinished.replace(self.path)
         except OSError:
-            return None
-        checksum, content = content[:32], content[32:]
-        # numba's own format; what is in the user's cache folder is run as machine code, so no format can make it safer
-        return pickle.loads(content) if _checksum(path, content) == checksum else None
+            with suppress(OSError):
+                unfinished.unlink()
+            raise
 
-    def _save(self, path: str, data: Any) -> None:
-        content = self._dump(data)
-        with self._open_for_write(path) as file:
-            file.write(_checksum(path, content) + content)
-
-
-def _checksum(path: str, content: bytes) -> bytes:
-    return hashlib.sha256(f"{build()}/{os.path.basename(path)}\0".encode() + content).digest()
+    def _checksum(self, content: bytes) -> bytes:
+        return hashlib.sha256(f"{build()}/{self.path.name}\0".encode() + content).digest()
 
 
 @lru_cache

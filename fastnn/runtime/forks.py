@@ -4,15 +4,10 @@ The package imports this at once, without numba, so that no fork goes unseen.
 """
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
-
-def threads_started() -> bool:
-    """Return True if any package has started Numba's threads, here or in the parent before a fork."""
-    parallel: Any = sys.modules.get("numba.np.ufunc.parallel")
-    return parallel is not None and parallel._is_initialized
+from .numba_internals import imported_compiler_lock, threads_started
 
 
 def _forked() -> bool:
@@ -48,10 +43,10 @@ _held: Any = None
 
 def _compiler_held() -> None:
     global _held
-    compiler: Any = sys.modules.get("numba.core.compiler_lock")
-    if compiler is not None and hasattr(compiler, "global_compiler_lock"):  # it is imported wholly
-        compiler.global_compiler_lock.acquire()
-        _held = compiler.global_compiler_lock
+    lock = imported_compiler_lock()
+    if lock is not None:
+        lock.acquire()
+        _held = lock
 
 
 def _compiler_free() -> None:

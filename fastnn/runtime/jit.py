@@ -6,11 +6,12 @@ calls in it, and of a parallel one four; so what is large stands apart, compiled
 the tiles (`by_address`), and what is called once for a block of examples (`apart`).
 """
 
+import hashlib
 import inspect
+import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
 from contextvars import copy_context
 from functools import wraps
 from pathlib import Path
@@ -20,12 +21,9 @@ import numba
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-from . import cache, notice, pool
+from . import cache, notice, numba_internals, pool
 
 # Sums may be reordered (without that no reduction vectorises) and a*b + c fused. Never "nnan"
 # or "ninf": a NaN has to reach the caller.
@@ -34,29 +32,28 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 # Where an order of operations is part of the algorithm (range reduction, differences).
 EXACT = {"contract"}
 
+Function = Callable[..., Any]
+
 # Seconds after which Python hears a signal that another thread has got, while this one waits.
 _TICK = 0.1
 
 
-def inner(fastmath: set[str] = FAST) -> Callable[[Callable], Any]:
+def inner(fastmath: set[str] = FAST) -> Callable[[Function], Any]:
     """Compile a function that only other kernels call."""
     return lambda function: _for_kernels(function, fastmath)
 
 
-def _for_kernels(function: Callable, fastmath: set[str]) -> Any:
+def _for_kernels(function: Function, fastmath: set[str]) -> Any:
     """Without the wrappers by which Python calls a compiled function: a first training takes 7.8 s, with them 9.6.
 
     A call from Python is refused: it would end the process.
     """
     dispatcher: Any = _jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_options(fastmath))(function)
 
-    def add(compiled: Any) -> None:
-        dispatcher.overloads[tuple(compiled.signature.args)] = compiled
-
     def refuse(*arguments: Any) -> None:
         raise TypeError(f"{function.__name__} is called from Python; it is for kernels alone")
 
-    dispatcher.add_overload, dispatcher._compile_for_args = add, refuse
+    numba_internals.call_from_kernels_alone(dispatcher, refuse)
     return dispatcher
 
 
@@ -67,7 +64,7 @@ class Kernel:
     that calls it: no lock, no other thread, nothing to wait for.
     """
 
-    def __init__(self, function: Callable, fastmath: set[str]):
+    def __init__(self, function: Function, fastmath: set[str]):
         wraps(function)(self)
         options = _options(fastmath)
         self.parallel = _outer(_jit(parallel=True, **options)(function))
@@ -93,12 +90,12 @@ def compile_both_variants() -> None:
                     variant.compile(signature)
 
 
-def batch(function: Callable, fastmath: set[str] = FAST) -> Kernel:
+def batch(function: Function, fastmath: set[str] = FAST) -> Kernel:
     """Compile a kernel whose `prange` loops run on Numba's threads."""
     return Kernel(function, fastmath)
 
 
-def serial(function: Callable) -> Any:
+def serial(function: Function) -> Any:
     """Compile a function that is called from outside and has no parallel loop: it needs no lock."""
     return _outer(_jit(**_options(FAST))(function))
 
@@ -107,55 +104,40 @@ def _options(fastmath: set[str]) -> dict[str, Any]:
     return {"fastmath": fastmath, "error_model": "numpy", "nogil": True}
 
 
-def _jit(**options: Any) -> Callable[[Callable], Any]:
+def _jit(**options: Any) -> Callable[[Function], Any]:
     """`numba.njit`, under NUMBA_DISABLE_JIT too: kernels are made of LLVM's instructions and have no form in Python."""
 
-    def compiled(function: Callable) -> Any:
-        with _configured(DISABLE_JIT=0):
+    def compiled(function: Function) -> Any:
+        with numba_internals.configured(DISABLE_JIT=0):
             return numba.njit(**options)(function)
 
     return compiled
-
-
-@contextmanager
-def _configured(**settings: Any) -> Iterator[None]:
-    """With these of numba's settings, which are the whole process's, and then with its own again."""
-    before = {name: getattr(numba.config, name, None) for name in settings}
-    vars(numba.config).update(settings)
-    try:
-        yield
-    finally:
-        vars(numba.config).update(before)
 
 
 def _outer(dispatcher: Any, suffix: str = "") -> Any:
     """Give a kernel that is called from outside its place in the cache, and a notice while it compiles."""
     folder = cache.folder()
     if folder is not None:
-        dispatcher._cache = _Cache(dispatcher.py_func, folder, suffix)
-    compile_now = dispatcher._compiler.compile  # not called for what the cache has
+        numba_internals.use_cache(dispatcher, _Cache(dispatcher.py_func, folder, suffix))
 
-    def compile_aloud(arguments: Any, return_type: Any) -> Any:
-        if folder is None and not cache.off():
-            cache.warn(cache.NO_HOME)
-        # numba turns functions into compiled ones on its way too
-        with _configured(DISABLE_JIT=0), notice.compiling(kept=folder is not None):
-            return compile_now(arguments, return_type)
-
-    compile_or_load = dispatcher.compile
-
-    def compile_whole(signature: Any) -> Any:
+    def compile_or_load(step: Function, signature: Any) -> Any:
         if folder is not None:
             cache.note_use(folder)
         with notice.waiting_for_kernels():
-            return _in_a_thread(compile_or_load, signature)
+            return _in_a_thread(step, signature)
 
-    dispatcher._compiler.compile = compile_aloud
-    dispatcher.compile = compile_whole
+    def compile_now(step: Function, arguments: Any, return_type: Any) -> Any:
+        if folder is None and not cache.off():
+            cache.warn(cache.NO_HOME)
+        # numba turns functions into compiled ones on its way too
+        with numba_internals.configured(DISABLE_JIT=0), notice.compiling(kept=folder is not None):
+            return step(arguments, return_type)
+
+    numba_internals.intercept(dispatcher, compile_or_load, compile_now)
     return dispatcher
 
 
-def _in_a_thread(function: Callable, *arguments: Any) -> Any:
+def _in_a_thread(function: Function, *arguments: Any) -> Any:
     """What the function returns, in a thread of its own: Ctrl-C and SIGTERM do not wait for it, and do not end it.
 
     Raised inside llvmlite, between its freeing of memory and its note of that, their exception makes it free the
@@ -164,7 +146,7 @@ def _in_a_thread(function: Callable, *arguments: Any) -> Any:
     """
     if threading.current_thread() is not threading.main_thread():  # only there signals are raised
         return function(*arguments)
-    done: Future = Future()
+    done: Future[Any] = Future()
 
     def run() -> None:
         try:
@@ -178,7 +160,7 @@ def _in_a_thread(function: Callable, *arguments: Any) -> Any:
     return done.result()
 
 
-def apart(function: Callable, fastmath: set[str] = FAST) -> Any:
+def apart(function: Function, fastmath: set[str] = FAST) -> Any:
     """Compile what other kernels call, for a block of examples or more, by itself: they call it by its address."""
     dispatcher = _outer(_for_kernels(function, fastmath))
     _apart[_name(dispatcher)] = dispatcher
@@ -214,7 +196,7 @@ def _name(dispatcher: Any) -> str:
     return f"{dispatcher.py_func.__module__}.{dispatcher.py_func.__qualname__}"
 
 
-def by_address(emit: Callable) -> Callable:
+def by_address(emit: Function) -> Function:
     """The code generator of an intrinsic that calls a tile by its address; `emit(builder, *arguments)` writes its body.
 
     Arrays arrive there as pointers, integers as 64 bits.
@@ -243,33 +225,32 @@ _tiles: dict[str, Any] = {}  # numba's libraries that hold them, by symbol: numb
 
 
 def _have_tile(symbol: str) -> bool:
-    """Whether machine code can call that tile: it has been compiled in this process, or is in the cache."""
+    """Return True if machine code can call that tile: compiled in this process, or loaded from the cache."""
     folder = cache.folder()
     if symbol not in _tiles and folder is not None:
-        library = cache.File(folder, symbol).load(None)
-        if library is not None:
-            _tiles[symbol] = cpu_target.target_context.codegen().unserialize_library(library)
+        stored = cache.File(folder, symbol).load()
+        if stored is not None:
+            _tiles[symbol] = numba_internals.loaded_library(stored)
     return symbol in _tiles
 
 
-@global_compiler_lock
-def _compile_tile(symbol: str, kind: ir.FunctionType, emit: Callable) -> None:
-    codegen = cpu_target.target_context.codegen()
-    library = codegen.create_library(symbol)
-    library.enable_object_caching()
-    module = codegen._create_empty_module(symbol)
-    function = ir.Function(module, kind, symbol)
-    # Or LLVM would unroll the loops further, which is longer to compile and not a percent faster.
-    function.attributes.add("optsize")
-    body = ir.IRBuilder(function.append_basic_block("entry"))
-    emit(body, *function.args)
-    body.ret_void()
-    library.add_ir_module(module)
-    library.finalize()
-    _tiles[symbol] = library
-    folder = cache.folder()
-    if folder is not None:
-        cache.File(folder, symbol).save(None, library.serialize_using_object_code())
+def _compile_tile(symbol: str, kind: ir.FunctionType, emit: Function) -> None:
+    with numba_internals.compiler_lock():
+        library = numba_internals.new_library(symbol)
+        library.enable_object_caching()
+        module = library.create_ir_module(symbol)
+        function = ir.Function(module, kind, symbol)
+        # Or LLVM would unroll the loops further, which is longer to compile and not a percent faster.
+        function.attributes.add("optsize")
+        body = ir.IRBuilder(function.append_basic_block("entry"))
+        emit(body, *function.args)
+        body.ret_void()
+        library.add_ir_module(module)
+        library.finalize()
+        _tiles[symbol] = library
+        folder = cache.folder()
+        if folder is not None:
+            cache.File(folder, symbol).save(numba_internals.stored_library(library))
 
 
 def _have(symbol: str, apart: tuple[str, Any] | None) -> bool:
@@ -277,58 +258,46 @@ def _have(symbol: str, apart: tuple[str, Any] | None) -> bool:
     if apart is None:
         return _have_tile(symbol)
     name, arguments = apart
-    return _compiled(_apart[name], arguments).fndesc.mangled_name == symbol
+    return bool(_compiled(_apart[name], arguments).fndesc.mangled_name == symbol)
 
 
-class _Locator(UserProvidedCacheLocator):
-    """Our folder, whose name is the stamp of the sources; files make it themselves."""
+class _Cache:
+    """Compiled variants of one function in the cache folder: a file for each combination of argument types."""
 
-    @classmethod
-    def from_function(cls, py_func: Any, py_file: str) -> Any:
-        return cls(py_func, py_file)
+    def __init__(self, function: Function, folder: Path, suffix: str):
+        self.cache_path = str(folder)
+        self._folder = folder
+        self._function = function
+        module = function.__module__.rpartition(".")[2]
+        self.name = f"{module}.{re.sub('[<>]', '', function.__qualname__)}{suffix}"
 
-    @classmethod
-    def get_suitable_cache_subpath(cls, py_file: str) -> str:
-        return ""
+    def _file(self, signature: Any) -> cache.File:
+        """Return the file for these types. `cache.build` stands for our sources, bytecode for other functions'."""
+        code, closure = self._function.__code__, self._function.__closure__ or ()
+        variant = (code.co_firstlineno, code.co_code, [cell.cell_contents for cell in closure])
+        content = str(signature).encode() + numba_internals.pickled(variant)
+        return cache.File(self._folder, f"{self.name}.{hashlib.sha256(content).hexdigest()[:16]}")
 
-    def get_source_stamp(self) -> Any:
-        return None
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """Return the compiled function, or None if it, or what it calls by address, is not there.
 
-    def ensure_cache_path(self) -> None:
-        pass
-
-
-class _Implementation(CompileResultCacheImpl):
-    """What is kept of a kernel: what it calls by address, and its machine code."""
-
-    _locator_classes = (_Locator,)
-
-    def reduce(self, cres: Any) -> Any:
-        called = [one.name for one in cres.library._final_module.functions if one.is_declaration]
-        called = [symbol for symbol in called if symbol in _symbols or symbol.startswith(_TILE)]
-        return [(symbol, _symbols.get(symbol)) for symbol in called], super().reduce(cres)
-
-    def rebuild(self, target_context: Any, payload: Any) -> Any:
-        """None if something that it calls is not there, or under another symbol: it is compiled anew then."""
-        called, kernel = payload
-        return super().rebuild(target_context, kernel) if all(_have(*one) for one in called) else None
-
-
-class _Cache(FunctionCache):
-    """numba's cache of a function, in our folder and our files."""
-
-    _impl_class = _Implementation
-
-    def __init__(self, function: Callable, folder: Path, suffix: str):
-        with _configured(CACHE_DIR=str(folder), CACHE_LOCATOR_CLASSES=""):
-            super().__init__(function)
-        self._cache_file = cache.File(folder, self._impl.filename_base + suffix)
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What is on disk for these types, or None.
-
-        Two processes that write variants for different types at the same time may give both files
-        the same name.
+        The file's name has only the names of types, so the types are compared, too.
         """
-        found = super().load_overload(sig, target_context)
-        return found if found is not None and tuple(found.signature.args) == tuple(sig) else None
+        payload = self._file(signature).load()
+        if payload is None:
+            return None
+        called, stored = payload
+        if not all(_have(*one) for one in called):
+            return None
+        found = numba_internals.loaded_function(target_context, stored)
+        return found if tuple(found.signature.args) == tuple(signature) else None
+
+    def save_overload(self, signature: Any, compiled: Any) -> None:
+        if not numba_internals.can_be_stored(compiled):
+            return cache.warn(f"machine code of {self.name} holds addresses")
+        called = [
+            (symbol, _symbols.get(symbol))
+            for symbol in numba_internals.called_symbols(compiled)
+            if symbol in _symbols or symbol.startswith(_TILE)
+        ]
+        self._file(signature).save((called, numba_internals.stored_function(compiled)))

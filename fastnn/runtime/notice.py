@@ -78,7 +78,7 @@ def progress_bar(**options: Any) -> Any:
 
 def bars_are_widgets() -> bool:
     """Return True if bars are widgets: in a notebook that has ipywidgets."""
-    return _tqdm().__module__ == "tqdm.notebook"
+    return bool(_tqdm().__module__ == "tqdm.notebook")
 
 
 @cache

@@ -11,10 +11,9 @@ from functools import lru_cache
 import numba
 from llvmlite import binding, ir
 from numba import types
-from numba.core.compiler_lock import global_compiler_lock
-from numba.core.registry import cpu_target
 
 from . import cores, forks
+from .numba_internals import PARALLEL_FOR, compiler_lock, new_library, threads_started
 
 # Turns that GNU OpenMP spins at a barrier before it sleeps; 300,000 by default. With 1,000, 3,000, 10,000, 30,000 and
 # 300,000 turns an evaluation of 100 examples takes 300, 217, 202, 181 and 184 us on a quiet machine, and 292, 468, 768,
@@ -84,7 +83,7 @@ def threads() -> int:
 @lru_cache
 def _max_threads() -> int:
     """Number of Numba's threads, but no more than there are cores, unless the user has set that number."""
-    started = numba.config.NUMBA_NUM_THREADS
+    started = int(numba.config.NUMBA_NUM_THREADS)
     set_by_user = "NUMBA_NUM_THREADS" in os.environ or started != numba.config.NUMBA_DEFAULT_NUM_THREADS
     return started if set_by_user else min(started, max(1, math.ceil(cores.usable())))
 
@@ -92,8 +91,8 @@ def _max_threads() -> int:
 @lru_cache
 def threading_layer() -> str:
     """Name of Numba's threading layer; the first call starts its threads."""
-    with global_compiler_lock:  # no other package links a parallel loop meanwhile
-        started_by_others = forks.threads_started()
+    with compiler_lock():  # no other package links a parallel loop meanwhile
+        started_by_others = threads_started()
         try:
             with _short_spin():
                 numba.get_num_threads()
@@ -136,7 +135,7 @@ def _guard_launches() -> None:
     pointer, integer, flag = ir.IntType(8).as_pointer(), ir.IntType(types.intp.bitwidth), ir.IntType(32)
     loop = ir.FunctionType(ir.VoidType(), [pointer] * 4)
     launch = ir.FunctionType(ir.VoidType(), [pointer] * 5 + [integer] * 3)
-    library = cpu_target.target_context.codegen().create_library("fastnn.pool")
+    library = new_library("fastnn.pool")
     module = library.create_ir_module("fastnn.pool")
     busy = ir.GlobalVariable(module, flag, "fastnn.pool.busy")
     busy.linkage, busy.initializer = "internal", flag(0)
@@ -145,7 +144,7 @@ def _guard_launches() -> None:
     taken = body.extract_value(body.cmpxchg(busy, flag(0), flag(1), "acq_rel", "monotonic"), 1)
     with body.if_else(taken) as (free, otherwise):
         with free:
-            parallel_for = integer(binding.address_of_symbol("numba_parallel_for"))
+            parallel_for = integer(binding.address_of_symbol(PARALLEL_FOR))
             body.call(body.inttoptr(parallel_for, launch.as_pointer()), function.args)
             body.store_atomic(flag(0), busy, "release", 4)
         with otherwise:
@@ -153,7 +152,7 @@ def _guard_launches() -> None:
     body.ret_void()
     library.add_ir_module(module)
     library.finalize()
-    binding.add_symbol("numba_parallel_for", library.get_pointer_to_function(function.name))
+    binding.add_symbol(PARALLEL_FOR, library.get_pointer_to_function(function.name))
     _launches_guarded, _library = True, library
 
 

@@ -291,13 +291,13 @@ def test_workqueue_nested_launch_of_another_package_runs():
 ONE_ROW = """
 import numpy as np
 import fastnn
-from fastnn.runtime import forks
+from fastnn.runtime import numba_internals
 X, y = np.random.default_rng(0).random((40, 4)), np.arange(40) % 2
 model = fastnn.train(X, y, 3, maxiter=3)
 model.predict(X[:1]), model.score(X, y)
-print(forks.threads_started())
+print(numba_internals.threads_started())
 fastnn.forward(model.weights, np.ones((100_000, 4)))
-print(forks.threads_started())
+print(numba_internals.threads_started())
 """
 
 
