@@ -21,9 +21,9 @@ from threadpoolctl import ThreadpoolController
 
 import fastnn
 from fastnn.benchmark import comparison, ladder
-from fastnn.engines import numpy as reference
 from fastnn.inputs import validation
 from fastnn.model import Model
+from fastnn.spec import sigmoid
 
 from .peers import PEERS
 
@@ -76,7 +76,7 @@ def predict(task: ladder.Task, engine: str) -> ladder.Timed:
             for W, b in layers:
                 Z = A @ W
                 Z += b
-                A = reference.sigmoid(Z, out=Z)
+                A = sigmoid(Z, out=Z)
             return A
 
     return ladder.Timed(

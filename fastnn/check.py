@@ -18,18 +18,7 @@ from .network import Weights
 from .objective import Objective
 from .problem import Problem, documented, validated
 from .runtime import notice
-
-# A central difference errs by step**2/6 of the third derivative. The kernel subtracts no two numbers
-# that are nearly equal, so its rounding does not grow when the step shrinks; and at the root of
-# float64's epsilon, 1.5e-8, the error of the stencil, 4e-17 where the third derivative is about
-# the first, is under the rounding too. A smaller step gains nothing: at the course's weights 2**-22
-# leaves a norm ratio of 1.7e-14, and 2**-26, 2**-30, 2**-36 and 2**-40 leave 1.8e-15.
-STEP = 2.0**-26
-
-# Of relus: straight but for their kinks, of which a shorter step meets fewer. Of 40 random directions at
-# each of four networks on the digits, 35 met a kink within STEP, none within this; theta + step is
-# still a number of its own.
-STEP_OF_RELU = 2.0**-40
+from .spec import HIDDEN
 
 # The largest norm ratio that passes, by the type that a gradient was computed in; an entry passes with
 # ENTRY times that. At the course's weights right gradients leave 2e-15 and 1e-12 in float64, 1e-6 and
@@ -291,7 +280,7 @@ def numerical_gradient(
     progress = validation.optional_flag(progress, "progress")
     family: dict[str, Any] = {"activation": activation, "output": output, "sample_weight": sample_weight}
     problem = validated(X, y, network.sizes_of(weights), lmbda, **family, scale=scale)
-    found = _differences(problem, weights, np.arange(problem.network.P), _step(step, activation), progress)
+    found = _differences(problem, weights, np.arange(problem.network.P), _step(step, problem), progress)
     return network.matrices(found.values, problem.network.sizes)
 
 
@@ -372,7 +361,7 @@ def check_gradient(
     P = problem.network.P
     if parameters is not None and directions is not None:
         raise ValueError("parameters and directions are both given; one of them is wanted")
-    step, generator = _step(step, activation), validation.seed(seed)
+    step, generator = _step(step, problem), validation.seed(seed)
     engine = validation.choice(engine, engines.ENGINES, "engine")
     if gradient is None:
         kinds = {problem.data.X.dtype}
@@ -487,10 +476,9 @@ def _mean(found: Any, problem: Problem) -> Any:
     return found
 
 
-def _step(step: float | None, activation: str) -> float:
-    if step is not None:
-        return validation.real(step, "step", above=0.0)
-    return STEP_OF_RELU if activation == "relu" else STEP
+def _step(step: float | None, problem: Problem) -> float:
+    """Return the step that was passed, or the one of the activation."""
+    return HIDDEN[problem.network.activation].step if step is None else validation.real(step, "step", above=0.0)
 
 
 def _unit(*vectors: Array) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from .inputs import validation
 from .inputs.validation import Array
-from .kernels.arguments import ACTIVATIONS, HIDDEN, OUTPUTS
+from .spec import HIDDEN, OUTPUTS
 
 Weights = tuple[Array, ...]
 
@@ -74,7 +74,7 @@ def layer_table(sizes: tuple[int, ...], activation: str, output: str) -> Array:
 @lru_cache
 def _layer_table(sizes: tuple[int, ...], activation: str, output: str) -> Array:
     """Made once for each network: it takes longer than an example does."""
-    codes = [ACTIVATIONS.index(name) for name in [activation] * (len(sizes) - 2) + [output]]
+    codes = [HIDDEN[activation].code] * (len(sizes) - 2) + [OUTPUTS[output].activation.code]
     return np.array([sizes[:-1], sizes[1:], codes], dtype=np.int64).T.copy()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from .spec import Array
 
 HISTORY = {"cost": np.float64, "gradient_norm": np.float64, "evaluations": np.int64, "seconds": np.float64}
 VALIDATION = {"validation_cost": np.float64, "validation_score": np.float64, "regularisation": np.float64}

@@ -16,7 +16,14 @@ from . import network, targets
 from .inputs import validation
 from .inputs.streams import Chosen, Stored, read, widened
 from .inputs.validation import Array
-from .kernels.arguments import OUTPUTS, Run, Targets
+from .kernels.arguments import Run, Targets
+from .spec import HIDDEN, OUTPUTS, quoted
+
+# Lines that documentation of arguments takes from the rows of `spec`.
+_FORMULAS = ", ".join(f'"{name}" {row.doc}' for name, row in HIDDEN.items())
+_ALIASES = " and ".join(f'"{alias}", which is "{name}"' for name, row in HIDDEN.items() for alias in row.aliases)
+_TARGETS = ", ".join(f"{row.loss.targets} for {name}" for name, row in OUTPUTS.items())
+_OUTPUTS = "\n".join(f'    "{name}": {row.doc}; the loss is {row.loss.name}.' for name, row in OUTPUTS.items())
 
 # What docstrings say of the arguments that many functions share: `documented` puts it in place of {name, name}.
 ARGUMENTS = {
@@ -36,11 +43,11 @@ X : array or frame (m, n)
     "scale": """
 scale : float
     What X is multiplied by, greater than 0: 1 / 255 for bytes that are pixels.""",
-    "y": """
+    "y": f"""
 y : int array (m,) or array (m, K)
     What the outputs should be. Of each example its class index 0..K-1, an integer or a whole float, which stands
-    for 1 in that output and 0 in the others; or K numbers: in [0, 1] for sigmoid outputs (several labels, soft
-    labels), a distribution over the classes for a softmax, any for the identity.""",
+    for 1 in that output and 0 in the others; or K numbers, such as several labels or soft ones:
+    {_TARGETS}.""",
     "lmbda": """
 lmbda : float
     Regularisation, at least 0: the cost has lmbda/(2m) times the sum of the squared weights, biases left out.""",
@@ -48,13 +55,15 @@ lmbda : float
 engine : {"fused", "numpy", "loop", "python"}
     What computes: the compiled tiles, NumPy, the compiled loop, or that loop in plain Python. All give the same
     numbers, to rounding.""",
-    "activation": """
-activation : {"sigmoid", "tanh", "relu", "identity"}
-    Of the hidden layers; with the identity they are linear. "logistic", scikit-learn's name, is "sigmoid".""",
-    "output": """
-output : {"sigmoid", "softmax", "identity"}
-    K separate sigmoids, as in the course, or one softmax over the classes; the loss of both is the cross-entropy.
-    Or numbers as they are, whose loss is half the squared error, summed over the outputs.""",
+    "activation": f"""
+activation : {quoted(HIDDEN)}
+    Activation of the hidden layers: {_FORMULAS}.
+    scikit-learn's names work too: {_ALIASES}.""",
+    "output": f"""
+output : {quoted(OUTPUTS)}
+    Activation of the output, which decides the loss:
+
+{_OUTPUTS}""",
     "sample_weight": """
 sample_weight : array (m,), optional
     How much each example counts, at least 0; 2 is as if it were there twice.""",

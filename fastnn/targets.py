@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import metrics
+from . import metrics, spec
 from .inputs import containers, validation
 from .inputs.containers import Array, described, few
 from .kernels.arguments import Targets
@@ -303,10 +303,11 @@ def _numbers_for(output: str, y: ArrayLike, m: int, K: int) -> Array:
         raise ValueError(
             f"y has shape {T.shape}; ({m},) or ({m}, {K}) is wanted, a class index or {K} numbers for each example"
         )
-    if output == "sigmoid" and not (T.min() >= 0.0 and T.max() <= 1.0):
+    wanted = spec.OUTPUTS[output].loss.targets
+    if wanted == spec.UNIT_INTERVAL and not (T.min() >= 0.0 and T.max() <= 1.0):
         i, k = np.argwhere((T < 0.0) | (T > 1.0))[0]
         raise ValueError(f"y holds {T[i, k]:g} at index ({i}, {k}); numbers in [0, 1] are wanted for sigmoid outputs")
-    if output == "softmax":
+    if wanted == spec.DISTRIBUTION:
         sums = T.sum(axis=1)
         wrong = (T.min(axis=1) < 0.0) | (np.abs(sums - 1.0) > K * DISTRIBUTION_TOLERANCE)
         if wrong.any():

@@ -18,12 +18,12 @@ from .inputs import validation as valid
 from .inputs.scaling import Scaling
 from .inputs.streams import Stored
 from .inputs.validation import Array
-from .kernels.arguments import OUTPUTS
 from .model import Model
 from .network import init_weights, sizes_of, theta_of, weights_of
 from .objective import Objective
 from .problem import Data, Network, documented
 from .runtime.notice import progress_bar, silence
+from .spec import OUTPUTS
 from .training import checkpoint as checkpoints
 from .training import diagnosis, solvers
 from .training.checkpoint import Plan
@@ -86,10 +86,7 @@ def train(
     weights : tuple of L arrays, optional
         Where to start instead: the weights of another model, say. They say what the layers are, and `hidden` is not
         used.
-    {engine, activation}
-    output : {"sigmoid", "softmax", "identity"}
-        K separate sigmoids, as in the course, or one softmax over the classes; the identity is for regression, with
-        half the squared error, summed over the outputs, as the loss.
+    {engine, activation, output}
     multilabel : bool
         Several labels at once, each a sigmoid output of its own.
     {sample_weight}

@@ -8,25 +8,25 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import network
-from fastnn.check import STEP
+from fastnn import network, spec
 from fastnn.engines import numpy as reference
-from fastnn.kernels import arguments, differences
+from fastnn.kernels import differences
 from fastnn.kernels.activations import move
 from fastnn.kernels.elementary import TINY
 from fastnn.kernels.losses import loss_ratios
 from fastnn.objective import Objective
+from fastnn.spec import STEP, sigmoid
 
 from .conftest import ENGINES, Case, debug_case, in_pairs, random_case, with_long
 
-FAMILY = [(activation, output) for activation in arguments.HIDDEN for output in arguments.OUTPUTS]
+FAMILY = [(activation, output) for activation in spec.HIDDEN for output in spec.OUTPUTS]
 
 
 SHAPES = [(4, 3), (5, 4, 3), (4, 6, 5, 2), (3, 2, 4, 3, 3), (3, 4, 2, 3, 2, 3)]
 
 
 @pytest.mark.parametrize(
-    ("engine", "sizes", "lmbda", "activation"), in_pairs(ENGINES, SHAPES, [0.0, 1.5], arguments.HIDDEN), ids=str
+    ("engine", "sizes", "lmbda", "activation"), in_pairs(ENGINES, SHAPES, [0.0, 1.5], spec.HIDDEN), ids=str
 )
 def test_backpropagation_passes(engine, sizes, lmbda, activation):
     case = random_case(sizes, 12)
@@ -152,11 +152,11 @@ def moved(factors, z, p, q, code, tiny):
     return d, kinks
 
 
-@pytest.mark.parametrize("activation", arguments.HIDDEN)
+@pytest.mark.parametrize("activation", spec.HIDDEN)
 @pytest.mark.parametrize("rows", [1, 7])
 def test_tiny_moves_are_moves(activation, rows):
     """Up to the bound the short formula gives the numbers of the long one; both are right to some roundings."""
-    rng, code = np.random.default_rng(rows), arguments.ACTIVATIONS.index(activation)
+    rng, code = np.random.default_rng(rows), spec.HIDDEN[activation].code
     z, factors = 0.5 * TINY * rng.uniform(-1, 1, (rows, 50)), rng.uniform(-1, 1, 7)
     p, q = rng.uniform(0, 1, (2, 7, 50))
     z[:, :4] = 0.5 * TINY, -0.5 * TINY, 1e-300, 0.0
@@ -182,11 +182,11 @@ def ratios(d, p, own, moved, output, tiny):
     return r
 
 
-@pytest.mark.parametrize("output", arguments.OUTPUTS)
+@pytest.mark.parametrize("output", spec.OUTPUTS)
 @pytest.mark.parametrize("moved", [(0, 4), (1, 2)])
 def test_tiny_moves_of_outputs(output, moved):
     """Of outputs that do not move nothing is read, NaN included. With 50 digits, short and long formula agree."""
-    rng, code = np.random.default_rng(1), arguments.ACTIVATIONS.index(output)
+    rng, code = np.random.default_rng(1), spec.OUTPUTS[output].loss.code
     d, p, own = np.full((4, 30), np.nan), rng.uniform(0, 1, (4, 30)), rng.integers(0, 4, 30)
     d[slice(*moved)] = 0.5 * TINY * rng.choice([-1.0, 1.0, 0.3, 0.0], (moved[1] - moved[0], 30))
     if output == "sigmoid":
@@ -209,7 +209,7 @@ def test_tiny_moves_of_outputs(output, moved):
                 assert abs(got[i] - want) <= 9e-16 * mpmath.fsum(map(abs, terms))
 
 
-@pytest.mark.parametrize("output", arguments.OUTPUTS)
+@pytest.mark.parametrize("output", spec.OUTPUTS)
 def test_steps_on_both_sides_of_the_bound_between_short_and_long_formulas(output):
     """As the step shrinks the differences converge with its square; nothing jumps where the formulas change."""
     case = random_case((4, 6, 5, 3), 40, seed=2)
@@ -253,8 +253,8 @@ def backpropagation(case, lmbda, activation, *, delta=lambda D, h, T: D, slope=N
     """The exercise's gradient in NumPy, with places to put mistakes in."""
     (W0, W1), X, m = case.weights, pixels(case.X), len(case.X)
     T = np.eye(case.sizes[-1])[case.y]
-    a = getattr(reference, activation)(X @ W0[:, 1:].T + W0[:, 0])
-    h = reference.sigmoid(a @ W1[:, 1:].T + W1[:, 0])
+    a = spec.HIDDEN[activation].value(X @ W0[:, 1:].T + W0[:, 0])
+    h = sigmoid(a @ W1[:, 1:].T + W1[:, 0])
     D1 = delta(h - T, h, T)
     D0 = D1 @ W1[:, 1:] * (slope or SLOPES[activation])(a)
     dW = [np.column_stack([D.sum(axis=0), D.T @ below]) / m for D, below in ((D0, X), (D1, a))]
@@ -290,7 +290,7 @@ def planted(case, lmbda, activation):
             yield f"derivative of {other}", backpropagation(case, lmbda, activation, slope=slope)
     yield (
         "derivative of the derivative's argument",
-        backpropagation(case, lmbda, activation, slope=reference.sigmoid_gradient),
+        backpropagation(case, lmbda, activation, slope=lambda z: sigmoid(z) * sigmoid(-z)),
     )
     yield "squared error's delta", backpropagation(case, lmbda, activation, delta=lambda D, h, T: D * h * (1 - h))
     yield "first term of the loss only", backpropagation(case, lmbda, activation, delta=lambda D, h, T: -T * (1 - h))
@@ -333,7 +333,7 @@ def caught(case, lmbda, activation="sigmoid", **how):
     return names
 
 
-@pytest.mark.parametrize("activation", arguments.HIDDEN)
+@pytest.mark.parametrize("activation", spec.HIDDEN)
 def test_planted_errors_are_caught(activation):
     for seed in range(3):
         case = random_case((6, 5, 4), 40, seed=seed)
@@ -344,7 +344,7 @@ def test_planted_errors_are_caught(activation):
         assert all(names.values()), names
 
 
-@pytest.mark.parametrize("activation", arguments.HIDDEN)
+@pytest.mark.parametrize("activation", spec.HIDDEN)
 def test_quick_check_catches_planted_errors(activation):
     """Ten directions, twenty evaluations."""
     names = []

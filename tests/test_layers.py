@@ -22,6 +22,7 @@ PACKAGE = Path(fastnn.__file__).parent
 
 # From the ground up: a module or folder imports only from entries before its own.
 LAYERS = [
+    "spec",
     "outcome",
     "runtime",
     "kernels",

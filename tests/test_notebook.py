@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.engines.numpy import sigmoid
+from fastnn.spec import sigmoid
 
 from .conftest import ENGINES, debug_case, random_case
 

@@ -25,8 +25,9 @@ import fastnn
 from fastnn import network
 from fastnn.engines import fused
 from fastnn.inputs import streams
-from fastnn.kernels.arguments import HIDDEN, OUTPUTS, arithmetic
+from fastnn.kernels.arguments import arithmetic
 from fastnn.runtime.pool import at_most
+from fastnn.spec import HIDDEN, OUTPUTS
 
 from .conftest import ENGINES, ROOT, Case, examples
 from .engines.test_engines import in_50_digits
@@ -86,7 +87,7 @@ def problems(draw, kinds=KINDS):
     elif dtype != np.float64:
         X = np.clip(X, *np.finfo(dtype).max * np.array([-1.0, 1.0]))
     weights = tuple(numbers(rng, draw(st.sampled_from(kinds)), shape) for shape in network.shapes(sizes))
-    output = draw(st.sampled_from(OUTPUTS))
+    output = draw(st.sampled_from([*OUTPUTS]))
     y = rng.integers(0, K, m)
     if draw(st.booleans()):
         y = numbers(rng, draw(st.sampled_from(kinds)), (m, K)) if output == "identity" else rng.random((m, K))
@@ -96,7 +97,7 @@ def problems(draw, kinds=KINDS):
             y[y.sum(axis=1) == 0.0] = 1.0
             y /= y.sum(axis=1, keepdims=True)
     family = {
-        "activation": draw(st.sampled_from(HIDDEN)),
+        "activation": draw(st.sampled_from([*HIDDEN])),
         "output": output,
         "scale": draw(st.sampled_from([1.0, 1.0, 1.0 / 255.0, 3.0, *([1e-200, 1e200] if len(kinds) > 2 else [])])),
         "sample_weight": None,

@@ -5,16 +5,16 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.check import STEP
+from fastnn import spec
 from fastnn.engines import numpy as reference
-from fastnn.kernels import arguments
+from fastnn.spec import STEP
 
 from .conftest import ENGINES, random_case
 from .engines.test_engines import COMPILED, assert_same
 from .test_check import differences_of
 
 every_engine = pytest.mark.parametrize("engine", ENGINES)
-every_output = pytest.mark.parametrize("output", arguments.OUTPUTS)
+every_output = pytest.mark.parametrize("output", spec.OUTPUTS)
 
 
 def numbers(output, m, K, seed=0):
@@ -170,12 +170,12 @@ def random_member(number):
     m = int(rng.choice([1, 7, 33, 511, 513]))
     case = random_case(sizes, m, seed=number, scale=rng.choice([0.3, 1.0, 3.0]))
     case.X[rng.random(case.X.shape) < 0.3] = 0.0
-    output = arguments.OUTPUTS[number % 3]
+    output = [*spec.OUTPUTS][number % 3]
     T = numbers(output, m, sizes[-1], seed=number)
     if output == "identity" and rng.random() < 0.5:
         T = case.y
     weight = rng.uniform(0.01, 3.0, m) if rng.random() < 0.5 else None
-    family = {"activation": arguments.HIDDEN[number // 3 % 4], "output": output, "sample_weight": weight}
+    family = {"activation": [*spec.HIDDEN][number // 3 % 4], "output": output, "sample_weight": weight}
     return case._replace(y=T), family, rng.choice([0.0, 0.7])
 
 
@@ -223,7 +223,7 @@ def planted(case, T, output):
     yield "mean over outputs too", tuple(dW / T.shape[1] for dW in right)
     yield "no regularisation", fastnn.cost_and_gradient(*data, T, output=output)[1]
     yield "sum instead of mean", tuple(m * dW for dW in right)
-    for other in arguments.OUTPUTS:
+    for other in spec.OUTPUTS:
         if other != output:
             suitable = numbers("softmax", m, T.shape[1]) if other == "softmax" else np.clip(T, 0.0, 1.0)
             yield f"the output {other}", of(suitable, output=other)

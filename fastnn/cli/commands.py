@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from .. import __version__
+from .. import __version__, spec
 from ..inputs.containers import few, with_names
 from ..runtime import notice
 from . import shell
@@ -279,8 +279,8 @@ def _training_output(parser: argparse.ArgumentParser) -> None:
 def _network_options(parser: argparse.ArgumentParser) -> None:
     network = parser.add_argument_group("network")
     network.add_argument("--hidden", type=_layers, metavar="SIZES", help="25 (default), or as 64,32")
-    network.add_argument("--activation", metavar="NAME", help="sigmoid (default), tanh, relu or identity")
-    network.add_argument("--output", metavar="NAME", help="sigmoid (default), softmax or identity")
+    network.add_argument("--activation", metavar="NAME", help=spec.listed(spec.HIDDEN))
+    network.add_argument("--output", metavar="NAME", help=spec.listed(spec.OUTPUTS))
     network.add_argument("--scale", type=_scale, metavar="NUMBER", help="multiplies X: 1/255 for bytes (default: 1)")
     network.add_argument("--lmbda", type=float, metavar="L", help="regularisation (default: 1)")
     network.add_argument("--seed", type=int, metavar="N", help="of the random weights (default: 0)")

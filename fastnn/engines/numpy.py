@@ -13,98 +13,12 @@ import numpy as np
 
 from ..inputs.streams import widened
 from ..inputs.validation import Array
-from ..kernels.arguments import (
-    ACTIVATION,
-    ACTIVATIONS,
-    IDENTITY,
-    INPUTS,
-    RELU,
-    SIGMOID,
-    SOFTMAX,
-    TANH,
-    UNITS,
-    Run,
-    Targets,
-    arithmetic,
-    equal_runs,
-)
+from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Run, Targets, arithmetic, equal_runs
 from ..network import matrices
+from ..spec import ACTIVATIONS, LOSS_OF_CODE
 
 # What overflows is infinite, as in the compiled engines: without a warning, whatever the caller's settings are.
 in_silence = np.errstate(all="ignore")
-
-
-def sigmoid(z: Array, out: Array | None = None) -> Array:
-    """1/(1 + exp(-z)); of real z for which the exponential overflows, 0."""
-    out = np.negative(z, out=np.empty_like(z) if out is None else out)
-    with np.errstate(over="ignore"):
-        np.exp(out, out=out)
-    out += 1.0
-    return np.reciprocal(out, out=out)
-
-
-def softplus_and_sigmoid(z: Array) -> tuple[Array, Array]:
-    """log(1 + exp(z)) and its derivative, from one exponential, never of a positive number."""
-    e = np.exp(-_positive(z))
-    softplus = np.log1p(e)
-    softplus += relu(z)
-    slope = np.where(z.real >= 0.0, np.ones_like(e), e)
-    e += 1.0
-    slope /= e
-    return softplus, slope
-
-
-def _positive(z: Array) -> Array:
-    """|z|; for the complex step z or -z, whichever has the positive real part."""
-    return np.where(z.real >= 0.0, z, -z) if np.iscomplexobj(z) else np.abs(z)
-
-
-def sigmoid_gradient(z: Array) -> Array:
-    """The slope of the sigmoid: g(z) (1 - g(z))."""
-    return sigmoid(z) * sigmoid(-z)
-
-
-def softmax(z: Array, out: Array | None = None) -> Array:
-    """exp(z) over its sum in each row; the exponential is never of a positive number."""
-    out = np.subtract(z, z.real.max(axis=1, keepdims=True), out=out)
-    np.exp(out, out=out)
-    out /= out.sum(axis=1, keepdims=True)
-    return out
-
-
-def relu(z: Array, out: Array | None = None) -> Array:
-    """max(z, 0)."""
-    return np.where(z.real < 0.0, 0.0, z) if np.iscomplexobj(z) else np.maximum(z, 0.0, out=out)
-
-
-def tanh(z: Array, out: Array | None = None) -> Array:
-    """The hyperbolic tangent."""
-    return np.tanh(z, out=out)
-
-
-def identity(z: Array, out: Array | None = None) -> Array:
-    """z."""
-    return z
-
-
-# The activations by code.
-FUNCTIONS = {ACTIVATIONS.index(function.__name__): function for function in (sigmoid, tanh, relu, softmax, identity)}
-
-
-def scale_by_slope(a: Array, D: Array, code: int) -> None:
-    """D *= the slope of the activation, a function of its values a: a (1 - a), 1 - a**2, whether a > 0, or 1.
-
-    Overwrites a: with new arrays instead of those of `workspace`, a million examples of a 28-64-2
-    network take 1.1 to 3 times as long, and each time another.
-    """
-    if code == SIGMOID:
-        D *= a
-        D *= np.subtract(1.0, a, out=a)
-    elif code == TANH:
-        D *= 1.0 - a
-        D *= np.add(1.0, a, out=a)
-    elif code == RELU:
-        D *= a > 0.0
 
 
 def _sizes(layers: Array) -> tuple[int, ...]:
@@ -119,69 +33,21 @@ def _activations(theta: Array, layers: Array, X: Array, work: Sequence[Array | N
         Z += W[:, 0]
         if not np.isfinite(Z.sum()):  # an overflow: its infinity may have the wrong sign
             Z[:] = np.nan
-        values.append(FUNCTIONS[layers[l, ACTIVATION]](Z, out=Z) if l < len(layers) - 1 else Z)
+        values.append(ACTIVATIONS[layers[l, ACTIVATION]].value(Z, out=Z) if l < len(layers) - 1 else Z)
     return values
 
 
-def _losses_and_deltas(Z: Array, targets: Targets, output: int) -> tuple[Array, Array]:
-    """Of every example its loss (m,) and its derivatives by the output's pre-activations Z (m, K); overwrites Z."""
+def _losses_and_deltas(Z: Array, targets: Targets, code: int) -> tuple[Array, Array]:
+    """Return each example's loss (m,), and the derivatives by the output's pre-activations Z (m, K); overwrites Z."""
     T = targets.values.astype(Z.real.dtype, copy=False) if len(targets.values) else None
-    function = {SIGMOID: _sigmoid_loss, SOFTMAX: _softmax_loss, IDENTITY: _squared_error}[output]
-    return function(Z, targets.classes, T)
-
-
-def _sigmoid_loss(Z: Array, y: Array, T: Array | None) -> tuple[Array, Array]:
-    """For a target t the cross-entropy is -t log h - (1 - t) log(1 - h), h = g(z).
-
-    For t in {0, 1}, with s = (1 - 2t) z, it is softplus(s), and its derivative by z is (1 - 2t) g(s): exact
-    for every finite z, where log(h) and log(1 - h) end at z = 37. For any t it is log(1 + exp(-|z|)) plus
-    (1 - t) z or t |z|, with the derivative (1 - t) g(z) - t g(-z).
-    """
-    if T is None:
-        own = (np.arange(len(Z)), y)
-        sign = np.ones_like(Z)
-        sign[own] = -1.0
-        Z *= sign
-        losses, D = softplus_and_sigmoid(Z)
-        D *= sign
-    else:
-        size, upper = _positive(Z), Z.real > 0.0
-        e = np.exp(-size)
-        losses = np.log1p(e) + np.where(upper, 1.0 - T, T) * size
-        D = np.where(upper, (1.0 - T) - T * e, (1.0 - T) * e - T) / (1.0 + e)
-    return losses.sum(axis=1), D
-
-
-def _softmax_loss(Z: Array, y: Array, T: Array | None) -> tuple[Array, Array]:
-    """The sum over the classes of -t log h, with derivatives h - t; for a class, t is 1 there and 0 elsewhere."""
-    top = Z.real.max(axis=1, keepdims=True)
-    e = np.exp(Z - top)
-    total = e.sum(axis=1)
-    D = e / total[:, np.newaxis]
-    if T is None:
-        own = (np.arange(len(Z)), y)
-        losses = np.log(total) + top[:, 0] - Z[own]
-        D[own] -= 1.0
-    else:
-        losses = (T * (np.log(total)[:, np.newaxis] + top - Z)).sum(axis=1)
-        D *= T.sum(axis=1, keepdims=True)
-        D -= T
-    return losses, D
-
-
-def _squared_error(Z: Array, y: Array, T: Array | None) -> tuple[Array, Array]:
-    """Half the sum of (z - t)**2, with derivatives z - t."""
-    if T is None:
-        Z[np.arange(len(Z)), y] -= 1.0
-    else:
-        Z -= T
-    return (Z * Z).sum(axis=1) / 2.0, Z
+    return LOSS_OF_CODE[code].value(Z, targets.classes, T)
 
 
 @in_silence
 def forward(theta: Array, layers: Array, X: Array, scale: float, A: Array) -> None:
     """A[:] = output activations (m, K)."""
-    A[:] = FUNCTIONS[layers[-1, ACTIVATION]](_activations(theta, layers, widened(X, scale), [None] * len(layers))[-1])
+    Z = _activations(theta, layers, widened(X, scale), [None] * len(layers))[-1]
+    A[:] = ACTIVATIONS[layers[-1, ACTIVATION]].value(Z)
 
 
 class Workspace(NamedTuple):
@@ -225,7 +91,7 @@ def accumulate(
         dweights[l][:, 1:] += D.T @ values[l]
         if l > 0:
             D = np.matmul(D, weights[l][:, 1:], out=work.deltas[l - 1][: len(X)])
-            scale_by_slope(values[l], D, layers[l - 1, ACTIVATION])
+            ACTIVATIONS[layers[l - 1, ACTIVATION]].scale_by_slope(values[l], D)
     sums[-1] += float(losses.sum(dtype=np.float64))
 
 

@@ -11,38 +11,19 @@ from scipy.special import expit
 
 from ..inputs.streams import widened
 from ..inputs.validation import Array
-from ..kernels.arguments import (
-    ACTIVATION,
-    IDENTITY,
-    INPUTS,
-    RELU,
-    SIGMOID,
-    SOFTMAX,
-    TANH,
-    UNITS,
-    Run,
-    Targets,
-    equal_runs,
-)
+from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Run, Targets, equal_runs
 from ..network import Weights, matrices
+from ..spec import ACTIVATIONS, SIGMOID, SOFTMAX, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR
 from .numpy import in_silence, regularised_mean
 
 __all__ = ["accumulate", "forward", "regularised_mean", "workspace"]
 
-# By code: the activation of one layer of an example, and its slope as a function of its value.
-_ACTIVATIONS = {
-    SIGMOID: expit,
-    TANH: np.tanh,
-    RELU: lambda z: np.maximum(z, 0.0),
-    SOFTMAX: lambda z: _softmax(z)[1],
-    IDENTITY: lambda z: z,
-}
-_SLOPES = {
-    SIGMOID: lambda a: a * (1.0 - a),
-    TANH: lambda a: (1.0 - a) * (1.0 + a),
-    RELU: lambda a: a > 0.0,
-    IDENTITY: lambda a: 1.0,
-}
+
+def _activation(z: Array, code: int) -> Array:
+    """Return the activations (s[l],) of one layer of an example."""
+    if code == SIGMOID:
+        return np.asarray(expit(z))
+    return _softmax(z)[1] if code == SOFTMAX else ACTIVATIONS[code].value(z)
 
 
 def _softmax(z: Array) -> tuple[float, Array]:
@@ -57,15 +38,15 @@ def _forward_example(weights: Weights, layers: Array, x: Array) -> list[Array]:
     for l, W in enumerate(weights):
         z = W[:, 1:] @ a[l] + W[:, 0]
         z += 0.0 * z  # NaN of an overflow, whose infinity may have the wrong sign
-        a.append(_ACTIVATIONS[layers[l, ACTIVATION]](z) if l < len(weights) - 1 else z)
+        a.append(_activation(z, layers[l, ACTIVATION]) if l < len(weights) - 1 else z)
     return a
 
 
-def _loss_and_delta(z: Array, t: Array, output: int) -> tuple[float, Array]:
+def _loss_and_delta(z: Array, t: Array, code: int) -> tuple[float, Array]:
     """The loss at the outputs' pre-activations z (K,) for targets t (K,), and its derivatives by z."""
-    if output == IDENTITY:
+    if code == SQUARED_ERROR:
         return ((z - t) ** 2).sum() / 2.0, z - t
-    if output == SOFTMAX:
+    if code == SOFTMAX_CROSS_ENTROPY:
         log_total, h = _softmax(z)
         return (t * (log_total - z)).sum(), t.sum() * h - t
     loss = t * np.logaddexp(0.0, -z) + (1.0 - t) * np.logaddexp(0.0, z)
@@ -81,7 +62,7 @@ def _accumulate_example(weights: Weights, layers: Array, x: Array, t: Array, wei
         dweights[l][:, 0] += delta
         dweights[l][:, 1:] += np.outer(delta, a[l])
         if l > 0:
-            delta = (delta @ weights[l][:, 1:]) * _SLOPES[layers[l - 1, ACTIVATION]](a[l])
+            delta = (delta @ weights[l][:, 1:]) * ACTIVATIONS[layers[l - 1, ACTIVATION]].slope(a[l])
     return weight * float(loss)
 
 
@@ -97,7 +78,7 @@ def forward(theta: Array, layers: Array, X: Array, scale: float, A: Array) -> No
     X = widened(X, scale)
     weights = _weights(theta, layers, X)
     for i, x in enumerate(X):
-        A[i] = _ACTIVATIONS[layers[-1, ACTIVATION]](_forward_example(weights, layers, x)[-1])
+        A[i] = _activation(_forward_example(weights, layers, x)[-1], layers[-1, ACTIVATION])
 
 
 def workspace(layers: Array, m: int, kept: Any, scale: float, most: int | None = None) -> tuple[float, list[Run]]:

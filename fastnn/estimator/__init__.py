@@ -24,10 +24,10 @@ from ..inputs import containers, validation
 from ..inputs.containers import brought, is_dask, with_names
 from ..inputs.scaling import Scaling
 from ..inputs.validation import Array
-from ..kernels.arguments import HIDDEN
 from ..model import Model
 from ..outcome import Outcome, history
 from ..problem import documented
+from ..spec import HIDDEN, quoted
 from ..targets import class_weights
 from ..train import train
 from ..training.control import State
@@ -84,8 +84,10 @@ ARGUMENTS = {
     "parameters": """
 hidden_layer_sizes : int or array-like of int, default=(100,)
     Units of the hidden layers, input side first; `()` for none.
-activation : {"identity", "logistic", "tanh", "relu"}, default="relu"
-    Of the hidden layers; "sigmoid", the name in `fastnn.train`, is "logistic".
+activation : """
+    + quoted((row.name, *row.aliases)[-1] for row in HIDDEN.values())
+    + """, default="relu"
+    Activation of the hidden layers; "sigmoid", the name in `fastnn.train`, is "logistic".
 solver : str, default="lbfgs"
     "lbfgs", SciPy's with 10 remembered steps; or by the names of `fastnn.train` "l-bfgs" (the same with 30), "cg",
     "BFGS", "Newton-CG", "TNC", "SLSQP" or "trust-constr". All see the whole data at every step; "sgd" and "adam",

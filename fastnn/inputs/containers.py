@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+from ..spec import Array as Array
 
 # What entries of an array of objects may be; in this order, as a bool is an integer too.
 KINDS: dict[type, Any] = {str: str, bool: (bool, np.bool_), int: Integral, float: (Real, Decimal)}

@@ -8,7 +8,7 @@ argument, what came, what is wanted. Nothing passed in is changed.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral, Real
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .. import spec
 from ..kernels.arguments import KEPT, arithmetic
 from . import containers
 from .containers import Array, described, few
@@ -29,7 +30,7 @@ MOST_PARAMETERS = 1 << 40
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)
 
 # scikit-learn's names of choices, and the names that fastnn and its files use.
-ALIASES = {"lbfgs": "L-BFGS-B", "logistic": "sigmoid"}
+ALIASES = {"lbfgs": "L-BFGS-B", **spec.ALIASES}
 
 # How many numbers are checked together: the check then needs a megabyte, not a byte for each number.
 _CHUNK = 1 << 20
@@ -387,7 +388,7 @@ def canonical(name: Any) -> Any:
     return ALIASES.get(name, name) if isinstance(name, str) else name
 
 
-def choice(value: Any, choices: Sequence[str], name: str) -> str:
+def choice(value: object, choices: Collection[str], name: str) -> str:
     """One of a few words, by its canonical name."""
     own = canonical(value)
     if not isinstance(own, str) or own not in choices:

@@ -5,7 +5,7 @@ is made outside the loops over numbers, and one compiled engine serves all.
 """
 
 from ..runtime.jit import EXACT, apart, inner
-from .arguments import IDENTITY, RELU, SIGMOID, SOFTMAX, TANH
+from ..spec import IDENTITY, RELU, SIGMOID, SOFTMAX, TANH
 from .elementary import exp, expm1, like, sigmoid, tanh
 
 

@@ -1,4 +1,4 @@
-"""What kernels are told in numbers: the columns of `layers`, the codes of activations, and targets.
+"""Arguments of kernels: the columns of `layers`, the types of X, runs of examples, and targets.
 
 Imported without numba, as `forks` and `notice` are, and nothing else among the kernels.
 """
@@ -9,15 +9,6 @@ import numpy as np
 
 # The columns of `layers` (L, 3): a layer's inputs, its units, and the code of its activation.
 INPUTS, UNITS, ACTIVATION = range(3)
-
-# The code of an activation, of hidden layers or of the output, is its place in this list.
-ACTIVATIONS = ("sigmoid", "tanh", "relu", "softmax", "identity")
-SIGMOID, TANH, RELU, SOFTMAX, IDENTITY = range(len(ACTIVATIONS))
-
-# Which of them hidden layers may have, and the output.
-HIDDEN = ("sigmoid", "tanh", "relu", "identity")
-OUTPUTS = ("sigmoid", "softmax", "identity")
-
 
 # Types of X that kernels read as they are; others become float64 before. With float32 the arithmetic is float32.
 KEPT = tuple(map(np.dtype, (np.float64, np.float32, np.float16, np.uint8)))

@@ -6,7 +6,7 @@ only how far the values move, not where they arrive. The formulas stand with the
 (`activations.move`) and the losses (`losses.loss_ratios`): they equal the differences for a step of any
 size, but no two numbers that are nearly equal are subtracted, and each difference is right to the
 last bits however small it is. That is what lets the step be small enough for the differences to be
-derivatives (`fastnn.check.STEP`).
+derivatives (`fastnn.spec.STEP`).
 
 The examples of a block stand side by side, a unit's values in a row: loops run along them, and need
 no sums to be reordered. Where an input is 0, as half of all pixels are, its weights move nothing:
@@ -21,8 +21,9 @@ import numpy as np
 from numba import prange
 
 from ..runtime.jit import EXACT, apart, batch, inner
+from ..spec import ACTIVATIONS
 from .activations import activation, before_move, move
-from .arguments import ACTIVATION, INPUTS, SIGMOID, UNITS
+from .arguments import ACTIVATION, INPUTS, UNITS
 from .elementary import TINY, log1p
 from .losses import before_loss_move, has_shift, loss_ratios, loss_shifts
 from .tiles import Matrix, add_product
@@ -84,7 +85,7 @@ class Differences(NamedTuple):
 
     values: np.ndarray  # (N,) float64
     sizes: np.ndarray  # (N,) float64: the same sums with every term taken positive, what rounding is relative to
-    kinks: np.ndarray  # (N,) int64: how often a relu has passed its kink within the step
+    kinks: np.ndarray  # (N,) int64: how often a unit has passed a kink within the step
 
 
 def _placed(layers):
@@ -297,8 +298,8 @@ def _bundles(theta, problem, Z):
 
 
 def _network(theta, layers):
-    layers, slopes, reach = _placed(layers), np.ones(len(layers)), np.empty(len(layers))
-    slopes[layers[:, ACTIVATION] == SIGMOID] = 0.25
+    layers, reach = _placed(layers), np.empty(len(layers))
+    slopes = np.array([ACTIVATIONS[code].steepest for code in layers[:, ACTIVATION]])
     for l, (inputs, units, _, start, _) in enumerate(layers):
         rows = theta[start : start + units * (1 + inputs)].reshape(units, 1 + inputs)
         reach[l] = np.abs(rows[:, 1:]).sum(axis=1).max()

@@ -8,13 +8,13 @@ numbers sum to its loss), and writes the derivatives by Z to D.
 import math
 
 from ..runtime.jit import EXACT, apart, inner
+from ..spec import SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR
 from .activations import exponentials
-from .arguments import IDENTITY, SOFTMAX
 from .elementary import exp, expm1, expm1_of_tiny, like, log1p, sigmoid, softplus
 
 
 @apart
-def losses_and_deltas(Z, targets, weight, D, output):
+def losses_and_deltas(Z, targets, weight, D, code):
     """The sum of the losses, each times its example's weight; D (examples, K) = its derivatives by Z.
 
     Z (examples, K) are the pre-activations of the output, and are overwritten; `weight` is
@@ -23,11 +23,11 @@ def losses_and_deltas(Z, targets, weight, D, output):
     y, T = targets.classes, targets.values.ravel()
     examples = max(len(y), len(targets.values))
     K = len(Z) // examples
-    if output == IDENTITY:
+    if code == SQUARED_ERROR:
         _squared_error(Z, y, T, D, K)
-    elif output == SOFTMAX and len(y) > 0:
+    elif code == SOFTMAX_CROSS_ENTROPY and len(y) > 0:
         _softmax_of_classes(Z, y, D, K)
-    elif output == SOFTMAX:
+    elif code == SOFTMAX_CROSS_ENTROPY:
         _softmax_of_values(Z, T, D, K)
     elif len(y) > 0:
         _sigmoid_of_classes(Z, y, D, K)
@@ -147,13 +147,13 @@ def _squared_error(Z, y, T, D, K):
 
 
 @inner(EXACT)
-def has_shift(targets, output):
+def has_shift(targets, code):
     """Whether losses move by more than log(1 + r)."""
-    return len(targets.values) > 0 or output == IDENTITY
+    return len(targets.values) > 0 or code == SQUARED_ERROR
 
 
 @inner(EXACT)
-def before_loss_move(Z, chosen, targets, output, own, p, q, weight):
+def before_loss_move(Z, chosen, targets, code, own, p, q, weight):
     """For the chosen examples: own class; p (K, chosen) sigmoid(s), softmax or z - t; q (K, chosen) the targets.
 
     Where s is -z, p is minus sigmoid(s). q is filled only if there are shifts. weight (chosen,) *= the sum
@@ -165,15 +165,15 @@ def before_loss_move(Z, chosen, targets, output, own, p, q, weight):
     for k in range(K):
         for i in range(len(chosen)):
             p[k, i] = Z[k, chosen[i]]
-    if has_shift(targets, output):
+    if has_shift(targets, code):
         for k in range(K):
             for i in range(len(chosen)):
                 q[k, i] = T[chosen[i], k] if len(T) > 0 else (1.0 if own[i] == k else 0.0)
-    if output == SOFTMAX:
+    if code == SOFTMAX_CROSS_ENTROPY:
         if len(T) > 0:
             _scale_distributions(own, q, weight)
         _softmax_columns(p, len(chosen))
-    elif output == IDENTITY:
+    elif code == SQUARED_ERROR:
         for k in range(K):
             for i in range(len(chosen)):
                 p[k, i] -= q[k, i]
@@ -212,7 +212,7 @@ def _scale_distributions(own, q, weight):
 
 
 @inner(EXACT)
-def loss_ratios(d, p, own, moved, output, tiny, own_move, r):
+def loss_ratios(d, p, own, moved, code, tiny, own_move, r):
     """r of the formulas above, when outputs moved[0] .. moved[1] - 1 move by d; d and p are (K, examples).
 
     `tiny`: no |d| is more than half of TINY. Of a softmax d of the other outputs becomes 0, and own_move (examples,)
@@ -222,7 +222,7 @@ def loss_ratios(d, p, own, moved, output, tiny, own_move, r):
     first, last = moved
     for i in range(len(r)):
         r[i] = 0.0
-    if output == SOFTMAX:
+    if code == SOFTMAX_CROSS_ENTROPY:
         for k in range(len(p)):
             for i in range(0 if first <= k < last else len(r)):
                 d[k, i] = 0.0
@@ -236,13 +236,13 @@ def loss_ratios(d, p, own, moved, output, tiny, own_move, r):
             else:
                 for i in range(len(r)):
                     r[i] += pk[i] * expm1(dk[i] - own_move[i])
-    elif output != IDENTITY and tiny:
+    elif code != SQUARED_ERROR and tiny:
         for k in range(first, last):
             dk, pk = d[k], p[k]
             for i in range(len(r)):
                 more = abs(pk[i]) * expm1_of_tiny(-dk[i] if pk[i] < 0.0 else dk[i])
                 r[i] += more + more * r[i]
-    elif output != IDENTITY:
+    elif code != SQUARED_ERROR:
         for k in range(first, last):
             dk, pk = d[k], p[k]
             for i in range(len(r)):
@@ -251,12 +251,12 @@ def loss_ratios(d, p, own, moved, output, tiny, own_move, r):
 
 
 @inner(EXACT)
-def loss_shifts(d, p, q, moved, output, own_move, shift):
+def loss_shifts(d, p, q, moved, code, own_move, shift):
     """shift of the formulas above, likewise; of a softmax d and own_move are as `loss_ratios` leaves them."""
     first, last = moved
     for i in range(len(shift)):
         shift[i] = 0.0
-    if output == SOFTMAX:
+    if code == SOFTMAX_CROSS_ENTROPY:
         for k in range(len(q)):
             for i in range(len(shift)):
                 shift[i] -= q[k, i] * (d[k, i] - own_move[i])
@@ -264,7 +264,7 @@ def loss_shifts(d, p, q, moved, output, own_move, shift):
         for k in range(first, last):
             for i in range(len(shift)):
                 t, move = q[k, i], d[k, i]
-                if output == IDENTITY:
+                if code == SQUARED_ERROR:
                     shift[i] += move * (p[k, i] + 0.5 * move)
                 else:
                     shift[i] += (1.0 - t) * move if t > 0.5 else -t * move

@@ -18,10 +18,10 @@ from ..inputs import validation
 from ..inputs.containers import brought, few
 from ..inputs.scaling import Scaling
 from ..inputs.validation import Array
-from ..kernels.arguments import HIDDEN, OUTPUTS
 from ..network import Weights
 from ..outcome import HISTORY, VALIDATION, Outcome
 from ..outcome import history as outcome_history
+from ..spec import HIDDEN, OUTPUTS
 from ..targets import class_names, of_outputs
 from . import html
 

@@ -26,8 +26,8 @@ from .numba_internals import pickled
 
 _PACKAGE = Path(__file__).parent.parent
 
-# The folders whose sources machine code is made of.
-_SOURCES = ("runtime", "kernels", "engines")
+# Sources that machine code is made of: modules and folders.
+_SOURCES = ("spec.py", "runtime", "kernels", "engines")
 
 NO_HOME = "there is no home folder"
 
@@ -69,8 +69,9 @@ def build() -> str:
     Numba itself does not notice an edit in a file other than the kernel's own.
     """
     what = hashlib.sha256()
-    for folder in _SOURCES:
-        for source in sorted((_PACKAGE / folder).glob("*.py")):
+    for name in _SOURCES:
+        path = _PACKAGE / name
+        for source in sorted(path.glob("*.py")) if path.is_dir() else [path]:
             what.update(source.read_bytes())
     cpu = numba.config.CPU_NAME or llvmlite.binding.get_host_cpu_name()
     settings = [str(getattr(numba.config, name, None)) for name in _SETTINGS]

@@ -1,6 +1,6 @@
 """What keeps a network from learning: the scale of X, and hidden layers that say the same of every example."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from ..kernels.arguments import arithmetic
 from ..network import matrices
 from ..problem import Data, Network
 from ..runtime import blas
+from ..spec import HIDDEN
 
 # That many evenly spaced examples are looked at, which takes 1.0 ms for the digits; all of them only where these
 # raise a suspicion that no sample can prove.
@@ -20,7 +21,7 @@ MANY = 5_000
 
 # A first layer of h units starts with weights and biases of variance 2/(n + h) (`init_weights`), so over these the
 # pre-activation of an example x has the root mean square r = sqrt(2 (|x|^2 + 1)/(n + h)). A sigmoid has a usable slope
-# for |z| < 6 (FLAT): from r = 7 on two fifths of all (unit, example) pairs start without one.
+# for |z| < 6 (`spec.Activation.flat`): from r = 7 on two fifths of all (unit, example) pairs start without one.
 # Measured, cost after 50 iterations (cg, sigmoid, 25 units, lmbda 0.1), standardised columns against others, with r:
 #   8 x 8 digits 0.06 (1.2); as they come, 0 to 16: 0.52 (9.3); with a level of 3, 10 deviations: 0.73 (3.8), 2.4 (12)
 #   iris 0.18 (0.6); as it comes 0.30 (2.1); 10, 30 times as large 0.16 (5.3), 0.38 (16)
@@ -40,17 +41,6 @@ SHARE = 2.0 / LARGEST**2
 # 1.5, 1.9; 8 x 8 digits 0.29, 1.7, 3.1. Plus 10, 30 (0.2, 0.06): iris 0.96, 1.1. The farthest
 # example, not the typical one: a column that is 1 for one example of a thousand is well scaled.
 SMALLEST = 0.1
-
-# Up to the first number an activation is flat, and from the second on: less than a hundredth of its largest slope is
-# left. NaN stands for no such end, since no comparison with it is true.
-FLAT = {"sigmoid": (-6.0, 6.0), "tanh": (-3.0, 3.0), "relu": (0.0, np.nan), "identity": (np.nan, np.nan)}
-
-ACTIVATE: dict[str, Callable[[Array], Array]] = {
-    "sigmoid": lambda Z: 0.5 + 0.5 * np.tanh(0.5 * Z),
-    "tanh": np.tanh,
-    "relu": lambda Z: np.maximum(Z, 0.0),
-    "identity": lambda Z: Z,
-}
 
 REMEDY = "train again with standardize=True (on the command line --standardize)"
 PIXELS = ", or with scale=1/255 (--scale 1/255) if these bytes are pixels"
@@ -147,25 +137,23 @@ def _named(X: Array, columns: Array, names: Sequence[str] | None) -> str:
 
 
 def _word(network: Network) -> str:
-    return "dead" if network.activation == "relu" else "saturated"
+    return HIDDEN[network.activation].stuck
 
 
 def _flat_ends(network: Network, theta: Array, X: Array) -> Iterator[tuple[Array, Array]]:
     """Of each hidden layer two masks (m, units): units at their low flat end for an example, and at their high one."""
-    low, high = FLAT[network.activation]
+    activation = HIDDEN[network.activation]
+    low, high = activation.flat
     A = X
     for W in matrices(theta, network.sizes)[:-1]:
         Z = A @ W[:, 1:].T + W[:, 0]
         yield low >= Z, high <= Z
-        A = ACTIVATE[network.activation](Z)
+        A = activation.value(Z)
 
 
 def _stuck(network: Network, theta: Array, X: Array) -> tuple[int, int]:
-    """How many hidden units there are without usable slope, and how many in all.
-
-    Of sigmoid and tanh for nine of ten examples, of relu for all: 0 for most of them is its ordinary way.
-    """
-    share = 1.0 if network.activation == "relu" else 0.9
+    """Return the number of hidden units without usable slope for most examples, and the number of all."""
+    share = HIDDEN[network.activation].stuck_share
     stuck = sum(int(((low | high).mean(axis=0) >= share).sum()) for low, high in _flat_ends(network, theta, X))
     return stuck, sum(network.sizes[1:-1])
 

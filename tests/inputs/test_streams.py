@@ -12,7 +12,8 @@ import pytest
 import fastnn
 from fastnn import engines, network
 from fastnn.inputs import streams, validation
-from fastnn.kernels.arguments import HIDDEN, OUTPUTS, equal_runs
+from fastnn.kernels.arguments import equal_runs
+from fastnn.spec import HIDDEN, OUTPUTS
 
 from ..conftest import ENGINES, random_case
 

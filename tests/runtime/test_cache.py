@@ -152,11 +152,13 @@ def test_another_build_has_another_folder(what, monkeypatch):
 
 def test_other_sources_have_another_folder(tmp_path, monkeypatch):
     before = cache.build()
-    for folder in cache._SOURCES:
-        shutil.copytree(cache._PACKAGE / folder, tmp_path / folder)
+    for name in cache._SOURCES:
+        path = cache._PACKAGE / name
+        shutil.copytree(path, tmp_path / name) if path.is_dir() else shutil.copy(path, tmp_path)
     monkeypatch.setattr(cache, "_PACKAGE", tmp_path)
     assert cache.build.__wrapped__() == before
-    for file in (tmp_path / "runtime" / "jit.py", tmp_path / "kernels" / "tiles.py", tmp_path / "engines" / "loop.py"):
+    for name in ("spec.py", "runtime/jit.py", "kernels/tiles.py", "engines/loop.py"):
+        file = tmp_path / name
         text = file.read_text()
         file.write_text(text.replace("1", "2", 1))
         assert cache.build.__wrapped__() != before
