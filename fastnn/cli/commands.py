@@ -883,13 +883,13 @@ def _convert(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from ..model import load
-    from ..model.export import export, write_c
+    from ..model.export import export, write
 
     target = options.target
     _output(target, "TARGET")
     model = load(options.model)
     if options.c:
-        write_c(model, target, options.dtype)
+        write(model, target, ".h", options.dtype)
     else:
         export(model, target, dtype=options.dtype)
     size = target.stat().st_size

@@ -379,6 +379,7 @@ def test_what_cannot_be_represented(what, file, tmp_path):
 
 def test_without_onnx(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.delitem(sys.modules, "fastnn.model.export_onnx", raising=False)
     with pytest.raises(ImportError, match=r"^an \.onnx file needs onnx: python -m pip install onnx$"):
         fastnn.export(case("integers")[0], tmp_path / "a.onnx")
     assert not [*tmp_path.iterdir()]
