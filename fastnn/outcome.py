@@ -1,7 +1,10 @@
 """How a training ended, in words and numbers, and its history."""
 
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,6 +55,11 @@ class Outcome:
     compile_seconds : float
         Time for compiling kernels or loading them from the cache: most of a first training, almost none of the next.
         On a cluster, this process's time only.
+    fact, finding : str
+        The parts of `message` that name no remedy: how training ended, and what kept the network from learning. Empty
+        in models of earlier versions.
+    remedy : str
+        Name of the remedy, a key of `fastnn.outcome.REMEDIES`; empty if there is none.
 
     Examples
     --------
@@ -72,37 +80,118 @@ class Outcome:
     seconds: float
     advice: str = ""
     compile_seconds: float = 0.0
+    fact: str = ""
+    finding: str = ""
+    remedy: str = ""
+
+    def sentence(self, words: Mapping[str, str]) -> str:
+        """Return `message` with other words for the remedy, such as a command's options.
+
+        Parameters
+        ----------
+        words : mapping of str to str
+            Words by the name of the remedy. Names that it lacks have Python's words, `fastnn.outcome.REMEDIES`.
+
+        Returns
+        -------
+        str
+            `message` itself, if the model is of an earlier version, which did not name remedies.
+
+        Examples
+        --------
+        >>> X, y = fastnn.load_digits()
+        >>> outcome = fastnn.train(X, y, maxiter=5).outcome
+        >>> outcome.remedy, outcome.sentence({}) == outcome.message
+        ('maxiter', True)
+        >>> outcome.sentence({"maxiter": "turn the other knob"}).partition("; ")[2]
+        'turn the other knob'
+        """
+        return _joined(self.fact, self.finding, remedy_in(words, self.remedy)) if self.fact else self.message
+
+    def reworded(self, words: Mapping[str, str]) -> Outcome:
+        """Return the outcome with other words for the remedy in `message` and `advice`.
+
+        Parameters
+        ----------
+        words : mapping of str to str
+            As in `sentence`.
+
+        Returns
+        -------
+        Outcome
+
+        Examples
+        --------
+        >>> X, y = fastnn.load_digits()
+        >>> outcome = fastnn.train(300 * X, y, maxiter=5).outcome
+        >>> outcome.reworded({"standardize": "standardize it"}).advice.partition("; ")[2]
+        'standardize it'
+        """
+        advice = _joined(self.finding, remedy_in(words, self.remedy)) if self.finding else self.advice
+        return replace(self, message=self.sentence(words), advice=advice)
 
 
-# How it ended, and what to try next if nothing is known to be wrong.
-SENTENCES = {
+class Finding(NamedTuple):
+    """What keeps a network from learning, and the name of the remedy."""
+
+    text: str
+    remedy: str
+
+
+def remedy_in(words: Mapping[str, str], name: str) -> str:
+    """Return a remedy in these words, or in Python's if they lack it; empty for no name."""
+    return words.get(name) or REMEDIES.get(name, "")
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
+
+
+# Remedies in Python's words, by name.
+REMEDIES = {
+    "maxiter": "a higher maxiter would lower the cost further",
+    "max_seconds": "more time would lower the cost further",
+    "max_evaluations": "more of them would lower the cost further",
+    "solver": "if that is too early, try another solver or a larger lmbda",
+    "smaller": "try smaller starting weights or a larger lmbda",
+    "start": "weights=model.weights goes on from them",
+    "resume": "fastnn.resume goes on from the checkpoint",
+    "standardize": "train again with standardize=True",
+    "scale": "train again with standardize=True, or with scale=1/255 if these bytes are pixels",
+    "seed": ("train again, from smaller weights if you passed some, else with another seed or a larger lmbda"),
+    "columns": "no scaling helps, columns that differ are wanted",
+    "smaller start": "smaller weights are wanted",
+}
+
+# By status: how training ended, and the remedy if nothing is known to be wrong.
+ENDINGS = {
     "converged": ("converged: the largest gradient entry is {norm:.1e}, at most {limits.tol:g}", ""),
     "iteration limit": (
         "stopped at the limit of {limits.maxiter} iterations with largest gradient entry {norm:.1e}",
-        "a higher maxiter would lower the cost further",
+        "maxiter",
     ),
     "precision loss": (
         "stopped with largest gradient entry {norm:.1e} because rounding hides any further decrease of the cost",
-        "if that is too early, try another solver or a larger lmbda",
+        "solver",
     ),
     "non-finite": (
         "stopped because the cost or its gradient became infinite or NaN on the way; "
         "these are the best weights before that",
-        "try smaller starting weights or a larger lmbda",
+        "smaller",
     ),
     "target reached": ("stopped because the cost, {cost:.6g}, is at most the target of {limits.target_cost:g}", ""),
     "time limit": (
         "stopped at the limit of {limits.max_seconds:g} seconds{waited} with largest gradient entry {norm:.1e}",
-        "more time would lower the cost further",
+        "max_seconds",
     ),
     "evaluation limit": (
         "stopped at the limit of {limits.max_evaluations} evaluations with largest gradient entry {norm:.1e}",
-        "more of them would lower the cost further",
+        "max_evaluations",
     ),
     "no improvement": ("stopped because the validation cost had not improved for {limits.patience} iterations", ""),
     "stopped by callback": ("stopped by the callback with largest gradient entry {norm:.1e}", ""),
     "interrupted": (
         "interrupted with largest gradient entry {norm:.1e}; these are the best weights so far",
-        "weights=model.weights (on the command line --weights) goes on from them",
+        "start",
     ),
 }

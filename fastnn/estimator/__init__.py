@@ -51,12 +51,13 @@ __all__ = ["FastNNClassifier", "FastNNRegressor"]
 # Solvers of scikit-learn's MLPs that fastnn does not have.
 STOCHASTIC = ("sgd", "adam")
 
-# What to try next is said in the arguments of `train`.
-NAMES = {
-    "maxiter": "max_iter",
-    "lmbda": "alpha",
-    "weights=model.weights (on the command line --weights)": "warm_start=True",
-    "standardize=True (on the command line --standardize)": "standardize=True",
+# Remedies in the names of scikit-learn's parameters.
+REMEDIES = {
+    "maxiter": "a higher max_iter would lower the cost further",
+    "solver": "if that is too early, try another solver or a larger alpha",
+    "smaller": "try smaller starting weights or a larger alpha",
+    "start": "warm_start=True goes on from them",
+    "seed": "train again, from smaller weights if you passed some, else with another seed or a larger alpha",
 }
 
 # Endings that leave something to be gained.
@@ -521,12 +522,7 @@ class _Network(BaseEstimator):
         if not all(np.isfinite(part).all() for part in [*self.coefs_, *self.intercepts_]):
             raise ValueError(_NON_FINITE)
         self.n_layers_, self.n_outputs_ = len(model.sizes), model.sizes[-1]
-        self.outcome_ = replace(
-            model.outcome,
-            cost=model.outcome.cost / times,
-            message=_in_scikit_learns_names(model.outcome.message),
-            advice=_in_scikit_learns_names(model.outcome.advice),
-        )
+        self.outcome_ = replace(model.outcome.reworded(REMEDIES), cost=model.outcome.cost / times)
         self.history_ = model.history
         watched = "validation_score" in self.history_.dtype.names
         for name in _costs(self.history_):
@@ -960,12 +956,6 @@ class FastNNRegressor(RegressorMixin, _Network):
         """
         A = self._outputs(X)
         return A[:, 0] if A.shape[1] == 1 else A
-
-
-def _in_scikit_learns_names(message: str) -> str:
-    for ours, theirs in NAMES.items():
-        message = message.replace(ours, theirs)
-    return message
 
 
 def _matrix(coefs: Array, intercepts: Array) -> Array:

@@ -8,6 +8,7 @@ from ..inputs.streams import Stored
 from ..inputs.validation import Array
 from ..kernels.arguments import arithmetic
 from ..network import matrices
+from ..outcome import Finding
 from ..problem import Data, Network
 from ..runtime import blas
 from ..spec import HIDDEN
@@ -42,14 +43,11 @@ SHARE = 2.0 / LARGEST**2
 # example, not the typical one: a column that is 1 for one example of a thousand is well scaled.
 SMALLEST = 0.1
 
-REMEDY = "train again with standardize=True (on the command line --standardize)"
-PIXELS = ", or with scale=1/255 (--scale 1/255) if these bytes are pixels"
 
+def advice(network: Network, data: Data, theta: Array, names: Sequence[str] | None = None) -> Finding | None:
+    """Return what keeps this network from learning, and the remedy; None if nothing is seen.
 
-def advice(network: Network, data: Data, theta: Array, names: Sequence[str] | None = None) -> str:
-    """What keeps this network from learning, and the remedy; empty if nothing is seen.
-
-    It begins with the finding, which a colon ends. Columns of X go by their names, if they have some.
+    The finding begins with a few words that a colon ends. Columns of X go by their names, if they have some.
     """
     weight = data.weight
     inputs = "X" if data.scale == 1.0 else f"X times scale={data.scale:g}"
@@ -61,7 +59,7 @@ def advice(network: Network, data: Data, theta: Array, names: Sequence[str] | No
         columns, verdict = _too_large(sample, network.sizes[1]), "too large"
         suspect = len(columns) or _nearly_constant(sample) or _constant_layer(network, theta, sample)
         if not suspect:
-            return ""
+            return None
         if isinstance(data.X, Stored) or data.X.dtype != arithmetic(data.X.dtype) or data.scale != 1.0:
             X = data.inputs(_spread(examples, MANY))
         else:
@@ -70,21 +68,20 @@ def advice(network: Network, data: Data, theta: Array, names: Sequence[str] | No
             columns, verdict = _by_size(sample), "too nearly constant"
         if not np.ptp(X, axis=0).any():
             named = _named(X, _by_size(sample), names)
-            remedy = "no scaling helps, columns that differ are wanted"
-            return f"all examples in {inputs} are the same: {named} constant; {remedy}"
-        remedy = REMEDY + PIXELS * (data.X.dtype == np.uint8 and data.scale == 1.0)
+            return Finding(f"all examples in {inputs} are the same: {named} constant", "columns")
         if len(columns):
             stuck, units = _stuck(network, theta, sample)
             seen = f"{stuck} of {units} hidden units are {_word(network)}, " if stuck else ""
             named = _named(X, columns, names)
-            return f"{seen}{inputs} wants scaling: {named} {verdict} for weights to learn from; {remedy}"
+            remedy = "scale" if data.X.dtype == np.uint8 and data.scale == 1.0 else "standardize"
+            return Finding(f"{seen}{inputs} wants scaling: {named} {verdict} for weights to learn from", remedy)
         layer = _constant_layer(network, theta, X)
         if not layer:
-            return ""
-        return (
+            return None
+        return Finding(
             f"all {network.sizes[layer]} hidden units of layer {layer} are {_word(network)}: they give every example "
-            "the same output, so that nothing is learned through them; train again, from smaller weights if you "
-            "passed some, else with another seed or a larger lmbda"
+            "the same output, so that nothing is learned through them",
+            "seed",
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 
 from ..inputs.validation import Array
 from ..objective import Objective
-from ..outcome import SENTENCES, VALIDATION, Outcome, history
+from ..outcome import ENDINGS, VALIDATION, Finding, Outcome, history, remedy_in
 from ..runtime import blas
 from ..runtime.notice import kernel_seconds
 from .control import Callback, ClusterLost, HeldOut, Limits, State, Stop
@@ -53,7 +53,15 @@ Found = tuple[Array, Outcome, Any]  # theta (P,), how it ended, and the history
 
 
 class NonFiniteStart(ValueError):
-    """The cost or its gradient is not finite where a minimisation begins."""
+    """The cost or its gradient is not finite where a minimisation begins; `args` are those of a `Finding`."""
+
+    def __str__(self) -> str:
+        return self.sentence({})
+
+    def sentence(self, words: Mapping[str, str]) -> str:
+        """Return the message with other words for the remedy, as `Outcome.sentence`."""
+        text, remedy = self.args
+        return "; ".join(filter(None, ["weights give a cost that is not finite", text, remedy_in(words, remedy)]))
 
 
 class _Vector(np.ndarray):
@@ -170,13 +178,13 @@ class _Record:
         self.objective.forget()  # so that the answer to the first question is kept too
         self.log = Log(self.objective, theta, evaluations, self.passed)
 
-    def found(self, status: str, seconds: float | None = None, advice: str = "") -> Found:
+    def found(self, status: str, seconds: float | None = None, finding: Finding | None = None) -> Found:
         """What `minimize` returns."""
         best, seconds = self.best, self.seconds if seconds is None else seconds
         rows = self.rows or [  # stopped by the very first evaluation
             (best.cost, best.norm, self.evaluations, seconds, *([np.nan] * len(VALIDATION) if self.held_out else []))
         ]
-        return best.theta, _outcome(status, self, seconds, advice), history(rows)
+        return best.theta, _outcome(status, self, seconds, finding), history(rows)
 
     @property
     def evaluations(self) -> int:
@@ -245,7 +253,7 @@ def minimize(
     *,
     held_out: HeldOut | None = None,
     callbacks: Sequence[Callback] = (),
-    diagnose: Callable[[Array], str] = lambda theta: "",
+    diagnose: Callable[[Array], Finding | None] = lambda theta: None,
     keeper: Keeper | None = None,
     trail: Trail | None = None,
 ) -> Found:
@@ -272,7 +280,7 @@ def minimize(
     return found
 
 
-def _minimized(record: _Record, solver: str, diagnose: Callable[[Array], str]) -> Found:
+def _minimized(record: _Record, solver: str, diagnose: Callable[[Array], Finding | None]) -> Found:
     lost = None
     # L-BFGS and the others cannot keep their vectors away from BLAS threads like `_Vector`: 8.2 ms an evaluation with
     # these, 2.9 without (the seed's network).
@@ -289,14 +297,13 @@ def _minimized(record: _Record, solver: str, diagnose: Callable[[Array], str]) -
             status = "interrupted"
             lost = error if isinstance(error, ClusterLost) else None
         if record.lowest is None:
-            advice = diagnose(record.log.start) or "smaller weights are wanted"
-            raise NonFiniteStart(f"weights give a cost that is not finite; {advice}")
+            raise NonFiniteStart(*(diagnose(record.log.start) or ("", "smaller start")))
         seconds = record.seconds
         try:
-            advice = diagnose(record.best.theta)
+            finding = diagnose(record.best.theta)
         except KeyboardInterrupt:
-            status, advice = "interrupted", ""
-    found = record.found(status, seconds, advice)
+            status, finding = "interrupted", None
+    found = record.found(status, seconds, finding)
     if lost is not None:
         lost.found = found
         raise lost
@@ -340,16 +347,20 @@ def _solve(solver: str, record: _Record, theta: Array) -> None:
     )
 
 
-def _outcome(status: str, record: _Record, seconds: float, advice: str) -> Outcome:
+def _outcome(status: str, record: _Record, seconds: float, finding: Finding | None) -> Outcome:
     best, lowest = record.best, record.lowest or record.best
-    fact, hint = SENTENCES[status]
+    fact, remedy = ENDINGS[status]
     waited = f" (compiling or loading kernels took {record.compile_seconds:.3g})" * (record.compile_seconds >= 0.005)
     fact = fact.format(norm=lowest.norm, cost=lowest.cost, limits=record.limits, waited=waited)
     if record.limits.patience < math.inf and record.lowest_held_out:
         cost, iteration, _ = record.lowest_held_out
         fact += f"; these are the weights of iteration {iteration}, whose validation cost {cost:.6g} is the lowest"
     if status == "interrupted" and record.keeper:
-        hint = "fastnn.resume (on the command line too) goes on from the checkpoint"
-    message = "; ".join(filter(None, [fact, advice or hint]))
+        remedy = "resume"
+    text, remedy = finding or ("", remedy)
     counts = record.iterations, record.evaluations, seconds
-    return Outcome(status, message, best.cost, best.norm, *counts, advice, record.compile_seconds)
+    outcome = Outcome(
+        status, "", best.cost, best.norm, *counts,
+        compile_seconds=record.compile_seconds, fact=fact, finding=text, remedy=remedy,
+    )  # fmt: skip
+    return outcome.reworded({})

@@ -5,6 +5,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import fastnn
+from fastnn.outcome import REMEDIES, Finding
 from fastnn.training import solvers
 from fastnn.training.control import GRADIENT_TOLERANCE, Limits
 
@@ -126,12 +127,12 @@ def test_what_is_wrong_takes_the_place_of_what_to_try(solver):
 
     def diagnose(theta):
         asked.append(theta.copy())
-        return "all is wrong: try another"
+        return Finding("all is wrong: there is another", "solver")
 
     scale = 10.0 ** np.arange(6)
     made = Made(lambda theta: (0.5 * (scale * theta) @ theta, scale * theta), 6)
     theta, outcome, _ = solvers.minimize(made, np.ones(6), solver, Limits(3), diagnose=diagnose)
-    assert outcome.advice == "all is wrong: try another"
+    assert outcome.advice == f"all is wrong: there is another; {REMEDIES['solver']}"
     assert outcome.message.endswith(f"; {outcome.advice}")
     assert "maxiter" not in outcome.message
     assert len(asked) == 1
