@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ..inputs.validation import Array
-from ..objective import Objective
-from ..outcome import ENDINGS, VALIDATION, Finding, Outcome, history, remedy_in
-from ..runtime import blas
-from ..runtime.notice import kernel_seconds
-from .control import Callback, ClusterLost, HeldOut, Limits, State, Stop
-from .replay import Diverged, Keeper, Log, Point, Trail
+from ...inputs.validation import Array
+from ...objective import Objective
+from ...outcome import ENDINGS, VALIDATION, Finding, Outcome, history, remedy_in
+from ...runtime import blas
+from ...runtime.notice import kernel_seconds
+from ..control import Callback, ClusterLost, HeldOut, Limits, State, Stop
+from ..replay import Diverged, Keeper, Log, Point, Trail
 
 # L-BFGS remembers so many steps. From five starts to costs of 0.5, 0.4, 0.35 and 0.32 on the digits (lmbda 1), median:
 #   30 pairs  34, 48, 73, 172 evaluations   126, 188, 299, 716 ms
