@@ -38,7 +38,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import fastnn
-from fastnn.cli import commands
+from fastnn.cli import training as commands
 from fastnn.estimator import FastNNClassifier, FastNNRegressor
 from fastnn.runtime.cache import build
 

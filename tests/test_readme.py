@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.cli import commands
+from fastnn.cli import training as commands
 
 from .conftest import COURSE, ROOT, UNMEASURED
 

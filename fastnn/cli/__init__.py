@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command in this process, and return its exit status; argparse may raise SystemExit."""
-    from . import commands
+    from . import training
 
-    return commands.main(arguments)
+    return training.main(arguments)
 
 
 def run() -> int:

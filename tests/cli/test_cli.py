@@ -492,14 +492,14 @@ def test_quiet_says_what_is_wrong(here, capsys, monkeypatch):
 
 
 def commands():
-    from fastnn.cli import commands
+    from fastnn.cli import training as commands
 
     return commands._parser()._subparsers._group_actions[0].choices
 
 
 @pytest.mark.parametrize("name", commands())
 def test_the_example_of_every_command_is_one(name):
-    from fastnn.cli import commands
+    from fastnn.cli import training as commands
 
     program, *words = commands()[name].epilog.removeprefix("example: ").split()
     assert program == "fastnn"
@@ -566,7 +566,7 @@ def test_bench(here, capsys, monkeypatch, quick_bench):
 
 def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch, quick_bench):
     from fastnn.benchmark import timing
-    from fastnn.cli import commands
+    from fastnn.cli import training as commands
 
     monkeypatch.setattr(commands, "find_spec", lambda name: None)
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
@@ -580,7 +580,7 @@ def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch, quick_benc
 
 def test_bench_takes_no_more_than_a_minute_allows(here, capsys, monkeypatch):
     from fastnn.benchmark import ladder
-    from fastnn.cli import commands
+    from fastnn.cli import training as commands
 
     monkeypatch.setattr(ladder, "EVALUATION_LIMIT", 4 * 9 * 9)  # a 4-1-2 network has 9 parameters
     options = commands._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1"])
@@ -856,7 +856,7 @@ def test_a_validation_file_has_labels_of_its_own(pixels, capsys):
 
 @pytest.mark.parametrize("data", KINDS)
 def test_pictures_and_times_of_data_that_stay_where_they_are(pixels, capsys, data):
-    from fastnn.cli import commands
+    from fastnn.cli import training as commands
 
     X, y = pixels
     pictures = []

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.cli.commands import shell
+from fastnn.cli import shell
 from fastnn.runtime import cache
 
 from ..conftest import UNMEASURED, copied_cache, with_long
@@ -463,7 +463,7 @@ def test_a_signal_that_the_parent_ignores(files, system):
 
 def test_importing_and_main_in_process_leave_signals_alone():
     code = (
-        "import signal, fastnn; from fastnn import cli; from fastnn.cli import shell; cli.main(['info']);"
+        "import signal; from fastnn import cli; cli.main(['info']);"
         "print(signal.getsignal(signal.SIGINT) is signal.default_int_handler,"
         "signal.getsignal(signal.SIGTERM) is signal.SIG_DFL, signal.pthread_sigmask(signal.SIG_BLOCK, []))"
     )
