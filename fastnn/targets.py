@@ -98,6 +98,10 @@ class Kind:
     def _score(self, condensed: Array, targets: Targets, weight: Array) -> float:
         raise NotImplementedError
 
+    def shown(self, score: float) -> str:
+        """Return a score as text."""
+        return f"{100 * score:.2f} %"
+
     def strata(self, targets: Targets) -> Array:
         """Return the class of each example, int64 (m,); empty where examples have no class, or several."""
         return targets.classes
@@ -256,6 +260,9 @@ class Values(Kind):
 
     def decode(self, A: Array) -> Array:
         return A[:, 0] if self.K == 1 else A
+
+    def shown(self, score: float) -> str:
+        return f"{score:.4f}"
 
     def _score(self, condensed: Array, targets: Targets, weight: Array) -> float:
         return metrics.r2(condensed, targets.values, weight)

@@ -38,7 +38,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 import fastnn
-from fastnn.cli import training as commands
+from fastnn.cli import main
+from fastnn.cli import parser as command_line
 from fastnn.estimator import FastNNClassifier, FastNNRegressor
 from fastnn.runtime.cache import build
 
@@ -951,7 +952,7 @@ def command_lines(draw):
     return line
 
 
-parser = cache(commands._parser)
+build_once = cache(command_line.build)
 
 
 @given(command_lines())
@@ -960,10 +961,10 @@ def test_command_line(folder, drawn):
     """It ends with a status and, where that is 2, with one sentence; in this process, so that nothing is raised."""
     out, errors = io.StringIO(), io.StringIO()
     usage = False
-    made_once = mock.patch.object(commands, "_parser", parser)  # which takes half of the time
-    with nothing_changed(folder), made_once, contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+    built_once = mock.patch.object(command_line, "build", build_once)  # which takes half of the time
+    with nothing_changed(folder), built_once, contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
         try:
-            status = commands.main(drawn)
+            status = main(drawn)
         except SystemExit as ended:  # argparse's
             status, usage = ended.code, True
     assert status in (0, 1, 2), (status, drawn)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.cli import training as commands
+from fastnn.cli import main, parser
 
 from .conftest import COURSE, ROOT, UNMEASURED
 
@@ -112,9 +112,7 @@ def test_extras_are_there():
 
 
 def test_every_command_is_listed():
-    assert sorted(name.removeprefix("fastnn ") for name in LISTED) == sorted(
-        commands._parser()._subparsers._group_actions[0].choices
-    )
+    assert sorted(name.removeprefix("fastnn ") for name in LISTED) == sorted(parser.COMMANDS)
 
 
 def typed():
@@ -163,7 +161,7 @@ def test_commands(files, capsys, monkeypatch):
         if words[0] == "bench":
             words += ["--examples", "20"]  # it takes a minute as it stands there
         pytest.importorskip("pyarrow" if words[0] == "convert" else "numpy")
-        assert commands.main(words) == 0, line
+        assert main(words) == 0, line
     made = {file.name for file in files.iterdir()}
     assert {"fastnn-model.npz", "errors.png", "ladder.png", "seen.png", "flowers.npz", "big.npz"} <= made
     assert {"history.png", "training.npz"} <= made

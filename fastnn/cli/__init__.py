@@ -1,13 +1,20 @@
-"""The command line: `fastnn` or `python -m fastnn`."""
+"""The command line: `fastnn` or `python -m fastnn`.
+
+Each command is a module with `add_parser` and `run`, listed in `parser.COMMANDS`.
+"""
 
 from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command in this process, and return its exit status; argparse may raise SystemExit."""
-    from . import training
+    """Run one command in this process, and return its exit status; argparse may raise SystemExit.
 
-    return training.main(arguments)
+    The status is 0, 1 for a failed gradient check, 128 + a signal, or that of `shell.status`.
+    """
+    from . import parser, shell
+
+    options = parser.build().parse_args(arguments)
+    return shell.status(f"fastnn {options.command}", lambda: options.run(options))
 
 
 def run() -> int:

@@ -14,7 +14,7 @@ from scipy.io import savemat
 
 import fastnn
 from fastnn import files
-from fastnn.cli import main
+from fastnn.cli import bench, main, parser
 
 from ..conftest import COURSE
 
@@ -491,19 +491,24 @@ def test_quiet_says_what_is_wrong(here, capsys, monkeypatch):
     assert "gradient check FAILED" in capsys.readouterr().out
 
 
-def commands():
-    from fastnn.cli import training as commands
+def test_every_module_of_a_command_is_listed():
+    modules = {path.stem for path in Path(parser.__file__).parent.glob("*.py") if "def add_parser(" in path.read_text()}
+    assert modules == {*parser.COMMANDS}
 
-    return commands._parser()._subparsers._group_actions[0].choices
+
+def test_the_command_line_loads_nothing_before_it_watches_for_signals():
+    code = "import fastnn.cli, fastnn.cli.shell, sys; print('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
-@pytest.mark.parametrize("name", commands())
+@pytest.mark.parametrize("name", parser.COMMANDS)
 def test_the_example_of_every_command_is_one(name):
-    from fastnn.cli import training as commands
-
-    program, *words = commands()[name].epilog.removeprefix("example: ").split()
+    whole = parser.build()
+    command = whole._subparsers._group_actions[0].choices[name]
+    program, *words = command.epilog.removeprefix("example: ").split()
     assert program == "fastnn"
-    assert commands._parser().parse_args(words).command == name
+    assert whole.parse_args(words).command == name
 
 
 @pytest.mark.parametrize(
@@ -531,7 +536,7 @@ def test_completion(capsys):
         main(["--print-completion", "bash"])
     assert ended.value.code == 0
     script = capsys.readouterr().out
-    assert all(name in script for name in commands())
+    assert all(name in script for name in parser.COMMANDS)
     assert subprocess.run(["bash", "-n"], input=script, text=True).returncode == 0
 
 
@@ -566,9 +571,8 @@ def test_bench(here, capsys, monkeypatch, quick_bench):
 
 def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch, quick_bench):
     from fastnn.benchmark import timing
-    from fastnn.cli import training as commands
 
-    monkeypatch.setattr(commands, "find_spec", lambda name: None)
+    monkeypatch.setattr(bench, "find_spec", lambda name: None)
     monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
     assert main(["bench", "--sizes", "5,4,3", "--examples", "30", "--lmbda", "0.5"]) == 0
     shown = capsys.readouterr()
@@ -580,17 +584,16 @@ def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch, quick_benc
 
 def test_bench_takes_no_more_than_a_minute_allows(here, capsys, monkeypatch):
     from fastnn.benchmark import ladder
-    from fastnn.cli import training as commands
 
     monkeypatch.setattr(ladder, "EVALUATION_LIMIT", 4 * 9 * 9)  # a 4-1-2 network has 9 parameters
-    options = commands._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1"])
-    task, note = commands._bench_task(options)
+    options = parser.build().parse_args(["bench", "--data", "data.npz", "--hidden", "1"])
+    task, note = bench.workload(options)
     assert note == "on 9 of 40 examples, to end within a minute; --examples 40 takes all"
-    assert len(task.X) == 9
-    assert task.sizes == (4, 1, 2)
-    options = commands._parser().parse_args(["bench", "--data", "data.npz", "--hidden", "1", "--examples", "40"])
-    task, note = commands._bench_task(options)
-    assert len(task.X) == 40
+    assert len(task.problem.X) == 9
+    assert task.problem.sizes == (4, 1, 2)
+    options = parser.build().parse_args(["bench", "--data", "data.npz", "--hidden", "1", "--examples", "40"])
+    task, note = bench.workload(options)
+    assert len(task.problem.X) == 40
     assert note == ""
 
 
@@ -856,17 +859,15 @@ def test_a_validation_file_has_labels_of_its_own(pixels, capsys):
 
 @pytest.mark.parametrize("data", KINDS)
 def test_pictures_and_times_of_data_that_stay_where_they_are(pixels, capsys, data):
-    from fastnn.cli import training as commands
-
     X, y = pixels
     pictures = []
     for some in (data, "X.npz"):
         assert main(f"show --data {some} --seed 3".split()) == 0
         pictures.append(Path("digits.png").read_bytes())
     assert pictures[0] == pictures[1]
-    task, note = commands._bench_task(commands._parser().parse_args(f"bench --data {data} --examples 20".split()))
-    assert np.array_equal(task.X, X[::3].astype(float))
-    assert task.y.tolist() == y[::3].tolist()
+    task, note = bench.workload(parser.build().parse_args(f"bench --data {data} --examples 20".split()))
+    assert np.array_equal(task.problem.X, X[::3].astype(float))
+    assert task.problem.targets.classes.tolist() == y[::3].tolist()
     assert note == ""
 
 
