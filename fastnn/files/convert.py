@@ -20,10 +20,16 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from .. import files
 from ..inputs import validation
-from ..inputs.validation import Array
+from ..inputs.containers import Array
 from . import tables
+from .atomic import write_together
+from .fields import fitting_kinds, number_kinds, typed
+from .layout import Layout, counts_rows, denies_header, find_layout
+from .notes import layout_notes
+from .reader import Options
+from .registry import TABLES, is_table
+from .text import Unfit, count_lines, pieces, rows
 
 # What the inputs may be written as.
 DTYPES = ("float64", "float32", "float16", "uint8")
@@ -77,7 +83,7 @@ class Converted(NamedTuple):
 class _OtherOptions(Exception):
     """Rows further down deny what the first block shows: its header, or its index."""
 
-    def __init__(self, options: tables.Options):
+    def __init__(self, options: Options):
         super().__init__()
         self.options = options
 
@@ -123,10 +129,10 @@ def convert(
     OSError
         If a file cannot be read or written.
     """
-    options = tables.checked(header, delimiter, encoding, label)
+    options = Options(header, delimiter, encoding, label).check()
     source, target = Path(source), Path(target)
-    if not files.is_table(source):
-        raise ValueError(f"source is {str(source)!r}; a name that ends in {' or '.join(files.TABLES)} is wanted")
+    if not is_table(source):
+        raise ValueError(f"source is {str(source)!r}; a name that ends in {' or '.join(TABLES)} is wanted")
     outputs(target)
     kind = np.dtype(validation.choice(dtype, DTYPES, "dtype"))
     if not find_spec("pyarrow"):
@@ -137,7 +143,7 @@ def convert(
                 return _convert(source, target, kind, options, progress)
             except _OtherOptions as found:
                 options = found.options
-    except tables.Unfit as error:
+    except Unfit as error:
         raise ValueError(f"path is {str(source)!r}, {error}") from None
 
 
@@ -149,13 +155,13 @@ def outputs(target: Path) -> list[Path]:
 
 
 def _convert(
-    source: Path, target: Path, dtype: np.dtype[Any], options: tables.Options, progress: Callable[[int], Any]
+    source: Path, target: Path, dtype: np.dtype[Any], options: Options, progress: Callable[[int], Any]
 ) -> Converted:
     saved = outputs(target)
     with open(source, "rb") as file, tempfile.TemporaryFile(dir=target.parent) as waiting:
-        blocks = _cut(tables.pieces(file, source, options.encoding))
+        blocks = _cut(pieces(file, source, options.encoding))
         head = next(blocks, "")
-        layout = tables.find_layout(head, source, options)
+        layout = find_layout(head, source, options)
         guessed = layout.header and options.header is None and not isinstance(options.label, str)
         labels = _Labels(waiting, layout.delimiter)
 
@@ -169,7 +175,7 @@ def _convert(
                     progress(-read)
                     raise _OtherOptions(options._replace(has_index=False))
                 labels.add(fields)
-                if guessed and tables.denies_header(layout, set(fields), labels.kinds):
+                if guessed and denies_header(layout, set(fields), labels.kinds):
                     progress(-read)
                     raise _OtherOptions(options._replace(header=False))
                 yield X
@@ -182,8 +188,8 @@ def _convert(
                 _write_rows(opened[0], opened[0], inputs(), n, dtype)
                 labels.write(opened[1], opened[1])
 
-        files.write_together(saved, write)
-    notes = tables.layout_notes(head, layout, options, [])
+        write_together(saved, write)
+    notes = layout_notes(head, layout, options, [])
     size = sum(path.stat().st_size for path in saved)
     return Converted(saved, size, labels.count, len(layout.inputs), labels.classes, str(layout), notes)
 
@@ -201,7 +207,7 @@ def _cut(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _examples(
-    head: str, blocks: Iterator[str], layout: tables.Layout, dtype: np.dtype[Any]
+    head: str, blocks: Iterator[str], layout: Layout, dtype: np.dtype[Any]
 ) -> Iterator[tuple[Array | None, list[str]]]:
     """Inputs and labels as they stand in the file, block by block; None where the column of an index stops counting."""
     first, before = tables.body(head, layout)
@@ -211,31 +217,31 @@ def _examples(
             layout = _fitting(text, layout, before)
         X, fields = tables.read_block(text, layout.all_numbers(), before, fast=True)
         if layout.has_index and len(X):
-            if not tables.counts_rows(X[:, 0], place):
+            if not counts_rows(X[:, 0], place):
                 yield None, fields
                 return
             place, X = X[-1, 0], X[:, 1:]
         yield _cast(X, dtype, text, layout, before), fields
         m += len(X)
-        before += tables.count_lines(text)
+        before += count_lines(text)
     if not m:
-        raise tables.Unfit(tables.NO_ROWS)
+        raise Unfit(tables.NO_ROWS)
 
 
-def _fitting(text: str, layout: tables.Layout, before: int) -> tables.Layout:
+def _fitting(text: str, layout: Layout, before: int) -> Layout:
     """With only those decimal marks that this block can be read with too; with all of them if none is left."""
 
     def fits(mark: str) -> bool:
         try:
             tables.read_block(text, layout._replace(marks=(mark,)), before, fast=True)
-        except tables.Unfit:
+        except Unfit:
             return False
         return True
 
     return layout._replace(marks=tuple(filter(fits, layout.marks)) or layout.marks)
 
 
-def _cast(X: Array, dtype: np.dtype[Any], text: str, layout: tables.Layout, before: int) -> Array:
+def _cast(X: Array, dtype: np.dtype[Any], text: str, layout: Layout, before: int) -> Array:
     """The inputs of a block as they are to be written."""
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = X.astype(dtype, order="C", copy=False)
@@ -243,9 +249,9 @@ def _cast(X: Array, dtype: np.dtype[Any], text: str, layout: tables.Layout, befo
     if wrong.any():
         i, column = np.argwhere(wrong)[0]
         j = layout.inputs[column]
-        row = next(islice(tables.rows(text, layout.delimiter, layout.spaced, before), int(i), None))
+        row = next(islice(rows(text, layout.delimiter, layout.spaced, before), int(i), None))
         want = "an integer in 0..255" if dtype.kind == "u" else f"a number of at most {np.finfo(dtype).max:g}"
-        raise tables.Unfit(
+        raise Unfit(
             f"whose row {row.line} has {row.fields[j].strip()!r} in {layout.column(j)}; {want} is wanted for {dtype}"
         )
     return rounded
@@ -257,7 +263,7 @@ class _Labels:
     Attributes
     ----------
     count : int
-    kinds : list of tables.Kind
+    kinds : list of Kind
         The numbers that all of them are.
     classes : int or None
         How many differ, if they are not too many to be remembered.
@@ -265,7 +271,7 @@ class _Labels:
 
     def __init__(self, file: IO[bytes], delimiter: str):
         self.file = file  # with a label a line: none has an end of a line in it
-        self.kinds = tables.number_kinds(delimiter)
+        self.kinds = number_kinds(delimiter)
         self.zeros: set[str] = set()
         self.count = self.width = 0
         self.seen: set[str] | None = set()
@@ -275,7 +281,7 @@ class _Labels:
         self.file.write("\n".join([*fields, ""]).encode())
         self.count += len(fields)
         self.zeros |= some & _ZEROS
-        self.kinds = tables.fitting_kinds(some | self.zeros, self.kinds)
+        self.kinds = fitting_kinds(some | self.zeros, self.kinds)
         self.width = max(self.width, max(map(len, some), default=0))
         if self.seen is not None:
             self.seen |= some
@@ -295,7 +301,7 @@ class _Labels:
         self.file.seek(0)
         while lines := list(islice(self.file, LABELS)):
             fields = b"".join(lines).decode().split("\n")[:-1]
-            stream.write(np.asarray(tables.typed(fields, self.kinds), self.dtype).data)
+            stream.write(np.asarray(typed(fields, self.kinds), self.dtype).data)
 
 
 def _write_npz(file: IO[bytes], blocks: Iterator[Array], n: int, dtype: np.dtype[Any], labels: _Labels) -> None:

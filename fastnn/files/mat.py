@@ -18,7 +18,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from ..inputs import validation
-from ..inputs.validation import Array
+from ..inputs.containers import Array
 
 # Elements by the number of their type: variables; of numbers, with how many bytes each has; of characters.
 _MATRIX, _PACKED = 14, 15
@@ -40,7 +40,7 @@ _DIMENSIONS, _LONGEST_NAME = 32, 4096
 _CELL, _PIECE = 200, 1 << 16
 
 
-def read(file: IO[bytes], most: int) -> dict[str, Any]:
+def read(file: IO[bytes], most: int, large: str = "") -> dict[str, Array]:
     """The variables of an open file, of version 7.3 (HDF5) or older; ValueError if they would take more bytes."""
     head = file.read(128)
     if head.startswith(b"MATLAB 7.3"):

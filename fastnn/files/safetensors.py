@@ -12,7 +12,7 @@ from typing import IO, Any
 import numpy as np
 
 from ..inputs import validation
-from ..inputs.validation import Array
+from ..inputs.containers import Array
 
 # What the format calls its text (https://huggingface.co/docs/safetensors: eight bytes with the length of a header in
 # JSON come first, and under this name in it).
@@ -39,7 +39,7 @@ def write(file: IO[bytes], arrays: dict[str, Array]) -> None:
     file.write(_library().save(tensors, words))
 
 
-def read(file: IO[bytes], most: int) -> dict[str, Array]:
+def read(file: IO[bytes], most: int, large: str = "") -> dict[str, Array]:
     """All arrays of a file, which may not take more than `most` bytes."""
     content = file.read()
     tensors: dict[str, Any] = _library().load(content)  # checks the header, of which the text is taken below

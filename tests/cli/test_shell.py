@@ -280,10 +280,10 @@ def for_each_signal(folder, start):
     "line",
     [
         "hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)",  # machine code that hears nothing, as LLVM's does
-        "files.write_atomically(files.Path('a.npz'), lambda file: [file.write(b'x') for _ in iter(int, 1)])",
+        "files.write_atomically(files.examples.Path('a.npz'), lambda file: [file.write(b'x') for _ in iter(int, 1)])",
         "try: time.sleep(60)\n    except BaseException: raise ImportError",
         "try: time.sleep(60)\n    except BaseException: time.sleep(60)",
-        "files.write_atomically(files.Path('a.npz'), lambda file: os.read(os.pipe()[0], 1))",  # a slow disk
+        "files.write_atomically(files.examples.Path('a.npz'), lambda file: os.read(os.pipe()[0], 1))",  # a slow disk
         "os.read(os.pipe()[0], 1)",
     ],
 )

@@ -78,8 +78,8 @@ def test_read_data_reads_arrays_by_name(tmp_path, monkeypatch, suffix):
     if suffix == ".safetensors":
         pytest.importorskip("safetensors")
     path = write_exercise(tmp_path / f"ex5data1{suffix}")
-    for mapped in (files.MAPPED, 0):
-        monkeypatch.setattr(files, "MAPPED", mapped)
+    for mapped in (files.examples.MAPPED, 0):
+        monkeypatch.setattr("fastnn.files.examples.MAPPED", mapped)
         got, y = fastnn.read_data(path, inputs="Xval", label="yval")
         assert np.array_equal(got[:], X + 1.0)
         assert y.tolist() == (Y + 1).tolist()
@@ -210,7 +210,7 @@ def test_write_atomically_syncs_the_folder_after_the_name(tmp_path, monkeypatch)
 @pytest.fixture
 def mapped_always(monkeypatch):
     """However small X in an .npz is."""
-    monkeypatch.setattr(files, "MAPPED", 0)
+    monkeypatch.setattr("fastnn.files.examples.MAPPED", 0)
 
 
 def write_labels(path, y=Y):
@@ -286,7 +286,7 @@ def test_a_large_X_in_an_npz_is_mapped(tmp_path, monkeypatch, order):
     """Where it begins no member before it matters, nor that the zip stands behind other bytes."""
     want = np.random.default_rng(0).standard_normal((300, 7)).copy(order)
     y = np.arange(300) % 3
-    monkeypatch.setattr(files, "MAPPED", want.nbytes)
+    monkeypatch.setattr("fastnn.files.examples.MAPPED", want.nbytes)
     np.savez(tmp_path / "a.npz", other=np.arange(5, dtype=np.int8), X=want, y=y)
     np.savez(tmp_path / "small.npz", X=want[1:], y=y[1:])
     np.savez_compressed(tmp_path / "packed.npz", X=want, y=y)
