@@ -79,7 +79,7 @@ def _read(
     from .. import files
     from ..inputs import validation
 
-    found = files.read_examples(path, n, names, **(table(options) | more))
+    found = files.read_examples(path, files.Options(n=n, names=names, **(table(options) | more)))
     if names and found.names:
         validation.same_names(found.names, names, name)
     note(options, f"{name} {path}", found.notes)

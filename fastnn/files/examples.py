@@ -14,6 +14,7 @@ import numpy as np
 from ..inputs import validation
 from ..inputs.containers import Array
 from ..inputs.streams import Stored
+from ..targets import Classes, Values
 from .paths import checked_path, suffix_of
 from .reader import Examples, Options, Reader
 from .registry import READERS, SUFFIXES, TABLES, is_table, is_text
@@ -169,8 +170,8 @@ def _read_labels(path: Path, options: Options, m: int) -> tuple[Array, list[str]
 def _answers(y: Array, m: int, numbers: bool) -> Array:
     """Return the labels of m examples as they stand in a file, integers as int64; or numbers (m, K)."""
     if numbers:
-        return validation.values(y.ravel() if y.size == m else y, m)
-    y = validation.labels(y.ravel() if 1 in y.shape else y, m)
+        return Values.read(y.ravel() if y.size == m else y, m)
+    y = Classes.read(y.ravel() if 1 in y.shape else y, m)
     if y.dtype.kind in "iu":
         if y.max() > np.iinfo(np.int64).max:
             raise ValueError(f"y holds {y.max()}; integers that fit 64 bits are wanted")

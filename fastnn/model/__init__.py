@@ -302,7 +302,7 @@ class Model:
         ...     file["Theta1"].shape, file["Theta2"].shape
         ((25, 401), (10, 26))
         """
-        path = files._path(path)
+        path = files.checked_path(path)
         files.check_format(path, "path")
         files.write_arrays(path, self.arrays(path))
 
@@ -384,7 +384,7 @@ def load(path: str | os.PathLike[str]) -> Model:
     >>> model.sizes, model.outcome.status
     ((400, 25, 10), 'iteration limit')
     """
-    path = files._path(path)
+    path = files.checked_path(path)
     return model_in(files.read_arrays(path), path)
 
 

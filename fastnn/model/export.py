@@ -68,7 +68,7 @@ def export(model: object, path: str | os.PathLike[str], *, dtype: str | None = N
     <BLANKLINE>
     """
     model = to_model(model)
-    path = files._path(path)
+    path = files.checked_path(path)
     suffix = path.suffix.lower()
     if suffix in WRITERS:
         write(model, path, suffix, dtype)

@@ -78,7 +78,7 @@ def interval(every: Any) -> int | float:
 
 def place(path: Any) -> Path:
     """The argument `checkpoint`: where a training that begins may be kept."""
-    path = files._path(path, "checkpoint")
+    path = files.checked_path(path, "checkpoint")
     if path.suffix.lower() != ".npz":
         raise ValueError(f"checkpoint is {str(path)!r}; a name that ends in .npz is wanted")
     if not path.absolute().parent.is_dir():
@@ -176,7 +176,7 @@ def _as_it_was(value: dict[str, Any]) -> Any:
 
 def read(path: str | os.PathLike[str]) -> tuple[Model, Plan, Trail]:
     """What a checkpoint holds: the best model so far, what was asked for, and what the minimisation has behind it."""
-    path = files._path(path)
+    path = files.checked_path(path)
     arrays = files.read_arrays(path)
     if "plan" not in arrays:
         raise files.ModelFileError(f"path is {str(path)!r}, which holds no training; a checkpoint is wanted")

@@ -18,7 +18,7 @@ import pytest
 
 import fastnn
 from fastnn.cli import main
-from fastnn.files import convert, tables
+from fastnn.files import convert
 
 from ..conftest import UNMEASURED
 
@@ -155,7 +155,7 @@ def assert_same(got, want):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "utf-16-le", "cp1252"])
 def test_encodings_and_packed_files(tmp_path, monkeypatch, encoding, name):
     monkeypatch.setattr(convert, "BLOCK", 100)
-    monkeypatch.setattr(tables, "PIECE", 7)  # ends within a character
+    monkeypatch.setattr("fastnn.files.text.PIECE", 7)  # ends within a character
     text = labelled(["naïve", "Zoë"] * 30).replace(",", "\t" if "tsv" in name else ",")
     options = {"encoding": encoding} if encoding in ("utf-16-le", "cp1252") else {}
     source = write(tmp_path, text, name, encoding)
@@ -285,7 +285,7 @@ def test_rows_that_do_not_fit(tmp_path, monkeypatch, fault, target, block):
 def test_rows_are_counted_whatever_ends_a_piece(tmp_path, monkeypatch, piece):
     """Between the two characters that end a line of Windows too."""
     monkeypatch.setattr(convert, "BLOCK", 20)
-    monkeypatch.setattr(tables, "PIECE", piece)
+    monkeypatch.setattr("fastnn.files.text.PIECE", piece)
     for end in ("\n", "\r\n", "\r"):
         assert_refused(tmp_path, f"1,2,3{end}" * 50 + f"{end}1,x,3", "row 52 has 'x' in column 2")
 
@@ -306,7 +306,7 @@ def test_files_that_hold_nothing(tmp_path):
 
 def test_damaged_files(tmp_path, monkeypatch):
     monkeypatch.setattr(convert, "BLOCK", 100)
-    monkeypatch.setattr(tables, "PIECE", 64)
+    monkeypatch.setattr("fastnn.files.text.PIECE", 64)
     path = tmp_path / "a.csv.gz"
     path.write_bytes(gzip.compress(random.Random(0).randbytes(99).hex().encode() + TEXT.encode())[:-9])
     assert_refused(tmp_path, path, "which cannot be unpacked")

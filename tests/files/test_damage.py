@@ -32,11 +32,12 @@ from scipy.io import savemat
 
 import fastnn
 from fastnn import files
+from fastnn.files import archive, npz
 from fastnn.training import checkpoint
 
 every_format = pytest.mark.parametrize("suffix", [".npz", ".mat", ".safetensors"])
 
-# What reading a damaged file of some KB may take beside what the process has: arrays of 32 MB (`_LITTLE`), twice.
+# Memory that reading a damaged file of some KB may take: twice the 32 MB of `arrays.ALWAYS_ALLOWED`, and some more.
 MEMORY = 100_000_000
 
 # Where files are in memory.
@@ -419,7 +420,7 @@ def test_a_changed_file_is_refused(tmp_path, suffix):
     path = tmp_path / f"model{suffix}"
     model.save(path)
     arrays = files.as_read(path, files.read_arrays(path))
-    checksum = {"checksum": np.array(files.examples._checksum(arrays))}
+    checksum = {"checksum": np.array(archive.checksum(arrays))}
     write = files.FORMATS[suffix].write
     changes = [
         ({"lmbda": np.array(2.0)}, "whose checksum is not that of what it holds"),
@@ -622,7 +623,7 @@ def test_headers_of_other_writers_are_read(tmp_path):
 
 
 def test_a_large_X_that_is_mapped_has_its_checksum_compared(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastnn.files.examples.MAPPED", 0)
+    monkeypatch.setattr(npz, "MAPPED", 0)
     path = tmp_path / "a.npz"
     np.savez(path, X=np.ones((300, 7)), y=np.arange(300) % 2)
     content = path.read_bytes()

@@ -13,9 +13,14 @@ from scipy.io import savemat
 
 import fastnn
 from fastnn import files
+from fastnn.files import npz
 
 X = np.array([[1.0, 2.5], [3.0, -4.0], [0.0, 1e-3]])
 Y = np.array([2, 1, 2])
+
+
+def read_examples(path, **options):
+    return files.read_examples(path, files.Options(**options))
 
 
 def write(path, kind):
@@ -40,11 +45,11 @@ def test_read_data(tmp_path, kind):
 
 def test_examples_may_lack_labels_where_the_inputs_are_known(tmp_path):
     np.savez(tmp_path / "a.npz", X=X)
-    got = files.read_examples(tmp_path / "a.npz", 2)
+    got = read_examples(tmp_path / "a.npz", n=2)
     assert np.array_equal(got.X, X)
     assert got.y is None
     with pytest.raises(ValueError, match="X has 2 columns; the network has 3 inputs"):
-        files.read_examples(tmp_path / "a.npz", 3)
+        read_examples(tmp_path / "a.npz", n=3)
 
 
 @pytest.mark.parametrize("name", ["DATA.NPZ", "Data.Mat", "a.b.NPZ"])
@@ -78,14 +83,14 @@ def test_read_data_reads_arrays_by_name(tmp_path, monkeypatch, suffix):
     if suffix == ".safetensors":
         pytest.importorskip("safetensors")
     path = write_exercise(tmp_path / f"ex5data1{suffix}")
-    for mapped in (files.examples.MAPPED, 0):
-        monkeypatch.setattr("fastnn.files.examples.MAPPED", mapped)
+    for mapped in (npz.MAPPED, 0):
+        monkeypatch.setattr(npz, "MAPPED", mapped)
         got, y = fastnn.read_data(path, inputs="Xval", label="yval")
         assert np.array_equal(got[:], X + 1.0)
         assert y.tolist() == (Y + 1).tolist()
         assert fastnn.read_data(path, label="ytest")[1].tolist() == (Y + 2).tolist()
-        assert files.read_examples(path, 2, inputs="Xtest").y is None  # y is of X, though it is as long
-        assert files.read_examples(path, numbers=True, label="ytest").y.tolist() == (Y[:, None] + 2).tolist()
+        assert read_examples(path, n=2, inputs="Xtest").y is None  # y is of X, though it is as long
+        assert read_examples(path, numbers=True, label="ytest").y.tolist() == (Y[:, None] + 2).tolist()
     np.save(tmp_path / "y.npy", Y + 3)
     got, y = fastnn.read_data(path, inputs="Xtest", labels=tmp_path / "y.npy")
     assert np.array_equal(got[:], X + 2.0)
@@ -210,7 +215,7 @@ def test_write_atomically_syncs_the_folder_after_the_name(tmp_path, monkeypatch)
 @pytest.fixture
 def mapped_always(monkeypatch):
     """However small X in an .npz is."""
-    monkeypatch.setattr("fastnn.files.examples.MAPPED", 0)
+    monkeypatch.setattr(npz, "MAPPED", 0)
 
 
 def write_labels(path, y=Y):
@@ -286,7 +291,7 @@ def test_a_large_X_in_an_npz_is_mapped(tmp_path, monkeypatch, order):
     """Where it begins no member before it matters, nor that the zip stands behind other bytes."""
     want = np.random.default_rng(0).standard_normal((300, 7)).copy(order)
     y = np.arange(300) % 3
-    monkeypatch.setattr("fastnn.files.examples.MAPPED", want.nbytes)
+    monkeypatch.setattr(npz, "MAPPED", want.nbytes)
     np.savez(tmp_path / "a.npz", other=np.arange(5, dtype=np.int8), X=want, y=y)
     np.savez(tmp_path / "small.npz", X=want[1:], y=y[1:])
     np.savez_compressed(tmp_path / "packed.npz", X=want, y=y)
@@ -348,7 +353,7 @@ def test_hdf5_is_handed_on_as_a_dataset(tmp_path, suffix):
     assert y.tolist() == Y.tolist()
     assert fastnn.read_data(path, labels="other/text")[1].tolist() == ["a", "b", "a"]
     assert fastnn.read_data(path, labels="bytes")[1].tolist() == ["u", "v", "u"]
-    got = files.read_examples(path, 2, numbers=True)
+    got = read_examples(path, n=2, numbers=True)
     assert got.y.tolist() == Y[:, np.newaxis].tolist()
 
 
@@ -401,7 +406,7 @@ def test_labels_of_their_own(tmp_path, kind, name):
     assert np.array_equal(got[:], X)
     assert y.dtype == np.int64
     assert y.tolist() == others.tolist()
-    got = files.read_examples(path, 2, labels=tmp_path / name, numbers=True)
+    got = read_examples(path, n=2, labels=tmp_path / name, numbers=True)
     assert got.y.tolist() == [[7.0], [8.0], [7.0]]
 
 
@@ -412,9 +417,9 @@ def test_a_table_beside_labels_has_inputs_only(tmp_path):
     write_labels(tmp_path / "y.txt", np.array(["u", "v", "u"]))
     own = {"labels": tmp_path / "y.txt"}
     assert fastnn.read_data(path, **own)[0].tolist() == np.column_stack([X, Y]).tolist()
-    assert files.read_examples(path, 3, **own).names == ("a", "b", "c")
-    assert files.read_examples(path, 2, **own).names == ("a", "b")
-    got = files.read_examples(path, label="c", **own)
+    assert read_examples(path, n=3, **own).names == ("a", "b", "c")
+    assert read_examples(path, n=2, **own).names == ("a", "b")
+    got = read_examples(path, label="c", **own)
     assert (got.names, got.y.tolist()) == (("a", "b"), ["u", "v", "u"])
     (tmp_path / "bad.csv").write_text("1,2\n3\n")
     assert_refused(r"bad\.csv', whose row 2 has 1 fields", tmp_path / "bad.csv", **own)
@@ -459,7 +464,7 @@ def test_a_column_of_labels(tmp_path, name, text, options, want):
     packed = tmp_path / f"{name}.gz"
     packed.write_bytes(gzip.compress((tmp_path / name).read_bytes()))
     for path in (tmp_path / name, packed):
-        got = files.read_examples(tmp_path / "X.npy", labels=path, **options)
+        got = read_examples(tmp_path / "X.npy", labels=path, **options)
         assert got.y.tolist() == want
         assert {type(label) for label in got.y.tolist()} == {type(want[0])}
 
@@ -487,13 +492,13 @@ def test_numbers_in_a_column(tmp_path):
     """However they are written, as a table's."""
     np.save(tmp_path / "X.npy", X)
     (tmp_path / "y.csv").write_text("price\n1.50\n2e3\n-1\n")
-    got = files.read_examples(tmp_path / "X.npy", labels=tmp_path / "y.csv", numbers=True)
+    got = read_examples(tmp_path / "X.npy", labels=tmp_path / "y.csv", numbers=True)
     assert got.y.tolist() == [[1.5], [2000.0], [-1.0]]
     (tmp_path / "y.csv").write_text("price\n1.50\nx\n-1\n")
     with pytest.raises(ValueError, match=r"y\.csv', whose row 3 has 'x'; a finite number is wanted"):
-        files.read_examples(tmp_path / "X.npy", labels=tmp_path / "y.csv", numbers=True)
+        read_examples(tmp_path / "X.npy", labels=tmp_path / "y.csv", numbers=True)
     np.save(tmp_path / "Y.npy", X)
-    got = files.read_examples(tmp_path / "X.npy", labels=tmp_path / "Y.npy", numbers=True)
+    got = read_examples(tmp_path / "X.npy", labels=tmp_path / "Y.npy", numbers=True)
     assert got.y.tolist() == X.tolist()
 
 
@@ -542,8 +547,8 @@ def test_options_of_labels(tmp_path):
     with pytest.raises(FileNotFoundError):
         fastnn.read_data(tmp_path / "X.npy", labels=tmp_path / "none.npy")
     assert_refused(r"X\.npy', which holds no y; labels, a file with them, is wanted", tmp_path / "X.npy")
-    assert files.read_examples(tmp_path / "X.npy", 2).y is None
-    assert files.read_examples(tmp_path / "X.npy", labelled=False).y is None
+    assert read_examples(tmp_path / "X.npy", n=2).y is None
+    assert read_examples(tmp_path / "X.npy", labelled=False).y is None
 
 
 def test_a_dataset_comes_before_a_file_of_that_name(tmp_path):

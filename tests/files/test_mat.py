@@ -121,5 +121,5 @@ def test_damaged_files_of_version_73_are_one_sentence(tmp_path, size):
     content = (tmp_path / "a.mat").read_bytes()
     (tmp_path / "a.mat").write_bytes(content[:size])
     with pytest.raises(ValueError, match=r"a\.mat', which cannot be read as \.mat") as caught:
-        files.read_examples(tmp_path / "a.mat")
+        files.read_examples(tmp_path / "a.mat", files.Options())
     assert "\n" not in str(caught.value)

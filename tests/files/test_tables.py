@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn import files
-from fastnn.files import tables
+from fastnn.files import fields, layout, tables
 
 from ..conftest import examples
 
 ROWS = "5.1,3.5,0\n4.9,3.0,0\n7.0,3.2,1\n6.4,3.2,1\n"
 X = [[5.1, 3.5], [4.9, 3.0], [7.0, 3.2], [6.4, 3.2]]
+
+
+def read_examples(path, **options):
+    return files.read_examples(path, files.Options(**options))
 
 
 def write(tmp_path, text, name="table.csv", encoding="utf-8"):
@@ -28,7 +32,7 @@ def write(tmp_path, text, name="table.csv", encoding="utf-8"):
 
 def read(tmp_path, text, **options):
     """What it holds, but for what is said about it, which `notes` asks for."""
-    return files.read_examples(write(tmp_path, text), **options)
+    return read_examples(write(tmp_path, text), **options)
 
 
 def notes(tmp_path, text, **options):
@@ -243,12 +247,12 @@ def test_frames_that_pandas_writes(tmp_path, index, columns, sep):
     frame = pandas.DataFrame(values, columns=columns).astype({columns[3]: int})
     for name in ("a.csv", "a.csv.gz"):
         frame.to_csv(tmp_path / name, index=index, sep=sep)
-        got = files.read_examples(tmp_path / name)
+        got = read_examples(tmp_path / name)
         assert np.array_equal(got.X, values[:, :3])
         assert got.y.tolist() == values[:, 3].tolist()
         assert len(got.notes) == (index or columns[0] == 0)
         frame.iloc[:1, :3].to_csv(tmp_path / name, index=index, sep=sep)
-        new = files.read_examples(tmp_path / name, 3, names=got.names)
+        new = read_examples(tmp_path / name, n=3, names=got.names)
         assert np.array_equal(new.X, values[:1, :3])
         assert new.y is None
 
@@ -349,7 +353,7 @@ def test_delimiters(tmp_path, delimiter, labels, header):
         writer.writerow(["width", "height", "kind"])
     for i, label in enumerate(labels.split()):
         writer.writerow([1.25 + i, -i * i, label])
-    options = {} if delimiter in tables.DELIMITERS else {"delimiter": delimiter}
+    options = {} if delimiter in layout.DELIMITERS else {"delimiter": delimiter}
     got = read(tmp_path, stream.getvalue(), **options)
     assert got.X.tolist() == [[1.25, 0], [2.25, -1], [3.25, -4]]
     assert list(map(str, got.y)) == labels.split()
@@ -411,7 +415,7 @@ def test_line_ends_and_blank_lines(tmp_path, end):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_byte_order_marks(tmp_path, encoding):
     path = write(tmp_path, "Größe,h,kind\n1,2,naïve\n3,7,日本\n", encoding=encoding)
-    got = files.read_examples(path)
+    got = read_examples(path)
     assert got.y.tolist() == ["naïve", "日本"]
     assert got.names == ("Größe", "h")
 
@@ -585,7 +589,7 @@ def written(draw):
     if missing:
         frame = frame.astype(object)
         frame.iat[draw(st.integers(0, m - 1)), n if missing == "label" else draw(st.integers(0, n - 1))] = None
-    delimiter = draw(st.sampled_from(tables.DELIMITERS if found else [*tables.DELIMITERS, ":", "~", "é"]))
+    delimiter = draw(st.sampled_from(layout.DELIMITERS if found else [*layout.DELIMITERS, ":", "~", "é"]))
     encoding = draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "utf-32"]))
     header = draw(st.booleans())
     text = frame.to_csv(
@@ -610,11 +614,11 @@ def test_what_pandas_writes_is_read_or_refused_with_file_and_row(table, pays, tm
     path = tmp_path_factory.getbasetemp() / "pandas.csv"
     path.write_bytes(content)
     ordinary = not missing and all(
-        str(label).strip() not in tables.MISSING and not set(str(label)) & set("\r\n") for label in labels
+        str(label).strip() not in fields.MISSING and not set(str(label)) & set("\r\n") for label in labels
     )
     before, tables.PYARROW_PAYS = tables.PYARROW_PAYS, pays
     try:
-        got = files.read_examples(path, **options)
+        got = read_examples(path, **options)
     except ValueError as error:
         told = str(error)
         assert "pandas.csv" in told and "row " in told  # noqa: PT018

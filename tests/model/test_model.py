@@ -125,17 +125,18 @@ def test_a_failed_save_leaves_the_old_file(trained, tmp_path, monkeypatch, suffi
     path = tmp_path / f"model{suffix}"
     model.save(path)
     before = path.read_bytes()
-    saved = files.FORMATS[suffix]
+    module = files.FORMATS[suffix]
+    write = module.write
 
     def full_disk(room, file, arrays):
         if isinstance(file, io.BytesIO):  # of the checksum
-            saved.write(file, arrays)
+            write(file, arrays)
         else:
             file.write(before[:room])
             raise OSError("no space left on device")
 
     for room in (0, 1, len(before) // 2, len(before)):
-        monkeypatch.setitem(files.FORMATS, suffix, saved._replace(write=partial(full_disk, room)))
+        monkeypatch.setattr(module, "write", partial(full_disk, room))
         with pytest.raises(OSError, match="no space"):
             model.save(path)
         assert path.read_bytes() == before
