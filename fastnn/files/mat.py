@@ -91,19 +91,16 @@ def _read_level_5(file: IO[bytes], order: str, most: int) -> dict[str, Any]:
 
 
 def _kinds(file: IO[bytes], order: str, most: int) -> dict[str, str]:
-    """Of each variable what it is: logical, numbers, text, cells of text, sparse; "" for anything else."""
+    """Return the kind of each variable: logical, numbers, text, cells of text, sparse; "" for anything else."""
     kinds: dict[str, str] = {}
     for kind, start, size in _elements(file, order, 128, file.seek(0, io.SEEK_END)):
+        source, end = file, 0
         if kind == _PACKED:
-            unpacked = _Unpacked(file, start, size, most)
-            kind, start, size = next(_elements(unpacked, order, 0, most), _NONE)
-            name, what = _variable(unpacked, order, kind, start, size, most)
-            end = unpacked.finish()
-            if start + size > end:
-                raise ValueError(f"its variable {name} is cut off")
-            most -= end
-        else:
-            name, what = _variable(file, order, kind, start, size, most)
+            source = _unpacked(file, start, size, most)
+            end = source.tell()
+            kind, start, size = next(_elements(source, order, 0, end), _NONE)
+        name, what = _variable(source, order, kind, start, size, most)
+        most -= end
         if name in kinds:
             raise ValueError(f"it holds {name} twice")
         if name and not name.startswith("__"):
@@ -111,8 +108,8 @@ def _kinds(file: IO[bytes], order: str, most: int) -> dict[str, str]:
     return kinds
 
 
-def _variable(file: Any, order: str, kind: int, start: int, size: int, most: int) -> tuple[str, str]:
-    """Name and kind of the variable that an element is; ValueError unless SciPy can read it, in so many bytes."""
+def _variable(file: IO[bytes], order: str, kind: int, start: int, size: int, most: int) -> tuple[str, str]:
+    """Return name and kind of a variable; ValueError unless SciPy can read it, in `most` bytes."""
     of, flags, name, length, parts = _head(file, order, kind, start, size)
     fits, what = True, ""
     if of in _NUMERIC:
@@ -142,22 +139,22 @@ def _variable(file: Any, order: str, kind: int, start: int, size: int, most: int
 
 
 def _is_text(parts: Iterator[tuple[int, int, int]], length: int, most: int) -> bool:
-    """Whether what is behind the head are so many characters. Of no bytes SciPy makes spaces, four bytes each."""
+    """Return whether the parts are `length` characters. Of no bytes SciPy makes spaces, four bytes each."""
     data = list(islice(parts, 2))
     return len(data) == 1 and data[0][0] in _CODES and (length <= data[0][2] or (not data[0][2] and 4 * length <= most))
 
 
 class _Head(NamedTuple):
-    """What a variable says of itself."""
+    """Head of a variable."""
 
     of: int  # its class
     flags: int
     name: str
     length: int  # how many numbers, characters or cells it has
-    parts: Iterator[tuple[int, int, int]]  # the elements with these
+    parts: Iterator[tuple[int, int, int]]  # elements that hold them
 
 
-def _head(file: Any, order: str, kind: int, start: int, size: int) -> _Head:
+def _head(file: IO[bytes], order: str, kind: int, start: int, size: int) -> _Head:
     parts = _elements(file, order, start, start + size)
     flags_, flags_at, flags_size = next(parts, _NONE)
     if kind != _MATRIX or flags_ != 6 or flags_size != 8:
@@ -180,8 +177,8 @@ def _head(file: Any, order: str, kind: int, start: int, size: int) -> _Head:
     return _Head(flags & 0xFF, flags, file.read(name_size).decode("latin-1"), math.prod(shape), parts)
 
 
-def _elements(file: Any, order: str, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-    """Of the elements between two places of a file the type, and where their content begins and how long it is."""
+def _elements(file: IO[bytes], order: str, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+    """Yield type, start and length of the content of each element between two places of a file."""
     while start < stop:
         file.seek(start)
         tag = file.read(8)
@@ -198,52 +195,22 @@ def _elements(file: Any, order: str, start: int, stop: int) -> Iterator[tuple[in
         yield kind, content, size
 
 
-class _Unpacked:
-    """What a packed element holds, to be read forwards; ValueError if it is damaged, or more than so many bytes."""
-
-    def __init__(self, file: IO[bytes], start: int, size: int, most: int):
-        self._file, self._next, self._stop, self._most = file, start, start + size, most
-        self._inflate = zlib.decompressobj()
-        self._held, self._start, self._place = b"", 0, 0  # of it, from where on; where reading goes on
-
-    @property
-    def _end(self) -> int:
-        return self._start + len(self._held)
-
-    def _more(self, start: int) -> bool:
-        """Hold the next bytes and, of those held, what is behind `start`; whether there are any."""
-        piece = b""
-        while not piece and not self._inflate.eof:
-            packed = self._inflate.unconsumed_tail
-            if not packed and self._next < self._stop:
-                self._file.seek(self._next)
-                packed = self._file.read(min(_PIECE, self._stop - self._next))
-                self._next += len(packed)
-            piece = self._inflate.decompress(packed, _PIECE)
-            if not (packed or piece or self._inflate.eof):
-                raise ValueError("a packed variable of it is cut off")
-        self._held, self._start = self._held[start - self._start :] + piece, start
-        if self._end > self._most:
+def _unpacked(file: IO[bytes], start: int, size: int, most: int) -> IO[bytes]:
+    """Unpack an element and compare its checksum; ValueError if it is damaged, or has more than `most` bytes."""
+    content, inflate, stop = io.BytesIO(), zlib.decompressobj(), start + size
+    while not inflate.eof:
+        packed = inflate.unconsumed_tail
+        if not packed:
+            file.seek(start)
+            packed = file.read(min(_PIECE, stop - start))
+            start += len(packed)
+        piece = inflate.decompress(packed, _PIECE)
+        if not (packed or piece or inflate.eof):
+            raise ValueError("a packed variable of it is cut off")
+        content.write(piece)
+        if content.tell() > most:
             raise ValueError("it unpacks to much more than it is long")
-        return bool(piece)
-
-    def seek(self, place: int) -> None:
-        while place > self._end and self._more(self._end):
-            pass
-        self._place = place
-
-    def read(self, size: int) -> bytes:
-        while self._place + size > self._end >= self._place and self._more(self._place):
-            pass
-        start = self._place - self._start
-        self._place += size
-        return self._held[start : start + size]
-
-    def finish(self) -> int:
-        """How much it is. Its checksum has been compared then."""
-        while self._more(self._end):
-            pass
-        return self._end
+    return content
 
 
 def _sparse() -> Any:

@@ -48,15 +48,9 @@ def _header_doubts(layout: Layout, labels: list[str]) -> list[str]:
         if not (all(is_text(field, layout.delimiter) for field in named) or counts(named)):
             return [f"row {line} has numbers among its inputs, {few(named)}; it is taken for a header"]
     elif fields == ["0", "1"]:
-        return [
-            f"row {line} counts, {few(fields)}, like the header of columns without names; it is taken for an example"
-        ]
-    elif (
-        labels
-        and is_text(labels[0], layout.delimiter)
-        and labels.count(labels[0]) == 1
-        and len(set(labels)) < len(labels)
-    ):
+        doubt = f"counts, {few(fields)}, like the header of columns without names"
+        return [f"row {line} {doubt}; it is taken for an example"]
+    elif len({*labels}) < len(labels) and labels.count(labels[0]) == 1 and is_text(labels[0], layout.delimiter):
         return [f"row {line} has a label that no other row has, {labels[0]!r}; it is taken for an example"]
     return []
 
