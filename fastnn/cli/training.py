@@ -16,7 +16,7 @@ import numpy as np
 
 from ..inputs.containers import few, with_names
 from ..runtime import notice
-from . import data, output, shell
+from . import data, output, shell, words
 from .options import SAVED, Group, add, add_data, add_output, file_name, given, path
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def as_labels(weights: dict[str, float] | str | None, y: Any) -> Any:
 def fit(options: argparse.Namespace, numbers: bool, start: Callable[..., Model]) -> int:
     """Train by `start(X, y, **options)`, which a signal ends; save the model and report. Return the exit status."""
     from .. import files
+    from ..training.solvers import NonFiniteStart
 
     out = options.out or Path(SAVED)
     files.check_format(out, "--out")
@@ -77,16 +78,20 @@ def fit(options: argparse.Namespace, numbers: bool, start: Callable[..., Model])
     output.check_file(out)  # the last one is what a signal's sentence is about
     examples = data.examples(options, numbers=numbers)
     options.validation = data.held_out(options, examples, numbers)
+    limits = given(options, "maxiter", "max_seconds", "target_cost", "tol", "patience")
     with shell.ends_training() as ending, redirect_stdout(output.stream(options)):
-        model = start(
-            with_names(examples.X, examples.names),
-            examples.y,
-            validation=options.validation,
-            callback=ending.begin,
-            verbose=options.verbose,
-            progress=output.progress(options),
-            **given(options, "maxiter", "max_seconds", "target_cost", "tol", "patience"),
-        )
+        try:
+            model = start(
+                with_names(examples.X, examples.names),
+                examples.y,
+                validation=options.validation,
+                callback=ending.begin,
+                verbose=options.verbose,
+                progress=output.progress(options),
+                **limits,
+            )
+        except NonFiniteStart as error:
+            raise ValueError(error.sentence(words.REMEDIES)) from None
     model.feature_names = examples.names
     facts, lines = _report(options, examples, model, out)  # may compile: saving is the last step that a signal can stop
     moved, replaced = _make_room(out, model) if options.out is None else (None, False)
@@ -168,7 +173,7 @@ def _report(
         "iterations": f"{outcome.iterations}",
         "evaluations": f"{outcome.evaluations}",
         "seconds": f"{outcome.seconds:.2f}{kernels}",
-        "ended": outcome.message,
+        "ended": outcome.sentence(words.REMEDIES),
         "saved": f"{out}",
     }
     if options.plot:

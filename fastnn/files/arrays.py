@@ -75,7 +75,7 @@ def array_names(path: Path, found: Collection[str], options: Options) -> tuple[s
         if name is not None and name not in found:
             raise ValueError(f"{option} must name an array in {str(path)!r}, got {name!r}. It holds {named(found)}")
     if options.inputs is None and "X" not in found:
-        want = "arrays X and y are wanted. Name others by inputs and label (on the command line --inputs, --label)"
+        want = "arrays X and y are wanted. Name others by inputs and label"
         raise ValueError(f"path is {str(path)!r}, which holds {named(found)}; {want}")
     inputs = options.inputs or "X"
     if options.labels is not None:

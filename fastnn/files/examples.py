@@ -128,7 +128,7 @@ def read_examples(path: str | os.PathLike[str], options: Options) -> Examples:
         y, notes = _read_labels(labels, options, len(X))
         found = found._replace(y=y, notes=[*found.notes, *notes])
     if y is None and options.n is None and options.labelled:
-        want = "labels, a file with them, is wanted (on the command line --labels)"
+        want = "labels, a file with them, is wanted"
         raise ValueError(f"path is {str(path)!r}, which holds no y; {want}")
     return found
 
