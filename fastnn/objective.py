@@ -41,10 +41,14 @@ class Source(Protocol):
         """sums[:P] = the examples' gradients, sums[P] = their losses; `done` gets counts of examples on the way."""
 
 
+# Function like an engine's `workspace`.
+Workspace = Callable[..., tuple[Any, list[Run]]]
+
+
 class Shard:
     """Examples in this process, and an engine's sums over them."""
 
-    def __init__(self, network: Network, data: Data, engine: str, workspace: Callable[..., Any] | None = None):
+    def __init__(self, network: Network, data: Data, engine: str, workspace: Workspace | None = None):
         """`workspace` may give a common one to shards that are never added up at the same time."""
         self.network, self.data = network, data
         self.m, self.total = len(data), data.total

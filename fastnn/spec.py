@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Array = np.ndarray[Any, np.dtype[Any]]
+DType = np.dtype[Any]
+Array = np.ndarray[Any, DType]
 
 # Codes by which kernels know an activation, of hidden layers or of the output: its index in ACTIVATIONS.
 SIGMOID, TANH, RELU, SOFTMAX, IDENTITY = range(5)

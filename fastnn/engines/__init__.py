@@ -26,17 +26,58 @@ None leaves that to the engine. However they are cut, the compiled engines' sums
 wherever they are computed, can be added; the `total` of the mean is the weight of all examples.
 
 The last function is one formula, and stands twice only: compiled, for the compiled engines, and in NumPy
-for the others. `numpy` is the reference: the NumPy twin of everything compiled. The fast path never imports it.
+for the others. `numpy` is the reference of everything compiled. The fast path never imports it.
 """
 
+from collections.abc import Iterable
 from importlib import import_module
-from typing import Any
+from typing import Any, Literal, Protocol, cast, overload
 
 from ..inputs import validation
+from ..kernels.arguments import Run, Targets
+from ..spec import Array, DType
 
 ENGINES = ("fused", "numpy", "loop", "python")
 
 
-def module(name: Any) -> Any:
-    """The engine of that name, imported when it is first asked for."""
-    return import_module(f"fastnn.engines.{validation.choice(name, ENGINES, 'engine')}")
+class Engine(Protocol):
+    """An engine, as described above; what `workspace` returns is its own affair."""
+
+    @staticmethod
+    def forward(theta: Array, layers: Array, X: Array, scale: float, A: Array) -> None: ...
+
+    @staticmethod
+    def workspace(
+        layers: Array, m: int, kept: DType, scale: float, most: int | None = None
+    ) -> tuple[Any, list[Run]]: ...
+
+    @staticmethod
+    def accumulate(
+        theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: Any, run: Run, sums: Array
+    ) -> None: ...
+
+    @staticmethod
+    def regularised_mean(theta: Array, decay: Array, total: float, loss: float, dtheta: Array) -> float: ...
+
+
+class Fused(Engine, Protocol):
+    """The engine "fused", which also keeps a network prepared."""
+
+    @staticmethod
+    def prepared(parts: Iterable[Array], layers: Array, kept: DType, scale: float) -> Any: ...
+
+    @staticmethod
+    def outputs(network: Any, X: Array, A: Array) -> bool: ...
+
+
+@overload
+def module(name: Literal["fused"]) -> Fused: ...
+
+
+@overload
+def module(name: object) -> Engine: ...
+
+
+def module(name: object) -> Engine:
+    """Return the engine of that name, which is imported when it is first asked for."""
+    return cast(Engine, import_module(f"fastnn.engines.{validation.choice(name, ENGINES, 'engine')}"))

@@ -39,7 +39,8 @@ WEIGHTS, ROW, BIASES, BEFORE, PANELS = range(3, 8)
 # Bytes of X in a block. They should stay in L2 from the forward pass to the gradient, together with the next block,
 # which arrives meanwhile; and a longer block means fewer additions into the gradient buffer. With half of it networks
 # of 400 and 784 inputs take 1.00 to 1.11 times as long, with 1.5 and 2 times as much 0.95 to 1.05 (1 MB of L2); with
-# 512 KB of L2, 16 examples of the seed's network took 1.17 and 128 1.08 times as long as 48 to 96. So it is one number.
+# 512 KB of L2, 16 examples of the course's network took 1.17 and 128 1.08 times as long as 48 to 96. One number
+# serves all.
 BLOCK_BYTES = 204_800
 BLOCK_MIN, BLOCK_MAX = 16, 256
 
@@ -53,7 +54,7 @@ def _longest_block(n, dtype):
 
 
 # Up to how many multiply-adds a call runs on one thread. For more the second one pays, though what it reads and
-# writes goes from core to core: 16 us for the seed's network, of 67 us that 100 examples take (2 cores, AMD Zen 4).
+# writes goes from core to core: 16 us for the course's network, of 67 us that 100 examples take (2 cores, AMD Zen 4).
 FEW = 500_000
 
 

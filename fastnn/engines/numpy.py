@@ -1,6 +1,6 @@
-"""The NumPy twin of every kernel, vectorised over the examples: the engine "numpy".
+"""NumPy reference of every kernel, vectorised over the examples. Engine "numpy".
 
-The same names and arguments as the compiled ones have, written to be read beside the equations
+Names and arguments are those of the compiled engines. It is written to be read beside the equations
 (Ng, Machine Learning, exercise 4, 2011; backpropagation: Rumelhart, Hinton and Williams, 1986).
 The fast path never imports it.
 """
@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..inputs.streams import widened
-from ..inputs.validation import Array
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Run, Targets, arithmetic, equal_runs
 from ..network import matrices
-from ..spec import ACTIVATIONS, LOSS_OF_CODE
+from ..spec import ACTIVATIONS, LOSS_OF_CODE, Array, DType
 
 # What overflows is infinite, as in the compiled engines: without a warning, whatever the caller's settings are.
 in_silence = np.errstate(all="ignore")
@@ -58,7 +57,7 @@ class Workspace(NamedTuple):
     deltas: list[Array]  # of the hidden ones
 
 
-def workspace(layers: Array, m: int, kept: Any, scale: float, most: int | None = None) -> tuple[Workspace, list[Run]]:
+def workspace(layers: Array, m: int, kept: DType, scale: float, most: int | None = None) -> tuple[Workspace, list[Run]]:
     """What `accumulate` works with, and the runs of examples that it takes."""
     cut = equal_runs(m, most)
     dtype = arithmetic(kept)

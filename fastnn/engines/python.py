@@ -4,16 +4,13 @@ A typical solution of the exercise works like this, example by example. It is so
 than the same loop in tiles (5,000 x 400-25-10). Nothing is compiled.
 """
 
-from typing import Any
-
 import numpy as np
 from scipy.special import expit
 
 from ..inputs.streams import widened
-from ..inputs.validation import Array
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Run, Targets, equal_runs
 from ..network import Weights, matrices
-from ..spec import ACTIVATIONS, SIGMOID, SOFTMAX, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR
+from ..spec import ACTIVATIONS, SIGMOID, SOFTMAX, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR, Array, DType
 from .numpy import in_silence, regularised_mean
 
 __all__ = ["accumulate", "forward", "regularised_mean", "workspace"]
@@ -81,7 +78,7 @@ def forward(theta: Array, layers: Array, X: Array, scale: float, A: Array) -> No
         A[i] = _activation(_forward_example(weights, layers, x)[-1], layers[-1, ACTIVATION])
 
 
-def workspace(layers: Array, m: int, kept: Any, scale: float, most: int | None = None) -> tuple[float, list[Run]]:
+def workspace(layers: Array, m: int, kept: DType, scale: float, most: int | None = None) -> tuple[float, list[Run]]:
     """The scale, as NumPy makes new arrays for each example; and the runs of examples that `accumulate` takes."""
     return scale, equal_runs(m, most)
 

@@ -3,9 +3,11 @@
 Imported without numba, as `forks` and `notice` are, and nothing else among the kernels.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+
+from ..spec import Array, DType
 
 # The columns of `layers` (L, 3): a layer's inputs, its units, and the code of its activation.
 INPUTS, UNITS, ACTIVATION = range(3)
@@ -17,8 +19,8 @@ KEPT = tuple(map(np.dtype, (np.float64, np.float32, np.float16, np.uint8)))
 FLOAT64, FLOAT32, FLOAT16, _ = KEPT  # comparing a dtype with np.float32 itself takes longer
 
 
-def arithmetic(kept: Any) -> Any:
-    """The type in which products are computed with X of that type."""
+def arithmetic(kept: DType) -> DType:
+    """Return the type in which products with X of that type are computed."""
     return kept if kept == FLOAT32 else FLOAT64
 
 
@@ -44,5 +46,5 @@ class Targets(NamedTuple):
     The other array is empty, so that one compiled kernel serves both.
     """
 
-    classes: np.ndarray  # (m,) int64, 0..K-1: 1 for this output, 0 for the others
-    values: np.ndarray  # (m, K) float64
+    classes: Array  # (m,) int64, 0..K-1: 1 for this output, 0 for the others
+    values: Array  # (m, K) float64

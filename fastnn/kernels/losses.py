@@ -216,7 +216,7 @@ def loss_ratios(d, p, own, moved, code, tiny, own_move, r):
     """r of the formulas above, when outputs moved[0] .. moved[1] - 1 move by d; d and p are (K, examples).
 
     `tiny`: no |d| is more than half of TINY. Of a softmax d of the other outputs becomes 0, and own_move (examples,)
-    d of the own classes, on its way. Gathered in the loop over the classes, and without the short formula, the seed's
+    d of the own classes, on its way. Gathered in the loop over the classes, and without the short formula, the course's
     check took 7 times as long.
     """
     first, last = moved

@@ -254,7 +254,7 @@ def add_product(rows, columns, length, A, B, keep, C, ahead):
 
     On the way as many numbers as B has, `ahead` of it, are fetched from memory, a little with
     every step of the tiles (0: nothing): the next block of X arrives behind the arithmetic. Left
-    to the hardware's own prefetching, the two large products of the seed's network take 1.07 to
+    to the hardware's own prefetching, the two large products of the course's network take 1.07 to
     1.17 times as long; fetching in the forward pass too gains nothing (2 cores, AVX2).
     """
     lanes = SHAPE.bytes // B.numbers.itemsize

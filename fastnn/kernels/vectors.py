@@ -4,9 +4,8 @@ Each emits instructions at the builder's position. Pointers need only the alignm
 number; a mask says which lanes of a vector exist in memory, the others read as zero.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from llvmlite import ir
 from numba.core import cgutils
@@ -113,7 +112,7 @@ class Vectors:
         return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), arguments)
 
 
-def _lane_numbers(numbers: Any) -> ir.Constant:
+def _lane_numbers(numbers: Iterable[int]) -> ir.Constant:
     """A constant vector of integers, for shuffles."""
     values = list(numbers)
     return ir.Constant(ir.VectorType(ir.IntType(32), len(values)), values)
