@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,13 +12,15 @@ from numpy.typing import ArrayLike
 from . import engines, network
 from .inputs import validation
 from .inputs.streams import Stored, each, runs_of
-from .inputs.validation import Array
 from .model import html
 from .network import Weights
 from .objective import Objective
 from .problem import Problem, documented, validated
 from .runtime import notice
-from .spec import HIDDEN
+from .spec import HIDDEN, Array
+
+if TYPE_CHECKING:
+    from .kernels.differences import Differences
 
 # The largest norm ratio that passes, by the type that a gradient was computed in; an entry passes with
 # ENTRY times that. At the course's weights right gradients leave 2e-15 and 1e-12 in float64, 1e-6 and
@@ -136,7 +138,7 @@ class GradientReport(Comparison):
     parameters, directions, examples : int
         How many were checked, on how many; directions is 0 if parameters were moved one by one.
     kinks : int
-        Parameters (or directions) left out, because a relu passes its kink within the step.
+        Parameters (or directions) left out, because a unit passes a kink within the step.
     step, tolerance : float
         As given to `check_gradient`, or as it chose them.
     passed : bool
@@ -179,7 +181,7 @@ class GradientReport(Comparison):
     @property
     def _left_out(self) -> str:
         what = "directions" if self.directions else "parameters"
-        return f"{self.kinks:,} {what} at which a relu passes its kink within the step"
+        return f"{self.kinks:,} {what} at which a unit passes a kink within the step"
 
     def __repr__(self) -> str:
         place = str(self.worst).partition(":")[0]
@@ -221,7 +223,7 @@ def _worst(comparison: Comparison) -> str:
 
 @documented
 def numerical_gradient(
-    weights: Any,
+    weights: Sequence[ArrayLike],
     X: ArrayLike,
     y: ArrayLike,
     lmbda: float = 0.0,
@@ -240,8 +242,8 @@ def numerical_gradient(
     {weights, X, y, lmbda}
     step : float, optional
         How far each parameter is moved to either side. Default 1.5e-8, the root of float64's
-        epsilon: for inputs of size about 1 the differences are then derivatives to rounding. For
-        relus 9e-13, so that few pass their kink within it.
+        epsilon: for inputs of size about 1 the differences are then derivatives to rounding. For an
+        activation with a kink 9e-13, so that few units pass it within the step.
     progress : bool, optional
         A bar over the parameters on standard error; None: if that is a terminal.
     {activation, output, sample_weight, scale}
@@ -263,7 +265,7 @@ def numerical_gradient(
     each unit that it moves (50 if it moves far), and 4 for each weight between moved layers; all in
     float64. The memory is 8 bytes for each unit and example, and 64 MB at most, or 4 KB for each unit.
     Nothing of backpropagation is used, and what is computed is J(theta + step) - J(theta - step) for a
-    step of any size, not a derivative in disguise. Where a relu passes its kink within the step,
+    step of any size, not a derivative in disguise. Where a unit passes a kink within the step,
     differences are of two slopes.
     Ng, Machine Learning, exercise 4 (2011), section 2.4.
 
@@ -286,16 +288,16 @@ def numerical_gradient(
 
 @documented
 def check_gradient(
-    weights: Any,
+    weights: Sequence[ArrayLike],
     X: ArrayLike,
     y: ArrayLike,
     lmbda: float = 0.0,
     *,
-    gradient: Any = None,
+    gradient: Sequence[ArrayLike] | None = None,
     engine: str = "fused",
     parameters: ArrayLike | None = None,
     directions: int | None = None,
-    seed: Any = 0,
+    seed: int | np.random.Generator | None = 0,
     step: float | None = None,
     tolerance: float | None = None,
     progress: bool | None = False,
@@ -403,15 +405,17 @@ def check_gradient(
     )
 
 
-def _differences(problem: Problem, weights: Weights, parameters: Array, step: float, progress: bool | None) -> Any:
-    """By the parameters at those positions in theta: `kernels.differences.Differences`."""
+def _differences(
+    problem: Problem, weights: Weights, parameters: Array, step: float, progress: bool | None
+) -> Differences:
+    """Return the differences by the parameters at those positions in theta."""
     from .kernels import differences
 
     theta = network.theta_of(weights)
     table = network.parameter_table(problem.network.sizes)[parameters]
     layer, row, column = table.T
     order = np.lexsort((row, column, layer))  # the kernel shares work along a column
-    found = _nothing(differences.Differences, len(table))
+    found = differences.zeros(len(table))
     disable = None if progress is None else not progress
     total = len(table) * len(problem.data.X)
     counted = {"total": total, "unit": " differences", "unit_scale": True}
@@ -422,7 +426,7 @@ def _differences(problem: Problem, weights: Weights, parameters: Array, step: fl
             count = max(1, _WORK_PER_CALL // len(part.data.X))
             for first in range(0, len(table), count):
                 own = order[first : first + count]
-                some = _nothing(differences.Differences, len(own))
+                some = differences.zeros(len(own))
                 differences.numerical_gradient(theta, part, Z, step, table[own], some)
                 for whole, numbers in zip(found, some, strict=True):
                     whole[own] += numbers
@@ -430,15 +434,15 @@ def _differences(problem: Problem, weights: Weights, parameters: Array, step: fl
     return _mean(found, problem)
 
 
-def _slopes(problem: Problem, weights: Weights, directions: Array, step: float) -> Any:
-    """The same along those directions (V, P)."""
+def _slopes(problem: Problem, weights: Weights, directions: Array, step: float) -> Differences:
+    """Return the differences along those directions (V, P)."""
     from .kernels import differences
 
-    theta, found = network.theta_of(weights), _nothing(differences.Differences, len(directions))
+    theta, found = network.theta_of(weights), differences.zeros(len(directions))
     for part in _parts(problem):
         Z = differences.pre_activations(theta, part.network.layers, part.data.X)
         _finite(problem, Z)
-        some = _nothing(differences.Differences, len(directions))
+        some = differences.zeros(len(directions))
         differences.slopes(theta, part, Z, step, directions, some)
         for whole, numbers in zip(found, some, strict=True):
             whole += numbers
@@ -463,13 +467,8 @@ def _finite(problem: Problem, *arrays: Array) -> None:
         validation.computed((np.nan,), "weights, X, y, scale, lmbda and step")
 
 
-def _nothing(kind: Any, count: int) -> Any:
-    """Differences of no examples."""
-    return kind(np.zeros(count), np.zeros(count), np.zeros(count, np.int64))
-
-
-def _mean(found: Any, problem: Problem) -> Any:
-    """Of sums over the examples; ValueError if they are not finite."""
+def _mean(found: Differences, problem: Problem) -> Differences:
+    """Return the means of sums over the examples; ValueError if they are not finite."""
     with np.errstate(over="ignore"):
         found = found._replace(values=found.values / problem.data.total, sizes=found.sizes / problem.data.total)
     _finite(problem, found.values, found.sizes)

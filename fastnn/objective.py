@@ -13,7 +13,7 @@ from . import engines, network
 from .inputs import validation
 from .inputs.streams import Stored, each, examples_of_a_run
 from .inputs.validation import Array
-from .kernels.arguments import Targets
+from .kernels.arguments import Run, Targets
 from .network import Weights
 from .problem import Data, Network, Problem, documented, read_only, validated
 from .runtime import notice
