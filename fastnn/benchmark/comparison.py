@@ -1,11 +1,11 @@
 """Implementations that were timed in turns: ratios, places, and a summary that a person can read."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from ..inputs.validation import Array
+from ..spec import Array
 from . import timing
 
 # The rungs of the ladder: fastnn's engines, usually from the slowest to the fastest, and what they are called here.
@@ -148,7 +148,7 @@ def summary(group: Group) -> list[str]:
     return lines
 
 
-def facts(group: Group) -> dict[str, Any]:
+def facts(group: Group) -> dict[str, object]:
     """The same as numbers under names, the fastest implementation first; seconds of each round."""
     place, base = places(group), group.results.get(BASELINE)
     return {

@@ -17,8 +17,8 @@ from .. import engines, network, objective
 from ..check import numerical_gradient
 from ..forward import forward as forward_pass
 from ..inputs.streams import read
-from ..inputs.validation import Array
 from ..problem import Problem, validated
+from ..spec import Array, DType
 from ..training import solvers
 from ..training.control import Limits
 from . import timing
@@ -99,15 +99,15 @@ class Timed(NamedTuple):
     operations, if that can be said.
     """
 
-    call: Callable[[], Any]
+    call: Callable[[], object]
     want: Callable[[], Array]
     tolerance: float
     numbers: Callable[[Any], Array] = np.ravel
-    checked: Callable[[], Any] | None = None
+    checked: Callable[[], object] | None = None
     share: float = 1.0
     operations: float | None = None
 
-    def error(self, returned: Any) -> float:
+    def error(self, returned: object) -> float:
         """|got - want| / |want| of what the first call returned."""
         got, want = self.numbers(self.checked() if self.checked else returned), self.want()
         return float(np.linalg.norm(got - want) / np.linalg.norm(want))
@@ -308,13 +308,13 @@ def measure(
     title: str,
     implementations: Mapping[str, Timed],
     first: Mapping[str, tuple[float, float]],
-    dtype: Any,
+    dtype: DType,
     rounds: int,
     progress: Callable[[], object] = lambda: None,
 ) -> Group:
     """Let them run in turns, the references of that type too; `first` is what `first_call` gave for each."""
     (gemm, gemm_operations), (peak, peak_operations) = timing.gemm(dtype), timing.peak(dtype)
-    calls: dict[str, Callable[[], Any]] = {name: timed.call for name, timed in implementations.items()}
+    calls: dict[str, Callable[[], object]] = {name: timed.call for name, timed in implementations.items()}
     seconds = timing.interleave(calls | {"reference GEMM": gemm, "peak": peak}, rounds, progress)
     results = {}
     for name, timed in implementations.items():

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from ..inputs.validation import Array
 from ..runtime import cores
+from ..spec import Array, DType
 
 REST = 0.1  # seconds before a block: meanwhile the threads of the implementation before stop spinning
 WARM = 3  # untimed calls at the start of a block
@@ -103,14 +103,14 @@ def _keep_a_core_busy(number: int) -> tuple[float, float]:
     return time.thread_time() - start_cpu, time.perf_counter() - start
 
 
-def gemm(dtype: Any) -> tuple[Callable[[], object], float]:
+def gemm(dtype: DType) -> tuple[Callable[[], object], float]:
     """A call of the reference GEMM, and how many operations it does."""
     square = np.random.default_rng(0).standard_normal((GEMM_WIDTH, GEMM_WIDTH)).astype(dtype)
     out = np.empty_like(square)
     return lambda: np.dot(square, square, out=out), 2.0 * GEMM_WIDTH**3
 
 
-def peak(dtype: Any) -> tuple[Callable[[], object], float]:
+def peak(dtype: DType) -> tuple[Callable[[], object], float]:
     """A call that runs at the machine's peak, and how many operations it does."""
     from ..kernels import peak
 
@@ -126,7 +126,7 @@ MACHINE = (
 )  # fmt: skip
 
 
-def machine() -> dict[str, Any]:
+def machine() -> dict[str, object]:
     """What times are measured on: processor, cores, threads, BLAS, versions."""
     from ..kernels import tiles
     from ..runtime import pool
@@ -150,7 +150,7 @@ def machine() -> dict[str, Any]:
     return dict(zip(MACHINE, values, strict=True))
 
 
-def described(machine: Mapping[str, Any]) -> str:
+def described(machine: Mapping[str, object]) -> str:
     """The same in a line."""
     kernels, threads = machine["blas_kernels"], machine["blas_threads"]
     details = [f"{kernels} kernels"] * bool(kernels) + [f"{threads} threads"] * bool(threads)
