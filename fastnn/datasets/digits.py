@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..inputs import validation as valid
-from ..inputs.validation import Array
+from ..spec import Array
 
 # Digits are generated from images on a grid three times as fine as their pixels, blurred no more than those of
 # `load_digits`. Bilinear interpolation between 20 x 20 pixels would blur them again: neighbours then differ by 19.9

@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from ..files import printable
 from ..inputs import validation
-from ..inputs.validation import Array
+from ..spec import Array
 from .digits import resize_matrix
 
 # MNIST (LeCun, Cortes and Burges): the longer side of the ink takes 20 of 28 pixels, and its centre of mass lies in the

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..inputs.validation import Array
 from ..outcome import cost_without_regularisation
+from ..spec import Array
 
 _WIDTH, _HEIGHT, _MARGIN = 240, 72, 4
 

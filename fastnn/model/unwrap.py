@@ -9,7 +9,7 @@ import numpy as np
 from ..inputs import validation
 from ..inputs.containers import described
 from ..inputs.scaling import Scaling
-from ..inputs.validation import Array
+from ..spec import Array
 from . import Model
 
 _ALLOWED = (
@@ -18,7 +18,7 @@ _ALLOWED = (
 )
 
 
-def to_model(value: Any, name: str = "model") -> Model:
+def to_model(value: object, name: str = "model") -> Model:
     """Return the model itself, the model of a fitted estimator, or a pipeline folded into one model.
 
     Does not import scikit-learn: without it no pipeline can exist. Raises its NotFittedError, or TypeError.
@@ -29,7 +29,8 @@ def to_model(value: Any, name: str = "model") -> Model:
     if pipelines is not None and isinstance(value, pipelines.Pipeline):
         return _folded(value, name)
     # hasattr(value, ...) would swallow NotFittedError, which is an AttributeError.
-    if hasattr(type(value), "model_") and isinstance(model := value.model_, Model):
+    estimator: Any = value
+    if hasattr(type(value), "model_") and isinstance(model := estimator.model_, Model):
         return model
     kind = type(value).__name__
     peer = kind in ("MLPClassifier", "MLPRegressor")

@@ -3,8 +3,9 @@
 import io
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 
@@ -14,6 +15,8 @@ try:
     from matplotlib.axes import Axes
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
     from matplotlib.ticker import LogLocator, MaxNLocator
 except ImportError:
@@ -21,12 +24,16 @@ except ImportError:
 
 from ..files import printable, write_atomically
 from ..inputs.containers import described
+from ..problem import documented as _documented
 
 # Twice the resolution that screens once had: figures are laid out for 100 points an inch.
 DPI, _POINTS = 200, 100
 
 __all__ = [
     "Axes",
+    "AxesImage",
+    "Figure",
+    "Line2D",
     "LinearSegmentedColormap",
     "LogLocator",
     "MaxNLocator",
@@ -34,13 +41,42 @@ __all__ = [
     "Rectangle",
     "axes",
     "check_path",
+    "documented",
     "figure",
+    "figure_of",
     "label",
     "pair",
     "plain",
     "save",
     "title",
 ]
+
+# Lines that the docstrings of pictures share: `documented` puts them in place of {name, name}.
+ARGUMENTS = {
+    "model": """
+model : Model, fitted estimator or pipeline
+    A model of classes.""",
+    "X": """
+X : array (m, n)
+    An image a row, n a square number.""",
+    "order": """
+order : {"F", "C"}
+    Whether a row of X holds its image column by column (the course's digits) or row by row (MNIST).""",
+    "ax": """
+ax : matplotlib.axes.Axes, optional
+    Where to draw. Default: in a figure of its own.
+""",
+    "figure": """
+Returns
+-------
+matplotlib.figure.Figure""",
+    "raises": """
+Raises
+------
+ValueError, TypeError
+    If an argument does not fit.""",
+}
+documented = partial(_documented, arguments=ARGUMENTS)
 
 # The dark ones of the colours that the colour-blind tell apart (Okabe and Ito, 2008), and markers, for grey.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#9b4f81", "#000000")
@@ -66,7 +102,7 @@ def figure(width: float, height: float) -> Picture:
     return Picture(figsize=(width, height), dpi=DPI, layout="constrained", facecolor="white")
 
 
-def axes(ax: Any, width: float, height: float) -> Any:
+def axes(ax: object, width: float, height: float) -> Axes:
     """The user's axes, or those of a new figure of that size."""
     if ax is None:
         return figure(width, height).subplots()
@@ -75,7 +111,7 @@ def axes(ax: Any, width: float, height: float) -> Any:
     return ax
 
 
-def pair(ax: Any, width: float, heights: tuple[float, float]) -> tuple[Any, Any]:
+def pair(ax: object, width: float, heights: tuple[float, float]) -> tuple[Axes, Axes | None]:
     """Two axes, one below the other: the user's, those of a new figure; or the first alone, if these are the user's."""
     if ax is None:
         return tuple(figure(width, sum(heights)).subplots(2, 1, height_ratios=heights))
@@ -86,18 +122,24 @@ def pair(ax: Any, width: float, heights: tuple[float, float]) -> tuple[Any, Any]
     return ax[0], ax[1]
 
 
-def label(value: Any, most: int = 24) -> str:
+def label(value: object, most: int = 24) -> str:
     """Any label as matplotlib can draw it: no formula between dollars, no half a character, not too long."""
     text = printable(str(value))
     return (text if len(text) <= most else f"{text[: most - 3]}...").replace("$", r"\$")
 
 
-def title(ax: Any, words: str) -> None:
-    """The finding, on the left."""
+def title(ax: Axes, words: str) -> Figure:
+    """Write the finding above the axes, on the left; return their figure."""
     ax.set_title(words, loc="left", fontsize=MEDIUM, fontweight="bold")
+    return figure_of(ax)
 
 
-def plain(ax: Any) -> None:
+def figure_of(ax: Axes) -> Figure:
+    """Return the figure that the axes are in."""
+    return cast(Figure, ax.figure)
+
+
+def plain(ax: Axes) -> None:
     """Small numbers, a pale grid behind, and no frame but the two axes."""
     ax.tick_params(axis="both", labelsize=SMALL)
     ax.grid(color=PALE, linewidth=0.8)
@@ -105,7 +147,7 @@ def plain(ax: Any) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def save(figure: Any, path: str | os.PathLike[str]) -> None:
+def save(figure: object, path: str | os.PathLike[str]) -> None:
     """Write a figure as PNG, all of it, or leave what was there before.
 
     Parameters
@@ -134,9 +176,7 @@ def save(figure: Any, path: str | os.PathLike[str]) -> None:
     if not isinstance(figure, Figure):
         raise TypeError(f"figure is {described(figure)}; a figure of matplotlib is wanted")
     check_path(path)
-    metadata = {
-        "Software": None
-    }  # the same figure gives the same file with every version of matplotlib that draws it so
+    metadata = {"Software": None}  # a figure gives the same file with every version of matplotlib that draws it so
     write_atomically(Path(path), lambda file: figure.savefig(file, format="png", metadata=metadata))
 
 

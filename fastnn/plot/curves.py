@@ -1,6 +1,6 @@
 """What a training was like."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +9,14 @@ from ..inputs import validation
 from ..model import Model
 from ..model.unwrap import to_model
 from ..outcome import Outcome, cost_without_regularisation
-from .canvas import COLOURS, MARKERS, SMALL, MaxNLocator, axes, label, pair, plain, title
+from .canvas import COLOURS, MARKERS, SMALL, Axes, Figure, MaxNLocator, axes, documented, label, pair, plain, title
 
 # From this ratio on the highest cost to the lowest one is drawn on a logarithmic axis.
 _LOGARITHMIC = 3.0
 
 
-def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
+@documented
+def history(trainings: object, *, over: str = "iterations", ax: Axes | Sequence[Axes] | None = None) -> Figure:
     """Cost, validation cost and score of a training, or of several together.
 
     Where examples are held out both costs are drawn without regularisation, so that they can be compared.
@@ -30,15 +31,10 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
         Where to draw the costs, and the scores on the examples held out, if there are any; of one axes these are left
         out. Default: in a figure of its own.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    {figure}
         Solid: examples trained on. Dashed: examples held out; a ring marks their lowest cost.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit.
+    {raises}
 
     Examples
     --------
@@ -50,10 +46,10 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
     ['cg', 'l-bfgs']
     """
     over = validation.choice(over, ("iterations", "seconds"), "over")
-    models = dict(trainings) if isinstance(trainings, Mapping) else {"": trainings}
-    if not models:
+    given = trainings if isinstance(trainings, Mapping) else {"": trainings}
+    if not given:
         raise ValueError("trainings holds no model; at least one is wanted")
-    models = {name: to_model(model) for name, model in models.items()}
+    models = {name: to_model(model) for name, model in given.items()}
     if any(model.outcome.status == "unknown" for model in models.values()):
         raise ValueError("trainings must have a history, got a model of weights alone")
     if over == "seconds" and any(np.isnan(model.history.seconds).all() for model in models.values()):
@@ -64,7 +60,7 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
     for number, (name, model) in enumerate(models.items()):
         name = label(name)
         colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-        style = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.5}
+        style: dict[str, Any] = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 1.5}
         kept = model.history
         x = np.arange(len(kept)) if over == "iterations" else kept.seconds
         style["markevery"] = max(1, len(kept) // 8)
@@ -75,7 +71,13 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
             best = int(np.argmin(kept.validation_cost))
             words = f"{name}, held out" if name else "examples held out"
             upper.plot(x, kept.validation_cost, linestyle="--", label=words, **style)
-            ring = {"color": colour, "marker": "o", "markersize": 9, "fillstyle": "none", "markeredgewidth": 1.5}
+            ring: dict[str, Any] = {
+                "color": colour,
+                "marker": "o",
+                "markersize": 9,
+                "fillstyle": "none",
+                "markeredgewidth": 1.5,
+            }
             upper.plot(x[best], kept.validation_cost[best], **ring)
             if lower is not None:
                 lower.plot(x, kept.validation_score, linestyle="--", **style)
@@ -98,8 +100,7 @@ def history(trainings: Any, *, over: str = "iterations", ax: Any = None) -> Any:
     if over == "iterations":
         upper.xaxis.set_major_locator(MaxNLocator(integer=True))
     (lower or upper).set_xlabel({"iterations": "iteration", "seconds": "seconds"}[over], fontsize=SMALL)
-    title(upper, _finding(models))
-    return upper.figure
+    return title(upper, _finding(models))
 
 
 def _held_out(model: Model) -> bool:

@@ -1,6 +1,6 @@
 """Rows of X, and of the first layer's weights, as images."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,11 +8,24 @@ from numpy.typing import ArrayLike
 from ..inputs import validation
 from ..inputs.containers import brought
 from ..inputs.streams import read, stored
-from ..inputs.validation import Array
 from ..model import Model
 from ..model.unwrap import to_model
+from ..spec import Array
 from ..targets import Classes
-from .canvas import SMALL, WRONG, LinearSegmentedColormap, Rectangle, axes, label, title
+from .canvas import (
+    SMALL,
+    WRONG,
+    Axes,
+    AxesImage,
+    Figure,
+    LinearSegmentedColormap,
+    Rectangle,
+    axes,
+    documented,
+    figure_of,
+    label,
+    title,
+)
 
 # So many images can be seen at a glance; more in a picture cannot be seen at all.
 _MOST = 400
@@ -31,9 +44,15 @@ _SHORT = 12
 _BROAD = 10
 
 
+@documented
 def digits(
-    X: ArrayLike, y: ArrayLike | None = None, predictions: ArrayLike | None = None, *, order: str = "F", ax: Any = None
-) -> Any:
+    X: ArrayLike,
+    y: ArrayLike | None = None,
+    predictions: ArrayLike | None = None,
+    *,
+    order: str = "F",
+    ax: Axes | None = None,
+) -> Figure:
     """Examples as images, with their labels and what a model says; the wrong ones are marked.
 
     Parameters
@@ -44,19 +63,9 @@ def digits(
         The labels, below the images.
     predictions : array (m,), optional
         What a model says, `model.predict(X)`: it stands below each image, and beside it the label if there is another.
-    order : {"F", "C"}
-        Whether a row holds its image column by column (the course's digits) or row by row (MNIST).
-    ax : matplotlib.axes.Axes, optional
-        Where to draw. Default: in a figure of its own.
+    {order, ax, figure}
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit.
+    {raises}
 
     Examples
     --------
@@ -88,7 +97,10 @@ def digits(
     return _grid(images, captions, wrong, f"{wrong.sum():,} of {m:,} wrong", ax)
 
 
-def errors(model: Any, X: ArrayLike, y: ArrayLike, *, order: str = "F", count: int = 50, ax: Any = None) -> Any:
+@documented
+def errors(
+    model: object, X: ArrayLike, y: ArrayLike, *, order: str = "F", count: int = 50, ax: Axes | None = None
+) -> Figure:
     """The examples that a model gets wrong, the surest mistakes first.
 
     Below each image stands what the model says, its probability, and what it is. A model makes fewer mistakes on the
@@ -96,27 +108,15 @@ def errors(model: Any, X: ArrayLike, y: ArrayLike, *, order: str = "F", count: i
 
     Parameters
     ----------
-    model : Model, fitted estimator or pipeline
-        Of classes.
-    X : array (m, n)
-        An image a row, n a square number.
+    {model, X}
     y : array (m,)
         The labels. One that the model has never seen counts as wrong; a UserWarning names it.
-    order : {"F", "C"}
-        Whether a row holds its image column by column (the course's digits) or row by row (MNIST).
+    {order}
     count : int
         How many are drawn at most, 400 or less.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw. Default: in a figure of its own.
+    {ax, figure}
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit.
+    {raises}
 
     Examples
     --------
@@ -149,21 +149,15 @@ def errors(model: Any, X: ArrayLike, y: ArrayLike, *, order: str = "F", count: i
     return _grid(_images(rows, order, "X"), captions, np.ones(len(surest), bool), words, ax, columns=_BROAD)
 
 
-def units(model: Any, *, order: str = "F", ax: Any = None) -> Any:
+@documented
+def units(model: object, *, order: str = "F", ax: Axes | None = None) -> Figure:
     """What each hidden unit of the first layer looks for: its weights, all on one scale.
 
     Parameters
     ----------
     model : Model, fitted estimator or pipeline
         Of any kind.
-    order : {"F", "C"}
-        Whether a row of X holds an image column by column (the course's digits) or row by row (MNIST).
-    ax : matplotlib.axes.Axes, optional
-        Where to draw. Default: in a figure of its own.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    {order, ax, figure}
         An image for each unit if the number of inputs is a square, else one row for each unit and one column for each
         input, with its name if it has one. The biases are left out.
 
@@ -207,15 +201,14 @@ def units(model: Any, *, order: str = "F", ax: Any = None) -> Any:
         ax.set_xlabel("input", fontsize=SMALL)
         ax.set_ylabel(first, fontsize=SMALL)
         ax.tick_params(labelsize=SMALL)
-    bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.7, pad=0.02)
+    bar = figure_of(ax).colorbar(drawn, ax=ax, shrink=0.7, pad=0.02)
     bar.set_label("weight of a standardised input" if model.scaling else "weight of an input", fontsize=SMALL)
     bar.ax.tick_params(labelsize=SMALL)
     unit, place = np.unravel_index(np.abs(W).argmax(), W.shape)
-    title(ax, f"{words}: the largest weight is {W[unit, place]:.3g}, of unit {unit}")
-    return ax.figure
+    return title(ax, f"{words}: the largest weight is {W[unit, place]:.3g}, of unit {unit}")
 
 
-def of_classes(model: Any) -> tuple[Model, Classes]:
+def of_classes(model: object) -> tuple[Model, Classes]:
     """Return the model and its classes; raise ValueError if it has none."""
     model = to_model(model)
     if not isinstance(model.targets, Classes):
@@ -223,7 +216,7 @@ def of_classes(model: Any) -> tuple[Model, Classes]:
     return model, model.targets
 
 
-def _in_memory(X: Any) -> Array:
+def _in_memory(X: ArrayLike) -> Array:
     """X, if it is not too much for one picture."""
     X = validation.inputs(X)
     if len(X) > _MOST:
@@ -272,15 +265,15 @@ def _mosaic(images: Array, gap: int, foot: int = 0, columns: int | None = None) 
     return _Mosaic(pixels, corners, columns)
 
 
-def _signed(ax: Any, values: Array, **options: Any) -> Any:
+def _signed(ax: Axes, values: Array, aspect: Literal["auto"] | None = None) -> AxesImage:
     """Values on a scale with zero in its middle."""
     scale, top = LinearSegmentedColormap.from_list("signed", _SIGNED), float(np.nanmax(np.abs(values))) or 1.0
-    return ax.imshow(values, cmap=scale, vmin=-top, vmax=top, interpolation="nearest", **options)
+    return ax.imshow(values, cmap=scale, vmin=-top, vmax=top, interpolation="nearest", aspect=aspect)
 
 
 def _grid(
-    images: Array, captions: list[list[str]], marked: Array, words: str, ax: Any, *, columns: int | None = None
-) -> Any:
+    images: Array, captions: list[list[str]], marked: Array, words: str, ax: Axes | None, *, columns: int | None = None
+) -> Figure:
     """Images as dark ink on white, lines of words below each, and a frame around those that are marked."""
     side = images.shape[1]
     line, gap = 0.27 * side, max(1, round(0.15 * side))  # in pixels of the images
@@ -301,9 +294,8 @@ def _grid(
             # Clipped to the axes, a frame at their edge would be half as thick there.
             ax.add_patch(Rectangle(corner, side, side, edgecolor=WRONG, linewidth=2.0, fill=False, clip_on=False))
         for row, text in enumerate(lines):
-            style = {"color": WRONG, "fontweight": "bold"} if wrong and row == 0 else {}
+            style: dict[str, Any] = {"color": WRONG, "fontweight": "bold"} if wrong and row == 0 else {}
             below = top + side + (row + 0.5) * line
             ax.text(left + side / 2 - 0.5, below, text, ha="center", va="center", fontsize=letters, **style)
     ax.set_axis_off()
-    title(ax, words)
-    return ax.figure
+    return title(ax, words)

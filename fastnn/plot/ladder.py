@@ -2,12 +2,11 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from ..benchmark import comparison
-from .canvas import COLOURS, PALE, LogLocator, axes, figure, title
+from .canvas import COLOURS, PALE, Axes, Figure, Line2D, LogLocator, axes, documented, figure, figure_of, title
 
 # Colour and marker of a dot, by what it stands for: they differ in both, to be told apart in grey too.
 _KINDS = {
@@ -22,7 +21,8 @@ _EXPLANATION = (
 )
 
 
-def benchmark(groups: Sequence[comparison.Group], *, note: str = "", ax: Any = None) -> Any:
+@documented
+def benchmark(groups: Sequence[comparison.Group], *, note: str = "", ax: Axes | None = None) -> Figure:
     """How long every implementation took: a panel for each group, a dot for each time.
 
     Parameters
@@ -34,14 +34,9 @@ def benchmark(groups: Sequence[comparison.Group], *, note: str = "", ax: Any = N
     ax : matplotlib.axes.Axes, optional
         Where to draw the group, if it is one. Default: in a figure of its own.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    {figure}
 
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit.
+    {raises}
 
     Examples
     --------
@@ -64,12 +59,12 @@ def benchmark(groups: Sequence[comparison.Group], *, note: str = "", ax: Any = N
         if len(groups) > 1:
             raise ValueError(f"ax is given for {len(groups)} groups; one is wanted, or a figure of their own")
         _panel(axes(ax, 0.0, 0.0), groups[0], {})
-        return ax.figure
+        return figure_of(ax)
     heights = [len(group.results) for group in groups]
     drawn = figure(8.0, 0.68 * len(groups) + 0.25 * sum(heights) + 1.1)
     drawn.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     panels = drawn.subplots(len(groups), 1, height_ratios=[height + 0.5 for height in heights], squeeze=False)[:, 0]
-    handles: dict[str, Any] = {}
+    handles: dict[str, Line2D] = {}
     for panel, group in zip(panels, groups, strict=True):
         _panel(panel, group, handles)
     order = [kind for kind in (*_KINDS, "NumPy, the baseline") if kind in handles]
@@ -79,7 +74,7 @@ def benchmark(groups: Sequence[comparison.Group], *, note: str = "", ax: Any = N
     return drawn
 
 
-def _panel(ax: Any, group: comparison.Group, handles: dict[str, Any]) -> None:
+def _panel(ax: Axes, group: comparison.Group, handles: dict[str, Line2D]) -> None:
     """Draw a group, the fastest on top; `handles` collects what the legend shows."""
     names = comparison.ranked(group)[::-1]
     seconds = [float(np.median(group.results[name].seconds)) for name in names]

@@ -1,15 +1,16 @@
 """Two lists of the same things against each other: labels, and entries of a gradient."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..check import ENTRY, TOLERANCE, compare, relative_errors
+from ..check import ENTRY, TOLERANCE, Entry, compare, relative_errors
 from ..inputs import validation
 from ..inputs.containers import brought
 from ..network import theta_of
-from .canvas import COLOURS, MARKERS, SMALL, WRONG, axes, label, pair, plain, title
+from .canvas import COLOURS, MARKERS, SMALL, WRONG, Axes, Figure, axes, documented, figure_of, label, pair, plain, title
 from .images import of_classes
 
 # From so many labels on counts cannot be read in their cells, and from so many on not every label is written.
@@ -19,29 +20,21 @@ _COUNTED, _LABELLED = 30, 60
 _LEAST = 2.0**-53
 
 
-def confusion(model: Any, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> Any:
+@documented
+def confusion(model: object, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = None) -> Figure:
     """Which labels a model takes for which: a row for each label, a column for what it says.
 
     Parameters
     ----------
-    model : Model, fitted estimator or pipeline
-        Of classes.
+    {model}
     X : array (m, n)
         The examples.
     y : array (m,)
         The labels. One that the model has never seen has a row below the others; a UserWarning names it.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw. Default: in a figure of its own.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    {ax, figure}
         Cells hold counts. Mistakes are the darker the larger their share of the row is; what is right is white.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit.
+    {raises}
 
     Examples
     --------
@@ -93,7 +86,7 @@ def confusion(model: Any, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> Any:
     for line in range(K + 1):
         ax.axvline(line - 0.5, linewidth=0.6, **grid)
     if K > _COUNTED:
-        ax.figure.colorbar(drawn, ax=ax, shrink=0.7, pad=0.02).set_label(
+        figure_of(ax).colorbar(drawn, ax=ax, shrink=0.7, pad=0.02).set_label(
             "share of the label's examples", fontsize=SMALL
         )
     right = int(np.trace(counts))
@@ -101,11 +94,11 @@ def confusion(model: Any, X: ArrayLike, y: ArrayLike, *, ax: Any = None) -> Any:
     if right < len(A):
         row, column = np.unravel_index(mistakes.argmax(), mistakes.shape)
         words += f"\nmost often {names[row]} is taken for {names[column]}: {mistakes[row, column]:,}"
-    title(ax, words)
-    return ax.figure
+    return title(ax, words)
 
 
-def check(gradient: Any, numerical: Any, *, ax: Any = None) -> Any:
+@documented
+def check(gradient: object, numerical: object, *, ax: Axes | Sequence[Axes] | None = None) -> Figure:
     """The entries of a gradient against differences of the cost; the worst is marked.
 
     Parameters
@@ -118,16 +111,11 @@ def check(gradient: Any, numerical: Any, *, ax: Any = None) -> Any:
         Where to draw the entries, and their errors; of one axes the errors are left out. Default: in a figure of its
         own.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
+    {figure}
         Above right entries lie on the diagonal; both axes are logarithmic away from zero. Below stands the relative
         error of each entry, and what passes in float64. All errors are those of `fastnn.check_gradient`.
 
-    Raises
-    ------
-    ValueError, TypeError
-        If an argument does not fit.
+    {raises}
 
     Examples
     --------
@@ -143,10 +131,10 @@ def check(gradient: Any, numerical: Any, *, ax: Any = None) -> Any:
     numerical = validation.like_weights(numerical, gradient, "numerical")
     compared = compare(gradient, numerical)
     a, d = theta_of(gradient), theta_of(numerical)
-    worst: Any = compared.worst
+    worst = cast(Entry, compared.worst)  # weights are never empty
     errors = relative_errors(a, d, a)
     upper, lower = pair(ax, 7.0, (5.0, 2.5))
-    ring = {
+    ring: dict[str, Any] = {
         "marker": "o",
         "linestyle": "",
         "markersize": 12,
@@ -157,7 +145,12 @@ def check(gradient: Any, numerical: Any, *, ax: Any = None) -> Any:
     first = 0
     for l, matrix in enumerate(gradient):
         own = slice(first, first := first + matrix.size)
-        style = {"color": COLOURS[l % len(COLOURS)], "markeredgewidth": 0.0, "alpha": 0.6, "markersize": 4}
+        style: dict[str, Any] = {
+            "color": COLOURS[l % len(COLOURS)],
+            "markeredgewidth": 0.0,
+            "alpha": 0.6,
+            "markersize": 4,
+        }
         marker = MARKERS[l % len(MARKERS)]
         upper.plot(a[own], d[own], marker, label=f"layer {l}", **style)
         if lower is not None:
@@ -189,4 +182,4 @@ def check(gradient: Any, numerical: Any, *, ax: Any = None) -> Any:
         lower.set_xlabel("position in theta", fontsize=SMALL)
         lower.set_ylabel("relative error", fontsize=SMALL)
         plain(lower)
-    return upper.figure
+    return figure_of(upper)
