@@ -17,6 +17,13 @@ goes through pyplot: no figure stays open, no setting changes. Colours can be to
 grey.
 """
 
+from ..inputs import validation
+
+try:
+    import matplotlib.axes  # noqa: F401
+except ImportError:
+    raise ImportError(validation.needs("fastnn.plot", "matplotlib")) from None
+
 from .canvas import save
 from .curves import history
 from .images import digits, errors, units

@@ -8,19 +8,8 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-
-from ..inputs import validation
-
-try:
-    from matplotlib.axes import Axes
-    from matplotlib.colors import LinearSegmentedColormap
-    from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Rectangle
-    from matplotlib.ticker import LogLocator, MaxNLocator
-except ImportError:
-    raise ImportError(validation.needs("fastnn.plot", "matplotlib")) from None
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ..files import printable, write_atomically
 from ..inputs.containers import described
@@ -28,28 +17,6 @@ from ..problem import documented as _documented
 
 # Twice the resolution that screens once had: figures are laid out for 100 points an inch.
 DPI, _POINTS = 200, 100
-
-__all__ = [
-    "Axes",
-    "AxesImage",
-    "Figure",
-    "Line2D",
-    "LinearSegmentedColormap",
-    "LogLocator",
-    "MaxNLocator",
-    "Picture",
-    "Rectangle",
-    "axes",
-    "check_path",
-    "documented",
-    "figure",
-    "figure_of",
-    "label",
-    "pair",
-    "plain",
-    "save",
-    "title",
-]
 
 # Lines that the docstrings of pictures share: `documented` puts them in place of {name, name}.
 ARGUMENTS = {

@@ -4,12 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from ..inputs import validation
 from ..model import Model
 from ..model.unwrap import to_model
 from ..outcome import Outcome, cost_without_regularisation
-from .canvas import COLOURS, MARKERS, SMALL, Axes, Figure, MaxNLocator, axes, documented, label, pair, plain, title
+from .canvas import COLOURS, MARKERS, SMALL, axes, documented, label, pair, plain, title
 
 # From this ratio on the highest cost to the lowest one is drawn on a logarithmic axis.
 _LOGARITHMIC = 3.0

@@ -3,6 +3,11 @@
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
 from ..inputs import validation
@@ -12,20 +17,7 @@ from ..model import Model
 from ..model.unwrap import to_model
 from ..spec import Array
 from ..targets import Classes
-from .canvas import (
-    SMALL,
-    WRONG,
-    Axes,
-    AxesImage,
-    Figure,
-    LinearSegmentedColormap,
-    Rectangle,
-    axes,
-    documented,
-    figure_of,
-    label,
-    title,
-)
+from .canvas import SMALL, WRONG, axes, documented, figure_of, label, title
 
 # So many images can be seen at a glance; more in a picture cannot be seen at all.
 _MOST = 400

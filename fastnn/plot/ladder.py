@@ -4,9 +4,13 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator
 
 from ..benchmark import comparison
-from .canvas import COLOURS, PALE, Axes, Figure, Line2D, LogLocator, axes, documented, figure, figure_of, title
+from .canvas import COLOURS, PALE, axes, documented, figure, figure_of, title
 
 # Colour and marker of a dot, by what it stands for: they differ in both, to be told apart in grey too.
 _KINDS = {

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from ..check import ENTRY, TOLERANCE, Entry, compare, relative_errors
 from ..inputs import validation
 from ..inputs.containers import brought
 from ..network import theta_of
-from .canvas import COLOURS, MARKERS, SMALL, WRONG, Axes, Figure, axes, documented, figure_of, label, pair, plain, title
+from .canvas import COLOURS, MARKERS, SMALL, WRONG, axes, documented, figure_of, label, pair, plain, title
 from .images import of_classes
 
 # From so many labels on counts cannot be read in their cells, and from so many on not every label is written.
