@@ -197,74 +197,34 @@ def _squared_error(Z: Array, y: Array, T: Array | None) -> tuple[Array, Array]:
 
 
 ACTIVATIONS = (
-    Activation(
-        "sigmoid",
-        SIGMOID,
-        "1/(1 + exp(-z))",
-        sigmoid,
-        onnx="Sigmoid",
-        c="1 / (1 + exp{f}(-z))",
-        scale_by_slope=_scale_by_slope_of_sigmoid,
-        steepest=0.25,
-        flat=(-6.0, 6.0),
-        aliases=("logistic",),
-    ),
-    Activation(
-        "tanh",
-        TANH,
-        "tanh(z)",
-        _tanh,
-        onnx="Tanh",
-        c="tanh{f}(z)",
-        scale_by_slope=_scale_by_slope_of_tanh,
-        flat=(-3.0, 3.0),
-    ),
-    Activation(
-        "relu",
-        RELU,
-        "max(z, 0)",
-        _relu,
-        onnx="Relu",
-        c="z < 0 ? 0 : z",
-        scale_by_slope=_scale_by_slope_of_relu,
-        flat=(0.0, np.nan),
-        stuck="dead",
-        stuck_share=1.0,  # 0 for most examples is its ordinary way
-        step=STEP_NEAR_KINKS,
-    ),
-    Activation(
-        "softmax",
-        SOFTMAX,
-        "exp(z) over its sum",
-        softmax,
-        onnx="Softmax",
-        hidden=False,
-        onnx_attributes={"axis": 1},
-    ),
-    Activation("identity", IDENTITY, "z", _identity, onnx="Identity", c="z"),
-)
+    Activation("sigmoid", SIGMOID, "1/(1 + exp(-z))", sigmoid, "Sigmoid", "1 / (1 + exp{f}(-z))",
+               _scale_by_slope_of_sigmoid, steepest=0.25, flat=(-6.0, 6.0), aliases=("logistic",)),
+    Activation("tanh", TANH, "tanh(z)", _tanh, "Tanh", "tanh{f}(z)",
+               _scale_by_slope_of_tanh, flat=(-3.0, 3.0)),
+    Activation("relu", RELU, "max(z, 0)", _relu, "Relu", "z < 0 ? 0 : z",
+               _scale_by_slope_of_relu, flat=(0.0, np.nan), step=STEP_NEAR_KINKS,
+               stuck="dead", stuck_share=1.0),  # 0 for most examples is its ordinary way
+    Activation("softmax", SOFTMAX, "exp(z) over its sum", softmax, "Softmax", hidden=False,
+               onnx_attributes={"axis": 1}),
+    Activation("identity", IDENTITY, "z", _identity, "Identity", "z"),
+)  # fmt: skip
 HIDDEN = {row.name: row for row in ACTIVATIONS if row.hidden}
 
-LOSSES = {
-    row.name: row
-    for row in (
-        Loss("summed cross-entropy", CROSS_ENTROPY, _cross_entropy, UNIT_INTERVAL),
-        Loss("cross-entropy", SOFTMAX_CROSS_ENTROPY, _softmax_cross_entropy, DISTRIBUTION),
-        Loss("half the squared error", SQUARED_ERROR, _squared_error, ANY),
-    )
-}
-LOSS_OF_CODE = {row.code: row for row in LOSSES.values()}
+_losses = (
+    Loss("summed cross-entropy", CROSS_ENTROPY, _cross_entropy, UNIT_INTERVAL),
+    Loss("cross-entropy", SOFTMAX_CROSS_ENTROPY, _softmax_cross_entropy, DISTRIBUTION),
+    Loss("half the squared error", SQUARED_ERROR, _squared_error, ANY),
+)
+LOSSES = {row.name: row for row in _losses}
+LOSS_OF_CODE = {row.code: row for row in _losses}
 
-OUTPUTS = {
-    row.activation.name: row
-    for row in (
-        # Float32 sigmoids are 1 from 20 on, float64 ones from 37 on.
-        Output(ACTIVATIONS[SIGMOID], LOSSES["summed cross-entropy"], "K separate probabilities, as in the course",
-               saturated=(-745.0, 37.0)),
-        Output(ACTIVATIONS[SOFTMAX], LOSSES["cross-entropy"], "one distribution over the classes"),
-        Output(ACTIVATIONS[IDENTITY], LOSSES["half the squared error"], "numbers as they are, for regression"),
-    )
-}  # fmt: skip
+_outputs = (
+    Output(ACTIVATIONS[SIGMOID], LOSSES["summed cross-entropy"], "K separate probabilities, as in the course",
+           saturated=(-745.0, 37.0)),  # in float32, 1 comes from 20 on
+    Output(ACTIVATIONS[SOFTMAX], LOSSES["cross-entropy"], "one distribution over the classes"),
+    Output(ACTIVATIONS[IDENTITY], LOSSES["half the squared error"], "numbers as they are, for regression"),
+)  # fmt: skip
+OUTPUTS = {row.activation.name: row for row in _outputs}
 
 # {another name that users may pass: name}
 ALIASES = {alias: row.name for row in ACTIVATIONS for alias in row.aliases}
