@@ -24,8 +24,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from fastnn import estimator
-from fastnn.estimator import FastNNClassifier, FastNNRegressor
+from fastnn.estimator import FastNNClassifier, FastNNRegressor, base
 from fastnn.training.solvers import SOLVERS
 
 from ..conftest import ROOT
@@ -320,8 +319,8 @@ def test_early_stopping(kind, y, weight, standardize, monkeypatch):
         parts.extend(estimator_split(*args, **parameters))
         return parts
 
-    estimator_split = estimator.train_test_split
-    monkeypatch.setattr(estimator, "train_test_split", split)
+    estimator_split = base.train_test_split
+    monkeypatch.setattr(base, "train_test_split", split)
     fit = kind((8,), random_state=1, early_stopping=True, validation_fraction=0.3, n_iter_no_change=3)
     fit.set_params(callback=lambda state: seen.append(state.weights), max_iter=500, standardize=standardize)
     noisy = X + 2.0 * np.random.default_rng(1).standard_normal(X.shape)
@@ -350,7 +349,7 @@ def test_early_stopping(kind, y, weight, standardize, monkeypatch):
 def test_early_stopping_keeps_the_shares_of_classes(monkeypatch):
     parts = []
     monkeypatch.setattr(
-        estimator, "train_test_split", lambda *args, **given: parts.append(given["stratify"]) or split(*args, **given)
+        base, "train_test_split", lambda *args, **given: parts.append(given["stratify"]) or split(*args, **given)
     )
     split = sys.modules["sklearn.model_selection"].train_test_split
     for y, want in ((LABELS[:, 0], LABELS[:, :1]), (CLASSES, CLASSES), (LABELS, None)):
@@ -521,9 +520,9 @@ def test_sparse(kind, standardize, monkeypatch):
     want, got = clone(fit).fit(holes, CLASSES), clone(fit).fit(sparse, CLASSES)
     assert all(map(np.array_equal, got.coefs_, want.coefs_))
     assert np.array_equal(got.predict_proba(sparse), want.predict_proba(holes))
-    monkeypatch.setattr(estimator, "BLOCK", 4 * 7)
-    blocks, right = [], estimator.Forward.__call__
-    monkeypatch.setattr(estimator.Forward, "__call__", lambda self, X: blocks.append(len(X)) or right(self, X))
+    monkeypatch.setattr(base, "BLOCK", 4 * 7)
+    blocks, right = [], base.Predictor.__call__
+    monkeypatch.setattr(base.Predictor, "__call__", lambda self, X: blocks.append(len(X)) or right(self, X))
     assert np.array_equal(got.predict_proba(sparse), want.predict_proba(holes))
     assert blocks == [7] * 12 + [6, 90]
 
@@ -654,7 +653,7 @@ def test_predict_of_a_plain_array_skips_scikit_learns_validation(kind, y, monkey
         others = [np.asfortranarray(plain), plain.view(np.ma.MaskedArray), np.repeat(plain, 2, axis=0)[::2]]
         want = [fitted.predict(other) for other in others]
         with monkeypatch.context() as patch:
-            patch.setattr(estimator, "validate_data", None)
+            patch.setattr(base, "validate_data", None)
             got = fitted.predict(plain)
             with pytest.raises(TypeError, match="'NoneType' object is not callable"):
                 fitted.predict(others[0])
