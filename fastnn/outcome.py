@@ -106,7 +106,7 @@ class Outcome:
         >>> outcome.sentence({"maxiter": "turn the other knob"}).partition("; ")[2]
         'turn the other knob'
         """
-        return _joined(self.fact, self.finding, remedy_in(words, self.remedy)) if self.fact else self.message
+        return sentence_of(self.fact, Finding(self.finding, self.remedy), words) if self.fact else self.message
 
     def reworded(self, words: Mapping[str, str]) -> Outcome:
         """Return the outcome with other words for the remedy in `message` and `advice`.
@@ -127,24 +127,21 @@ class Outcome:
         >>> outcome.reworded({"standardize": "standardize it"}).advice.partition("; ")[2]
         'standardize it'
         """
-        advice = _joined(self.finding, remedy_in(words, self.remedy)) if self.finding else self.advice
+        advice = sentence_of("", Finding(self.finding, self.remedy), words) if self.finding else self.advice
         return replace(self, message=self.sentence(words), advice=advice)
 
 
 class Finding(NamedTuple):
-    """What keeps a network from learning, and the name of the remedy."""
+    """Reason that keeps a network from learning, and the name of the remedy."""
 
     text: str
     remedy: str
 
 
-def remedy_in(words: Mapping[str, str], name: str) -> str:
-    """Return a remedy in these words, or in Python's if they lack it; empty for no name."""
-    return words.get(name) or REMEDIES.get(name, "")
-
-
-def _joined(*parts: str) -> str:
-    return "; ".join(filter(None, parts))
+def sentence_of(fact: str, finding: Finding, words: Mapping[str, str]) -> str:
+    """Join a fact, a finding and its remedy, in these words or else in Python's; each of them may be empty."""
+    remedy = words.get(finding.remedy) or REMEDIES.get(finding.remedy, "")
+    return "; ".join(filter(None, [fact, finding.text, remedy]))
 
 
 # Remedies in Python's words, by name.
@@ -158,7 +155,7 @@ REMEDIES = {
     "resume": "fastnn.resume goes on from the checkpoint",
     "standardize": "train again with standardize=True",
     "scale": "train again with standardize=True, or with scale=1/255 if these bytes are pixels",
-    "seed": ("train again, from smaller weights if you passed some, else with another seed or a larger lmbda"),
+    "seed": "train again, from smaller weights if you passed some, else with another seed or a larger lmbda",
     "columns": "no scaling helps, columns that differ are wanted",
     "smaller start": "smaller weights are wanted",
 }
@@ -166,32 +163,17 @@ REMEDIES = {
 # By status: how training ended, and the remedy if nothing is known to be wrong.
 ENDINGS = {
     "converged": ("converged: the largest gradient entry is {norm:.1e}, at most {limits.tol:g}", ""),
-    "iteration limit": (
-        "stopped at the limit of {limits.maxiter} iterations with largest gradient entry {norm:.1e}",
-        "maxiter",
-    ),
-    "precision loss": (
-        "stopped with largest gradient entry {norm:.1e} because rounding hides any further decrease of the cost",
-        "solver",
-    ),
+    "iteration limit": ("stopped at the limit of {limits.maxiter} iterations{slope}", "maxiter"),
+    "precision loss": ("stopped{slope} because rounding hides any further decrease of the cost", "solver"),
     "non-finite": (
         "stopped because the cost or its gradient became infinite or NaN on the way; "
         "these are the best weights before that",
         "smaller",
     ),
     "target reached": ("stopped because the cost, {cost:.6g}, is at most the target of {limits.target_cost:g}", ""),
-    "time limit": (
-        "stopped at the limit of {limits.max_seconds:g} seconds{waited} with largest gradient entry {norm:.1e}",
-        "max_seconds",
-    ),
-    "evaluation limit": (
-        "stopped at the limit of {limits.max_evaluations} evaluations with largest gradient entry {norm:.1e}",
-        "max_evaluations",
-    ),
+    "time limit": ("stopped at the limit of {limits.max_seconds:g} seconds{waited}{slope}", "max_seconds"),
+    "evaluation limit": ("stopped at the limit of {limits.max_evaluations} evaluations{slope}", "max_evaluations"),
     "no improvement": ("stopped because the validation cost had not improved for {limits.patience} iterations", ""),
-    "stopped by callback": ("stopped by the callback with largest gradient entry {norm:.1e}", ""),
-    "interrupted": (
-        "interrupted with largest gradient entry {norm:.1e}; these are the best weights so far",
-        "start",
-    ),
+    "stopped by callback": ("stopped by the callback{slope}", ""),
+    "interrupted": ("interrupted{slope}; these are the best weights so far", "start"),
 }

@@ -25,11 +25,13 @@ from .problem import Data, Network, documented
 from .runtime.notice import progress_bar, silence
 from .spec import OUTPUTS
 from .training import checkpoint as checkpoints
-from .training import diagnosis, solvers
-from .training.checkpoint import Plan
-from .training.control import GRADIENT_TOLERANCE, ClusterLost, HeldOut, Limits, State
+from .training import diagnosis
+from .training.checkpoint import TrainingConfig
+from .training.control import GRADIENT_TOLERANCE, ClusterLost, Limits, State, ValidationSet
+from .training.minimize import minimize
 from .training.partition import Dataset, LocalData, class_totals, of_inputs, reweighted, standardise
-from .training.replay import Trail
+from .training.replay import Snapshot
+from .training.solvers import SOLVERS
 
 
 @documented
@@ -183,7 +185,7 @@ def train(
         **_limits(validation, maxiter=maxiter, tol=tol, target_cost=target_cost, max_seconds=max_seconds,
                   max_evaluations=max_evaluations, patience=patience)
     )  # fmt: skip
-    solver = valid.choice(solver, tuple(solvers.SOLVERS), "solver")
+    solver = valid.choice(solver, tuple(SOLVERS), "solver")
     watch = _Watch.of(callback, verbose, progress)
     generator = valid.seed(seed)
     hidden = valid.hidden(hidden)
@@ -199,14 +201,14 @@ def train(
 
     network = Network(sizes_of(weights), lmbda, activation, output)
     training = _Training(data, network, scale, validation)
-    state, prints = generator.bit_generator.state, training.prints() if kept else {}
+    state, fingerprints = generator.bit_generator.state, training.fingerprints() if kept else {}
     training.hold_out(generator)
     factors = training.class_factors(class_weight)
     training.reweight(factors)
     training.standardise(training.scaling_of() if standardize else None)
     fraction = validation if isinstance(validation, float) else None
-    plan = Plan(solver, engine, limits, every, fraction, state, factors, prints)
-    return training.run(theta_of(weights), plan, watch, kept)
+    config = TrainingConfig(solver, engine, limits, every, fraction, state, factors, fingerprints)
+    return training.run(theta_of(weights), config, watch, kept)
 
 
 @documented
@@ -289,34 +291,34 @@ def resume(
     >>> model.outcome.cost == fastnn.train(X, y, maxiter=10).outcome.cost  # to the bit
     True
     """
-    model, plan, trail = checkpoints.read(path)
+    model, config, snapshot = checkpoints.read(path)
     kept = Path(path)
     data = _dataset(X, y, sample_weight, model.output, model.multilabel, model.scale, client)
     others = valid.held_out(validation)
-    if (isinstance(others, float) or (others and plan.validation)) and others != plan.validation:
-        held_out = f"holds out {plan.validation:g}" if plan.validation else "has no fraction to hold out"
+    if (isinstance(others, float) or (others and config.validation)) and others != config.validation:
+        held_out = f"holds out {config.validation:g}" if config.validation else "has no fraction to hold out"
         raise ValueError(
             f"validation is {containers.described(validation)}; the training in {str(kept)!r} {held_out}, "
             "and the same is wanted"
         )
-    others = others or plan.validation
+    others = others or config.validation
     given = {
         "maxiter": maxiter, "tol": tol, "target_cost": target_cost, "max_seconds": max_seconds,
         "max_evaluations": max_evaluations, "patience": patience,
     }  # fmt: skip
     anew = _limits(others, **{name: value for name, value in given.items() if value is not None})
-    plan = replace(plan, limits=replace(plan.limits, **anew))
+    config = replace(config, limits=replace(config.limits, **anew))
     watch = _Watch.of(callback, verbose, progress)
 
     network = Network(model.sizes, model.lmbda, model.activation, model.output)
     checkpoints.refuse_other("X", data.n, model.sizes[0], kept)
     checkpoints.refuse_other("y", data.kind.K, model.sizes[-1], kept)
     training = _Training(data, network, model.scale, others)
-    checkpoints.refuse_others(plan, training.prints(), kept)
-    training.hold_out(checkpoints.generator(plan.generator))
-    training.reweight(plan.factors)
+    checkpoints.refuse_other_data(config, training.fingerprints(), kept)
+    training.hold_out(checkpoints.generator(config.generator))
+    training.reweight(config.factors)
     training.standardise(model.scaling)
-    return training.run(trail.start, plan, watch, kept, trail)
+    return training.run(snapshot.start, config, watch, kept, snapshot)
 
 
 def _limits(validation: Any, **limits: Any) -> dict[str, Any]:
@@ -350,9 +352,9 @@ class _Training:
         self._held_out = _others(validation, data, scale) if isinstance(validation, tuple) else None
         self._scaling: Scaling | None = None
 
-    def prints(self) -> dict[str, str]:
-        """Return digests of the data as they come."""
-        return checkpoints.prints_of(self._data, self._held_out)
+    def fingerprints(self) -> dict[str, str]:
+        """Return the hashes of the data as they come, by argument."""
+        return checkpoints.fingerprints_of(self._data, self._held_out)
 
     def hold_out(self, generator: np.random.Generator) -> None:
         """Take a fraction of the examples out, if that is wanted."""
@@ -398,11 +400,13 @@ class _Training:
             scaling=self._scaling, scale=self._scale, held_out=data.held_out,
         )  # fmt: skip
 
-    def run(self, theta: Array, plan: Plan, watch: _Watch, kept: Path | None, trail: Trail | None = None) -> Model:
-        """Minimise from theta on, or from where the trail ends, and keep the training in the file `kept`."""
-        data, network, limits, engine = self._data, self._network, plan.limits, plan.engine
+    def run(
+        self, theta: Array, config: TrainingConfig, watch: _Watch, kept: Path | None, snapshot: Snapshot | None = None
+    ) -> Model:
+        """Train from theta on, or from the snapshot; the training is `kept` in that file."""
+        data, network, limits, engine = self._data, self._network, config.limits, config.engine
         sample = data.sample()
-        keeper = checkpoints.Checkpoint(kept, plan, self.model_of, written=trail is not None) if kept else None
+        keeper = checkpoints.Checkpoint(kept, config, self.model_of, written=snapshot is not None) if kept else None
         verbose, progress = watch.verbose, watch.progress
         disable = verbose or None if progress is None else not progress
         with (
@@ -410,7 +414,7 @@ class _Training:
             progress_bar(total=limits.maxiter, desc="training", unit="it", leave=False, disable=disable) as bar,
             checkpoints.ended_by_sigterm() if kept else nullcontext(),
         ):
-            bar.update(len(trail.rows) - 1 if trail and trail.rows else 0)
+            bar.update(snapshot.iterations if snapshot else 0)
 
             def show(state: State) -> None:
                 bar.set_postfix_str(f"cost {state.cost:.6f}", refresh=False)
@@ -421,20 +425,20 @@ class _Training:
                 *[partial(print, flush=True)] * verbose,
                 *([watch.callback] if watch.callback else []),
             ]
-            held_out = None
+            validation_set = None
             if self._held_out is not None:
-                held_out = HeldOut(network, self._held_out, data.kind, self._score_weight, engine)
+                validation_set = ValidationSet(network, self._held_out, data.kind, self._score_weight, engine)
             try:
-                found = solvers.minimize(
+                found = minimize(
                     Objective.over(data.source(network, engine), engine, progress=False if verbose else progress),
                     theta,
-                    plan.solver,
+                    config.solver,
                     limits,
-                    held_out=held_out,
+                    validation_set=validation_set,
                     callbacks=callbacks,
                     diagnose=partial(diagnosis.advice, network, sample, names=data.names),
                     keeper=keeper,
-                    trail=trail,
+                    snapshot=snapshot,
                 )
             except ClusterLost as lost:
                 lost.model = self.model_of(*lost.found) if lost.found else None

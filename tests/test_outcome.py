@@ -9,7 +9,7 @@ import pytest
 
 import fastnn
 from fastnn.outcome import ENDINGS, REMEDIES, Outcome
-from fastnn.training.solvers import NonFiniteStart
+from fastnn.training.control import NonFiniteStart
 
 X = np.random.default_rng(0).standard_normal((60, 3))
 Y = (X[:, 0] > 0) + 0

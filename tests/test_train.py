@@ -9,7 +9,8 @@ import pytest
 
 import fastnn
 from fastnn.inputs import validation
-from fastnn.training import checkpoint, solvers
+from fastnn.training import checkpoint
+from fastnn.training.solvers import SOLVERS
 
 from .conftest import ENGINES
 
@@ -43,7 +44,7 @@ def test_l_bfgs(digits):
 @pytest.mark.parametrize("alias", validation.ALIASES)
 def test_scikit_learns_name_trains_the_same_model(blobs, tmp_path, alias):
     own = validation.ALIASES[alias]
-    arguments = ["solver"] if own in solvers.SOLVERS else ["activation", "output"]
+    arguments = ["solver"] if own in SOLVERS else ["activation", "output"]
     want = fastnn.train(*blobs, 4, 0.1, maxiter=5, **dict.fromkeys(arguments, own))
     path = tmp_path / "training.npz"
     got = fastnn.train(*blobs, 4, 0.1, maxiter=5, **dict.fromkeys(arguments, alias), checkpoint=path)
@@ -51,9 +52,9 @@ def test_scikit_learns_name_trains_the_same_model(blobs, tmp_path, alias):
     got.save(tmp_path / "model.npz")
     for model in (got, fastnn.load(tmp_path / "model.npz"), fastnn.load(path)):
         assert (model.activation, model.output) == (want.activation, want.output)
-    _, plan, _ = checkpoint.read(path)
-    assert plan.solver == (own if own in solvers.SOLVERS else "cg")
-    if own not in solvers.SOLVERS:
+    _, config, _ = checkpoint.read(path)
+    assert config.solver == (own if own in SOLVERS else "cg")
+    if own not in SOLVERS:
         family = {"activation": alias, "output": alias}
         assert np.array_equal(fastnn.forward(want.weights, blobs[0], **family), want.predict_proba(blobs[0]))
         cost, _ = fastnn.cost_and_gradient(want.weights, *blobs, 0.1, **family)
@@ -329,7 +330,7 @@ def test_class_weights_that_do_not_fit(blobs, class_weight, sentence):
     assert str(caught.value).startswith(sentence)
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_gets_there(blobs, solver):
     """The minimum of a problem that has one only."""
     X, y = blobs

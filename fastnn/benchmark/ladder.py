@@ -19,8 +19,8 @@ from ..forward import forward as forward_pass
 from ..inputs.streams import read
 from ..problem import Problem, validated
 from ..spec import Array, DType
-from ..training import solvers
 from ..training.control import Limits
+from ..training.minimize import minimize
 from . import timing
 from .comparison import RUNGS, Group, Reference, Result
 
@@ -194,7 +194,7 @@ def training(task: Task, engine: str, solver: str = "cg") -> Timed:
 def trained(task: Task, solver: str, maxiter: int, engine: str = "fused") -> tuple[Array, int]:
     """Weights (P,) after so many iterations, and how many evaluations that took: what `fastnn.train` does."""
     function = objective.Objective.of(task.problem, engine)
-    theta, outcome, _ = solvers.minimize(function, task.theta, solver, Limits(maxiter))
+    theta, outcome, _ = minimize(function, task.theta, solver, Limits(maxiter))
     return theta, outcome.evaluations
 
 

@@ -12,7 +12,7 @@ from .options import Commands, add, add_command, flag, path
 
 if TYPE_CHECKING:
     from ..model import Model
-    from ..training.checkpoint import Plan
+    from ..training.checkpoint import TrainingConfig
 
 
 def add_parser(commands: Commands) -> None:
@@ -31,27 +31,27 @@ def run(options: argparse.Namespace) -> int:
     from ..train import resume
     from ..training import checkpoint
 
-    model, plan, _ = checkpoint.read(options.checkpoint)
-    _refuse_others(options, model, plan)
-    options.validation = options.validation or plan.validation
-    options.patience = options.patience or (plan.limits.patience if math.isfinite(plan.limits.patience) else None)
+    model, config, _ = checkpoint.read(options.checkpoint)
+    _refuse_others(options, model, config)
+    options.validation = options.validation or config.validation
+    options.patience = options.patience or (config.limits.patience if math.isfinite(config.limits.patience) else None)
     return training.fit(options, model.targets.numeric, partial(resume, options.checkpoint))
 
 
-def _refuse_others(options: argparse.Namespace, model: Model, plan: Plan) -> None:
+def _refuse_others(options: argparse.Namespace, model: Model, config: TrainingConfig) -> None:
     """Raise ValueError if options of `train` are others than those of the training; where it began may differ."""
     from ..inputs import validation
 
     began_with = {"hidden": model.sizes[1:-1], "lmbda": model.lmbda, "activation": model.activation}
     began_with |= {"regression": data.numeric(model.output), "output": model.output, "scale": model.scale}
-    began_with |= {"solver": plan.solver, "standardize": model.scaling is not None, "checkpoint_every": plan.every}
+    began_with |= {"solver": config.solver, "standardize": model.scaling is not None, "checkpoint_every": config.every}
     refusal = f"but the training in {str(options.checkpoint)!r} has"
     want = "the same is wanted, or nothing said of it"
     for name, before in began_with.items():
         given = getattr(options, name, None)
         if validation.canonical(given) not in (None, False, before):
             raise ValueError(f"{flag(name)} is {given}, {refusal} {before}; {want}")
-    labels, factors = model.targets.labels, None if plan.factors is None else plan.factors.tolist()
+    labels, factors = model.targets.labels, None if config.factors is None else config.factors.tolist()
     asked = training.as_labels(getattr(options, "class_weight", None), labels)
     if isinstance(asked, dict) and labels is not None:
         asked = [asked.get(label, 1.0) for label in labels.tolist()]

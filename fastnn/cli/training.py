@@ -69,7 +69,7 @@ def as_labels(weights: dict[str, float] | str | None, y: Any) -> Any:
 def fit(options: argparse.Namespace, numbers: bool, start: Callable[..., Model]) -> int:
     """Train by `start(X, y, **options)`, which a signal ends; save the model and report. Return the exit status."""
     from .. import files
-    from ..training.solvers import NonFiniteStart
+    from ..training.control import NonFiniteStart
 
     out = options.out or Path(SAVED)
     files.check_format(out, "--out")

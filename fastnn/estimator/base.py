@@ -35,8 +35,8 @@ from ..model import Model
 from ..outcome import Outcome, history
 from ..spec import HIDDEN, quoted
 from ..train import train
-from ..training.control import State
-from ..training.solvers import SOLVERS, NonFiniteStart
+from ..training.control import NonFiniteStart, State
+from ..training.solvers import SOLVERS
 from .convert import STOCHASTIC, Conversion, layer_weights, restandardized
 
 # Remedies in the names of scikit-learn's parameters.

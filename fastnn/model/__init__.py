@@ -394,6 +394,7 @@ def model_in(arrays: dict[str, Array], path: Path) -> Model:
     if len(arrays) == len(weights):
         return _of_weights(weights, path)
     unknown = set(arrays) - {f"Theta{l + 1}" for l in range(len(weights))} - _KEPT
+    unknown = {name for name in unknown if not name.startswith("trail_state_")}  # a solver's, in a checkpoint
     if unknown:  # one of the others, perhaps, or the checksum, whose name is damaged
         raise files.ModelFileError(
             f"path is {str(path)!r}, which holds {files.named(unknown)}: no saved model has these"

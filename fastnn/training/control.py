@@ -1,24 +1,30 @@
-"""When a training stops, and what watches it: limits, callbacks, held-out examples."""
+"""Control of a training: limits, the state that callbacks get, the validation set, and exceptions."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import network
 from ..forward import outputs
-from ..inputs.validation import Array
+from ..inputs.containers import Array
 from ..network import Weights
 from ..objective import Objective
+from ..outcome import Finding, Outcome, sentence_of
 from ..problem import Data, Network, Problem
 from ..targets import Kind
 
-# No entry of the gradient larger: SciPy's default for its conjugate gradients and its L-BFGS.
+if TYPE_CHECKING:
+    from ..model import Model
+
+# Largest gradient entry at which a training has converged: SciPy's default for its conjugate gradients and its L-BFGS.
 GRADIENT_TOLERANCE = 1e-5
+
+Found = tuple[Array, Outcome, Any]  # theta (P,), how the minimisation ended, and the history, a record array
 
 
 @dataclass(frozen=True)
@@ -76,12 +82,16 @@ class State:
         return f"{line}  validation cost {self.validation_cost:.6f}, score {self.validation_score:.4f}"
 
 
-Callback = Callable[[State], Any]
+Callback = Callable[[State], object]
+
+
+class Stop(Exception):
+    """End a minimisation from inside a solver; `args[0]` is the status."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Where a minimisation ends."""
+    """Conditions that end a minimisation."""
 
     maxiter: int
     tol: float = GRADIENT_TOLERANCE
@@ -90,9 +100,38 @@ class Limits:
     max_evaluations: float = math.inf
     patience: float = math.inf  # iterations without a lower validation cost
 
+    def check_target(self, cost: float) -> None:
+        """Raise Stop if the cost is as low as is asked for."""
+        if cost <= self.target_cost:
+            raise Stop("target reached")
 
-class Stop(Exception):
-    """Ends a minimisation, from inside a solver; `args[0]` is the status."""
+    def check_effort(self, seconds: float, evaluations: int) -> None:
+        """Raise Stop after the last second, compiling included, or the last evaluation that is allowed."""
+        if seconds >= self.max_seconds:
+            raise Stop("time limit")
+        if evaluations >= self.max_evaluations:
+            raise Stop("evaluation limit")
+
+    def check_iterations(self, iterations: int, since_validation: float) -> None:
+        """Raise Stop after the last iteration, or after too many of them since the lowest validation cost."""
+        if since_validation >= self.patience:
+            raise Stop("no improvement")
+        if iterations >= self.maxiter:
+            raise Stop("iteration limit")
+
+
+class NonFiniteStart(ValueError):
+    """The cost or its gradient is not finite where a minimisation begins; `args` are those of a `Finding`."""
+
+    def __init__(self, text: str, remedy: str):
+        super().__init__(text, remedy)
+
+    def __str__(self) -> str:
+        return self.sentence({})
+
+    def sentence(self, words: Mapping[str, str]) -> str:
+        """Return the message with other words for the remedy, as `Outcome.sentence`."""
+        return sentence_of("weights give a cost that is not finite", Finding(*self.args), words)
 
 
 class ClusterLost(RuntimeError):
@@ -120,11 +159,11 @@ class ClusterLost(RuntimeError):
     5
     """
 
-    model: Any = None
-    found: Any = None  # what `solvers.minimize` would have returned
+    model: Model | None = None
+    found: Found | None = None  # the return value that `minimize` would have had
 
 
-class HeldOut:
+class ValidationSet:
     """Examples that a training does not see: its cost and score on them."""
 
     def __init__(self, network: Network, data: Data, kind: Kind, score_weight: Array, engine: str):

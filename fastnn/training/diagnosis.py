@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..inputs.containers import Array
 from ..inputs.streams import Stored
-from ..inputs.validation import Array
 from ..kernels.arguments import arithmetic
 from ..network import matrices
 from ..outcome import Finding
@@ -99,7 +99,8 @@ def _too_large(X: Array, h: int) -> Array:
     if far.mean() <= SHARE:
         return np.arange(0)
     columns = _by_size(X[far])
-    return columns[squares[far].mean(axis=0)[columns] > most / n]  # never none: these means add up to more than `most`
+    wide: Array = columns[squares[far].mean(axis=0)[columns] > most / n]
+    return wide  # never empty: these means add up to more than `most`
 
 
 def _by_size(X: Array) -> Array:

@@ -7,7 +7,7 @@ import fastnn
 from fastnn import engines
 from fastnn.runtime import notice
 from fastnn.targets import Classes, Values
-from fastnn.training.control import HeldOut, State
+from fastnn.training.control import State, ValidationSet
 
 from ..conftest import random_case
 
@@ -80,7 +80,7 @@ def test_time_limit_is_seen_after_the_evaluation_that_passes_it(data, solver, mo
         return result
 
     monkeypatch.setattr(fastnn.Objective, "evaluate", counted)
-    monkeypatch.setattr("fastnn.training.solvers.time.perf_counter", lambda: sum(ticks))
+    monkeypatch.setattr("fastnn.training.observer.time.perf_counter", lambda: sum(ticks))
     model = train(data, solver=solver, max_seconds=9.5)
     assert model.outcome.status == "time limit"
     assert model.outcome.evaluations == 10
@@ -102,7 +102,7 @@ def slow_kernels(monkeypatch):
         return evaluate(self, theta, gradient)
 
     monkeypatch.setattr(fastnn.Objective, "_evaluate", timed)
-    monkeypatch.setattr("fastnn.training.solvers.time.perf_counter", lambda: sum(ticks))
+    monkeypatch.setattr("fastnn.training.observer.time.perf_counter", lambda: sum(ticks))
 
 
 def test_compilation_time_is_reported_apart(data, slow_kernels):
@@ -219,7 +219,7 @@ def test_ctrl_c_in_an_evaluation(data, solver, when, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "where", ["callback", "fastnn.training.diagnosis.advice", "fastnn.training.control.HeldOut.measure"]
+    "where", ["callback", "fastnn.training.diagnosis.advice", "fastnn.training.control.ValidationSet.measure"]
 )
 def test_ctrl_c_elsewhere(data, where, monkeypatch):
     def interrupt(*arguments, **options):
@@ -413,7 +413,7 @@ def test_held_out_is_cost_and_score(engine, family):
     y = np.random.default_rng(0).standard_normal((30, K)) if output == "identity" else case.y
     problem = case._replace(y=y).problem(0.0, output=output)
     kind = Values(K) if output == "identity" else Classes(np.arange(K))
-    cost, score = HeldOut(*problem, kind, np.empty(0), engine).measure(case.theta)
+    cost, score = ValidationSet(*problem, kind, np.empty(0), engine).measure(case.theta)
     want = fastnn.cost_and_gradient(case.weights, case.X, y, output=output, engine="numpy")[0]
     assert cost == pytest.approx(want, rel=1e-14)
     A = np.empty((30, K))

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.training import solvers
 from fastnn.training.control import Limits
+from fastnn.training.minimize import minimize
+from fastnn.training.solvers import SOLVERS
 
 from ..conftest import random_case
 
@@ -62,9 +63,9 @@ def check(case, solver, k, value, place, lasting):
     made, states = Spoilt(case, k, value, place, lasting), []
     if k == 1:
         with pytest.raises(ValueError, match="weights give a cost that is not finite"):
-            solvers.minimize(made, case.theta, solver, limits)
+            minimize(made, case.theta, solver, limits)
         return
-    theta, outcome, history = solvers.minimize(made, case.theta, solver, limits, callbacks=[states.append])
+    theta, outcome, history = minimize(made, case.theta, solver, limits, callbacks=[states.append])
     assert (outcome.status, outcome.evaluations, made.spoilt) == ("non-finite", k, 1)
     assert "infinite or NaN" in outcome.message
     cost, norm, _ = min(made.sound, key=lambda point: point[0])
@@ -76,7 +77,7 @@ def check(case, solver, k, value, place, lasting):
     assert history.evaluations.max() < k
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_no_solver_is_content_with_what_is_not_finite(solver, data, long):
     """Once, or from there on; each time elsewhere."""
     turn = 0

@@ -6,8 +6,9 @@ from threadpoolctl import threadpool_limits
 
 import fastnn
 from fastnn.outcome import REMEDIES, Finding
-from fastnn.training import solvers
 from fastnn.training.control import GRADIENT_TOLERANCE, Limits
+from fastnn.training.minimize import minimize
+from fastnn.training.solvers import SOLVERS, cg
 
 from ..conftest import random_case
 
@@ -37,7 +38,7 @@ def bowl(theta):
 def run(function, start, solver, maxiter=100):
     made = Made(function, len(start))
     steps = []
-    theta, outcome, history = solvers.minimize(
+    theta, outcome, history = minimize(
         made, np.array(start), solver, Limits(maxiter), callbacks=[lambda state: steps.append(state.iteration)]
     )
     assert steps == list(range(1, outcome.iterations + 1))
@@ -48,7 +49,7 @@ def run(function, start, solver, maxiter=100):
     return theta, outcome, history
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_converged(solver):
     theta, outcome, history = run(bowl, [3.0, -4.0], solver)
     assert outcome.status == "converged"
@@ -59,7 +60,7 @@ def test_converged(solver):
     assert (np.diff(history.seconds) >= 0).all()
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_iteration_limit(solver):
     scale = 10.0 ** np.arange(6)
 
@@ -113,14 +114,14 @@ def test_non_finite(solver, bad):
     assert np.isfinite([outcome.cost, outcome.gradient_norm]).all()
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_non_finite_at_the_start(solver):
     made = Made(lambda theta: (np.nan, theta), 1)
     with pytest.raises(ValueError, match="weights give a cost that is not finite"):
-        solvers.minimize(made, np.zeros(1), solver, Limits(5))
+        minimize(made, np.zeros(1), solver, Limits(5))
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_what_is_wrong_takes_the_place_of_what_to_try(solver):
     """It is asked of the best point, once."""
     asked = []
@@ -131,7 +132,7 @@ def test_what_is_wrong_takes_the_place_of_what_to_try(solver):
 
     scale = 10.0 ** np.arange(6)
     made = Made(lambda theta: (0.5 * (scale * theta) @ theta, scale * theta), 6)
-    theta, outcome, _ = solvers.minimize(made, np.ones(6), solver, Limits(3), diagnose=diagnose)
+    theta, outcome, _ = minimize(made, np.ones(6), solver, Limits(3), diagnose=diagnose)
     assert outcome.advice == f"all is wrong: there is another; {REMEDIES['solver']}"
     assert outcome.message.endswith(f"; {outcome.advice}")
     assert "maxiter" not in outcome.message
@@ -139,7 +140,7 @@ def test_what_is_wrong_takes_the_place_of_what_to_try(solver):
     assert np.array_equal(asked[0], theta)
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_best_point_survives_a_bad_end(solver):
     """The cost counts its calls up, so that every point after the third looks worse."""
     calls = []
@@ -152,11 +153,16 @@ def test_best_point_survives_a_bad_end(solver):
     assert outcome.cost <= 12.5
 
 
-@pytest.mark.parametrize("solver", solvers.SOLVERS)
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_start_is_not_changed(solver):
     start = np.array([3.0, -4.0])
-    solvers.minimize(Made(bowl, 2), start, solver, Limits(5))
+    minimize(Made(bowl, 2), start, solver, Limits(5))
     assert start.tolist() == [3.0, -4.0]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_solver_is_in_the_documentation(solver):
+    assert f'"{solver}"' in fastnn.train.__doc__
 
 
 def test_cg_is_fmin_cg():
@@ -167,13 +173,13 @@ def test_cg_is_fmin_cg():
     objective = fastnn.Objective(case.X, case.y, case.sizes, 0.5)
     start = fastnn.pack(case.weights)
     want = fmin_cg(objective.cost, start, objective.gradient, maxiter=10, disp=False)
-    got, outcome, _ = solvers.minimize(objective, start, "cg", Limits(10))
+    got, outcome, _ = minimize(objective, start, "cg", Limits(10))
     assert outcome.iterations == 10
     np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
 
 
 def test_dot_products_do_not_depend_on_blas_threads():
-    a, b = np.random.default_rng(0).standard_normal((2, 10285)).view(solvers._Vector)
+    a, b = np.random.default_rng(0).standard_normal((2, 10285)).view(cg._Vector)
     got = set()
     for threads in (1, 2):
         with threadpool_limits(threads, user_api="blas"):
