@@ -97,7 +97,7 @@ def convert(
     delimiter: str | None = None,
     encoding: str | None = None,
     label: str | int | None = None,
-    progress: Callable[[int], Any] = lambda count: None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> Converted:
     """Write the arrays that `read_data` gives of a table, of one too that does not fit into memory.
 
@@ -155,7 +155,7 @@ def outputs(target: Path) -> list[Path]:
 
 
 def _convert(
-    source: Path, target: Path, dtype: np.dtype[Any], options: Options, progress: Callable[[int], Any]
+    source: Path, target: Path, dtype: np.dtype[Any], options: Options, progress: Callable[[int], object]
 ) -> Converted:
     saved = outputs(target)
     with open(source, "rb") as file, tempfile.TemporaryFile(dir=target.parent) as waiting:

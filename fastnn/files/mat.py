@@ -1,6 +1,6 @@
 """MATLAB's files as named arrays: numbers, logical as bool, text and cells of text as arrays of strings.
 
-What is anything else, a structure say, is left out; of a sparse matrix an empty one is given, for the reader to refuse.
+Other variables, a structure say, are left out. A sparse matrix becomes an empty one, which the caller refuses.
 
 SciPy's reader believes what a file says of itself: four bytes can ask for 4 GB, or for a place outside its own tables.
 So the elements are looked at first (MathWorks, "MAT-File Format", Level 5), packed ones are unpacked to their checksum,
@@ -41,7 +41,7 @@ _CELL, _PIECE = 200, 1 << 16
 
 
 def read(file: IO[bytes], most: int, large: str = "") -> dict[str, Array]:
-    """The variables of an open file, of version 7.3 (HDF5) or older; ValueError if they would take more bytes."""
+    """Read the variables of an open file, version 7.3 (HDF5) or older; ValueError if they would take more bytes."""
     head = file.read(128)
     if head.startswith(b"MATLAB 7.3"):
         return _read_hdf5(file, most)
@@ -54,7 +54,7 @@ def write(file: IO[bytes], arrays: dict[str, Array]) -> None:
     savemat(file, arrays)
 
 
-def _read_level_4(file: IO[bytes]) -> dict[str, Any]:
+def _read_level_4(file: IO[bytes]) -> dict[str, Array]:
     from scipy.io import loadmat
 
     file.seek(0)
@@ -74,7 +74,7 @@ def _read_level_4(file: IO[bytes]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if isinstance(value, np.ndarray) or hasattr(value, "toarray")}
 
 
-def _read_level_5(file: IO[bytes], order: str, most: int) -> dict[str, Any]:
+def _read_level_5(file: IO[bytes], order: str, most: int) -> dict[str, Array]:
     from scipy.io import loadmat
 
     kinds = _kinds(file, order, most)
@@ -220,13 +220,13 @@ def _sparse() -> Any:
 
 
 def _text_cells(cells: Array) -> Array | None:
-    """Of cells that each hold one line of text, an array of strings; None for others."""
+    """Return cells that each hold one line of text as an array of strings; None for others."""
     if not all(isinstance(cell, np.ndarray) and cell.dtype.kind == "U" and cell.size <= 1 for cell in cells.flat):
         return None
     return np.array([str(cell.item()) if cell.size else "" for cell in cells.flat], dtype=str).reshape(cells.shape)
 
 
-def _read_hdf5(file: IO[bytes], most: int) -> dict[str, Any]:
+def _read_hdf5(file: IO[bytes], most: int) -> dict[str, Array]:
     try:
         import h5py
     except ImportError:
@@ -241,7 +241,7 @@ def _read_hdf5(file: IO[bytes], most: int) -> dict[str, Any]:
 
 
 def _hdf5_value(variables: Any, node: Any, most: int) -> Any:
-    """One variable, of so many bytes at most: HDF5 gives what was never written too. MATLAB's axes are reversed."""
+    """Read a variable of `most` bytes at most: HDF5 also gives what was never written. MATLAB's axes are reversed."""
     kind = _hdf5_kind(node)
     if "MATLAB_sparse" in node.attrs:
         return _sparse()

@@ -1,12 +1,13 @@
 """Files of safetensors: arrays of numbers as its tensors, text beside them. Needs safetensors.
 
-The library reads and writes tensors, and refuses what is cut off or announces what is not there. What it does not have
-stands in the file's metadata, which hold text under names: an array of text is JSON there, with its type and its shape.
+The library reads and writes tensors, and refuses a file that is cut off or announces more than it holds. Tensors of
+text it does not have: they stand in the file's metadata as JSON, with type and shape.
 """
 
 import json
 import math
 import re
+from types import ModuleType
 from typing import IO, Any
 
 import numpy as np
@@ -14,8 +15,8 @@ import numpy as np
 from ..inputs import validation
 from ..inputs.containers import Array
 
-# What the format calls its text (https://huggingface.co/docs/safetensors: eight bytes with the length of a header in
-# JSON come first, and under this name in it).
+# Name of the metadata in the header (https://huggingface.co/docs/safetensors: a file begins with the header's length in
+# eight bytes and the header in JSON).
 _METADATA = "__metadata__"
 
 # How an array of text begins there.
@@ -25,7 +26,7 @@ _KINDS = "biuf"
 
 
 def write(file: IO[bytes], arrays: dict[str, Array]) -> None:
-    """A file of these arrays; ValueError if one is of a type that it cannot keep."""
+    """Write the arrays; ValueError if the format has no place for the type of one."""
     tensors, words = {}, {}
     for name, array in arrays.items():
         array = np.asarray(array)
@@ -40,7 +41,7 @@ def write(file: IO[bytes], arrays: dict[str, Array]) -> None:
 
 
 def read(file: IO[bytes], most: int, large: str = "") -> dict[str, Array]:
-    """All arrays of a file, which may not take more than `most` bytes."""
+    """Read all arrays; ValueError if text in them would take more than `most` bytes."""
     content = file.read()
     tensors: dict[str, Any] = _library().load(content)  # checks the header, of which the text is taken below
     length = int.from_bytes(content[:8], "little")
@@ -54,8 +55,8 @@ def read(file: IO[bytes], most: int, large: str = "") -> dict[str, Array]:
     return arrays
 
 
-def _text(about: Any, most: int) -> Array:
-    """An array of text, from what `write` has said of it."""
+def _text(about: dict[str, Any], most: int) -> Array:
+    """Return an array of text from its description in the metadata."""
     dtype, shape, text = about["dtype"], about["shape"], about["text"]
     if not re.fullmatch(r"<U\d{1,9}", dtype) or not all(isinstance(one, str) for one in text):
         raise ValueError("its text is damaged")
@@ -64,7 +65,7 @@ def _text(about: Any, most: int) -> Array:
     return np.array(text, dtype).reshape(shape)
 
 
-def _library() -> Any:
+def _library() -> ModuleType:
     try:
         import safetensors.numpy
     except ImportError:
