@@ -13,7 +13,7 @@ from . import engines, network
 from .inputs import validation
 from .inputs.streams import Stored, each, examples_of_a_run
 from .inputs.validation import Array
-from .kernels.arguments import Run, Targets
+from .kernels.arguments import Run
 from .network import Weights
 from .problem import Data, Network, Problem, documented, read_only, validated
 from .runtime import notice
@@ -58,7 +58,8 @@ class Shard:
             network.layers, self.m, data.X.dtype, data.scale, max_rows
         )
         self.long = len(self._runs) > 1
-        self._answers = [_rows(data.targets, data.weight, slice(run.start, run.stop)) for run in self._runs]
+        rows = [slice(run.start, run.stop) for run in self._runs]
+        self._answers = [(data.targets.take(some), data.weight[some]) for some in rows]
         self._unchecked = isinstance(data.X, Stored)  # for NaN and infinities
         self._in_memory = [] if self._unchecked else list(each(data.X, self._runs))
         self._made_of = network, data, engine
@@ -79,11 +80,6 @@ class Shard:
         if self._unchecked and not np.isfinite(sums).all():
             validation.look_through(self.data.X)
             self._unchecked = False
-
-
-def _rows(targets: Targets, weight: Array, rows: slice) -> tuple[Targets, Array]:
-    """Return targets and weights of these examples; what is empty stays empty."""
-    return Targets(targets.classes[rows], targets.values[rows]), weight[rows]
 
 
 @documented

@@ -185,21 +185,18 @@ class Data:
 
     def subset(self, examples: Array) -> "Data":
         """Return the examples with these numbers, or those where a mask is True."""
-        classes, values = self.targets
         examples = np.flatnonzero(examples) if examples.dtype == bool else examples
         return replace(
             self,
             X=Chosen(self.X, examples) if isinstance(self.X, Stored) else self.X[examples],
-            targets=Targets(
-                classes[examples] if len(classes) else classes, values[examples] if len(values) else values
-            ),
+            targets=self.targets.take(examples),
             weight=self.weight[examples] if len(self.weight) else self.weight,
         )
 
     def chunk(self, run: Run, X: Array) -> "Data":
         """Return the examples of a run, whose inputs are X."""
-        classes, values = (array[run.start : run.stop] if len(array) else array for array in self.targets)
-        return replace(self, X=X, targets=Targets(classes, values), weight=self.weight[run.start : run.stop])
+        rows = slice(run.start, run.stop)
+        return replace(self, X=X, targets=self.targets.take(rows), weight=self.weight[rows])
 
     def in_memory(self) -> "Data":
         """Return the data with X read into memory; raise ValueError if it holds NaN or infinities."""

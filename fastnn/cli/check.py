@@ -77,8 +77,7 @@ def _encoded(model: Model, y: Array) -> Array:
     from ..inputs import validation
 
     with validation.about("--data"):
-        targets = model.targets.encode(y, len(y))
-    return targets.classes if len(targets.classes) else targets.values
+        return model.targets.encode(y, len(y)).array
 
 
 def _untrained(options: argparse.Namespace, n: int, y: Array, numbers: bool) -> tuple[Weights, Array]:

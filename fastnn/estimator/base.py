@@ -27,7 +27,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import network
 from ..forward import Predictor
-from ..inputs import containers, validation
+from ..inputs import validation
 from ..inputs.containers import is_dask, with_names
 from ..inputs.scaling import Scaling
 from ..inputs.validation import Array
@@ -281,9 +281,7 @@ class Network(Conversion, BaseEstimator):
         **settings: Any,
     ) -> None:  # fmt: skip
         """Train from these weights, and keep what comes out in that type; `scaling` is what has standardised X."""
-        # A regressor's loss is the mean over the outputs; what is minimised is K times that, because the
-        # gradient that scikit-learn goes by, and its `tol`, are those of the sum.
-        times = len(start[-1]) if out_activation == "identity" else 1
+        times = self._times(len(start[-1]))
         try:
             model = train(
                 with_names(X, tuple(getattr(self, "feature_names_in_", ()))),
@@ -446,24 +444,22 @@ class Network(Conversion, BaseEstimator):
     def model_(self) -> Model:
         """Fitted network as a Model of equal predictions, loss and regularisation; two classes become a softmax."""
         check_is_fitted(self)
-        weights, output = self._weights(), validation.canonical(self.out_activation_)
-        classes, multilabel = None, False
-        if hasattr(self, "classes_"):
-            classes = containers.labels(self.classes_, "classes_")
-            multilabel = self._label_binarizer.y_type_.startswith("multilabel")
-        if classes is not None and not multilabel and output == "sigmoid":
-            *others, last = weights
-            if len(classes) == 1:  # LabelBinarizer codes a single class as 0
-                weights = (*others, -last)
-            else:  # a softmax of 0 and z has the outputs, the loss and the regularisation of a sigmoid of z
-                weights, output = (*others, np.vstack([np.zeros_like(last), last])), "softmax"
-        times = len(weights[-1]) if output == "identity" else 1  # as in `_train`
+        weights, output, labels, multilabel = self._outputs_of_model(self._weights())
+        times = self._times(len(weights[-1]))
         names = getattr(self, "feature_names_in_", None)
         return Model(
-            weights, classes, times * float(self.alpha), *self._history_and_outcome(times), self.activation, output,
+            weights, labels, times * float(self.alpha), *self._history_and_outcome(times), self.activation, output,
             feature_names=None if names is None else tuple(map(str, names)),
             multilabel=multilabel, scaling=self._scaling(),
         )  # fmt: skip
+
+    def _times(self, K: int) -> int:
+        """Return how many times the loss is what is minimised."""
+        return 1
+
+    def _outputs_of_model(self, weights: tuple[Array, ...]) -> tuple[tuple[Array, ...], str, Array | None, bool]:
+        """Return weights, output, labels and multilabel of an equal Model."""
+        return weights, self.out_activation_, None, False
 
     def _history_and_outcome(self, times: int) -> tuple[Any, Outcome]:
         """Return a model's history and outcome, whose costs are `times` the loss."""

@@ -127,9 +127,22 @@ class FastNNClassifier(ClassifierMixin, Network):
         indicator = self._label_binarizer.transform(y)
         return indicator, indicator.astype(bool) if kind == "binary" else None, "logistic"
 
+    @property
+    def _several_labels(self) -> bool:
+        return self._label_binarizer.y_type_.startswith("multilabel")
+
+    def _outputs_of_model(self, weights: tuple[Array, ...]) -> tuple[tuple[Array, ...], str, Array | None, bool]:
+        labels, (*others, last) = containers.labels(self.classes_, "classes_"), weights
+        if self._several_labels or len(last) > 1:
+            return weights, self.out_activation_, labels, self._several_labels
+        if len(labels) == 1:  # LabelBinarizer codes a single class as 0
+            return (*others, -last), self.out_activation_, labels, False
+        # A softmax of 0 and z has the outputs, the loss and the regularisation of a sigmoid of z.
+        return (*others, np.vstack([np.zeros_like(last), last])), "softmax", labels, False
+
     def _class_weight(self) -> Any:
         value, labels = self.class_weight, self.classes_.tolist()
-        if not isinstance(value, Mapping) or self._label_binarizer.y_type_.startswith("multilabel"):
+        if not isinstance(value, Mapping) or self._several_labels:
             return value
         # A part of the data, as in cross-validation, need not have every class that has a weight.
         value = {label: value[label] for label in labels} if set(labels) <= set(value) else value

@@ -47,6 +47,10 @@ class FastNNRegressor(RegressorMixin, Network):
     __module__ = "fastnn.estimator"  # the path that files of skops and pickles name
     _peer = MLPRegressor
 
+    def _times(self, K: int) -> int:
+        """Return K: the loss is a mean over outputs; scikit-learn's gradient, and so its `tol`, is that of the sum."""
+        return K
+
     def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[Any, int, str]:
         return y, 1 if y.ndim == 1 else int(y.shape[1]), "identity"
 

@@ -48,3 +48,12 @@ class Targets(NamedTuple):
 
     classes: Array  # (m,) int64, 0..K-1: 1 for this output, 0 for the others
     values: Array  # (m, K) float64
+
+    @property
+    def array(self) -> Array:
+        """The array that is not empty."""
+        return self.classes if len(self.classes) else self.values
+
+    def take(self, examples: Array | slice) -> "Targets":
+        """Return the targets of these examples; the empty array stays empty."""
+        return Targets(*(array[examples] if len(array) else array for array in self))

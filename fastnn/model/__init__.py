@@ -22,7 +22,7 @@ from ..network import Weights
 from ..outcome import HISTORY, VALIDATION, Outcome
 from ..outcome import history as outcome_history
 from ..spec import HIDDEN, OUTPUTS
-from ..targets import class_names, of_outputs
+from ..targets import Values, class_names, kind_of, of_outputs
 from . import html
 
 
@@ -402,7 +402,6 @@ def model_in(arrays: dict[str, Array], path: Path) -> Model:
     try:
         n, K = weights[0].shape[1] - 1, weights[-1].shape[0]
         output = validation.choice(str(arrays["output"].item()), OUTPUTS, "output")
-        classes = None if output == "identity" else class_names(_classes_from(path, arrays), K)
         fields = [*HISTORY, *(VALIDATION if "history_validation_cost" in arrays else [])]
         missing = {"history_regularisation": np.full(arrays["history_cost"].shape, np.nan)}  # older files lack it
         arrays = missing | arrays
@@ -414,6 +413,7 @@ def model_in(arrays: dict[str, Array], path: Path) -> Model:
         names = json.loads(str(arrays["feature_names"].item())) if "feature_names" in arrays else None
         names = validation.saved_names(names, n)
         multilabel = bool(arrays["multilabel"].item()) if "multilabel" in arrays else False
+        classes = None if kind_of(output, multilabel) is Values else class_names(_classes_from(path, arrays), K)
         scale = validation.real(float(arrays["scale"].item()) if "scale" in arrays else 1.0, "scale", above=0.0)
         scaling = (
             Scaling(*validation.saved_scaling(arrays["mean"], arrays["deviation"], n)) if "mean" in arrays else None

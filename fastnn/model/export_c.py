@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..spec import HIDDEN, OUTPUTS, Array
+from ..targets import Classes, MultiLabel, Values
 from . import Model
 
 _HEADER = """\
@@ -79,11 +80,19 @@ _BEST = """
         return unit;"""
 
 
+# Sentence that tells what the outputs are.
+_MEANING = {
+    Values: "The outputs are the numbers that it\n * predicts.",
+    MultiLabel: "Each output is the probability of its\n * label, which is there from 0.5 on.",
+    Classes: "Each output is the probability of its\n * class. Returned is the number of the largest.",
+}
+
+
 def encode(model: Model, weights: Sequence[Array], about: str, name: str) -> bytes:
     """Return the file's content; `weights` are the model's in the type of the arithmetic, `name` the file's."""
     name = _identifier(name)
     real, f = ("float", "f") if weights[0].dtype == np.float32 else ("double", "")
-    labelled = model.classes is not None and not model.multilabel
+    labelled = isinstance(model.targets, Classes)
     fill = {"name": name, "K": model.sizes[-1], "f": f}
     output = _WHOLE_LAYER.get(model.output, _EACH) + (_BEST if labelled else "")
     text = _HEADER.format(
@@ -91,7 +100,7 @@ def encode(model: Model, weights: Sequence[Array], about: str, name: str) -> byt
         about=about[0].upper() + about[1:],
         call=f"int best = {name}_predict(x, outputs);" if labelled else f"{name}_predict(x, outputs);",
         n=model.sizes[0],
-        says=_meaning(model),
+        says=_MEANING[type(model.targets)],
         guard=f"{name.upper()}_H",
         real=real,
         tables="\n".join(_tables(model, name)),
@@ -118,24 +127,15 @@ def _identifier(file: str) -> str:
     return name if re.match("[A-Za-z]", name) else f"model_{name}"
 
 
-def _meaning(model: Model) -> str:
-    """Return the sentence that tells what the outputs are."""
-    if model.classes is None:
-        return "The outputs are the numbers that it\n * predicts."
-    if model.multilabel:
-        return "Each output is the probability of its\n * label, which is there from 0.5 on."
-    return "Each output is the probability of its\n * class. Returned is the number of the largest."
-
-
 def _tables(model: Model, name: str) -> list[str]:
     """Return the arrays beside the weights: means and deviations, and the classes."""
     tables = []
     if model.scaling:  # in double, as float may lose what differs between examples
         for kind, values in zip(("mean", "deviation"), model.scaling, strict=True):
             tables.append(f"static const double {name}_{kind}[] = {{\n{_numbers(values)}\n}};")
-    if model.classes is not None:
-        words = ",\n".join(f"    {_text(str(label))}" for label in model.classes.tolist())
-        tables.append(f"static const char *const {name}_classes[{len(model.classes)}] = {{\n{words}\n}};")
+    if (labels := model.targets.labels) is not None:
+        words = ",\n".join(f"    {_text(str(label))}" for label in labels.tolist())
+        tables.append(f"static const char *const {name}_classes[{len(labels)}] = {{\n{words}\n}};")
     return tables
 
 

@@ -16,7 +16,7 @@ except ImportError:
 
 from ..inputs.scaling import Scaling
 from ..spec import HIDDEN, OUTPUTS, Activation, Array
-from ..targets import THRESHOLD
+from ..targets import THRESHOLD, Classes, MultiLabel, Values
 from . import Model
 
 # The oldest set of operations, of 2020, in which all that is needed stands as it does today.
@@ -60,10 +60,7 @@ def encode(model: Model, weights: Sequence[Array], about: str, name: str) -> byt
     graph = _Graph(weights[0].dtype)
     inputs = _standardised(graph, model.scaling, model.scale) if model.scaling else _scaled(graph, model.scale)
     z = _layers(graph, HIDDEN[model.activation], weights, inputs)
-    if model.classes is None:
-        _numbers(graph, model.sizes[-1], z)
-    else:
-        _labels(graph, model, z)
+    _RESULTS[type(model.targets)](graph, model, z)
     X = helper.make_tensor_value_info("X", graph.real, [_M, model.sizes[0]])
     made = helper.make_graph(graph.nodes, "fastnn", [X], graph.outputs, graph.constants, doc_string=about)
     opset = helper.make_opsetid("", _OPSET)
@@ -97,36 +94,45 @@ def _layers(graph: _Graph, activation: Activation, weights: Sequence[Array], A: 
     return A
 
 
-def _numbers(graph: _Graph, K: int, z: str) -> None:
+def _numbers(graph: _Graph, model: Model, z: str) -> None:
     """Add `value` (m, K), or (m,) if K is 1."""
+    K = model.sizes[-1]
     if K == 1:
         graph.node("Squeeze", [z, graph.constant("columns", np.array([1]))], "value")
-        graph.result("value", graph.real, [_M])
     else:
         graph.node("Identity", [z], "value")
-        graph.result("value", graph.real, [_M, K])
+    graph.result("value", graph.real, [_M] if K == 1 else [_M, K])
 
 
-def _labels(graph: _Graph, model: Model, z: str) -> None:
-    """Add `label`, (m, K) of 0 and 1 or (m,), and `probabilities` (m, K)."""
-    output, K = OUTPUTS[model.output], model.sizes[-1]
-    A = graph.activation(output.activation, z, "probabilities")
-    if model.multilabel:
-        yes = graph.node("Greater", [A, graph.constant("half", graph.kind.type(THRESHOLD))], "yes")
-        graph.node("Cast", [yes], "label", to=TensorProto.INT64)
-        graph.result("label", TensorProto.INT64, [_M, K])
-    else:
-        graph.constant("classes", _typed(np.asarray(model.classes)))
-        kind = graph.constants[-1].data_type
-        # Labels come from the sums, cut where `predict` finds outputs equal: a runtime's own sigmoids are equal long
-        # before. In float32 a sum of 25 gives 1 as 20 does, and the first class was named.
-        if output.saturated:
-            ends = zip(("least", "most"), output.saturated, strict=True)
-            z = graph.node("Clip", [z, *(graph.constant(name, graph.kind.type(end)) for name, end in ends)], "clipped")
-        best = graph.node("ArgMax", [z], "best", axis=1, keepdims=0)  # the first of equal ones
-        graph.node("Gather", ["classes", best], "label", axis=0)
-        graph.result("label", kind, [_M])
+def _several_labels(graph: _Graph, model: Model, z: str) -> None:
+    """Add `label` and `probabilities` (m, K), the former of 0 and 1."""
+    K = model.sizes[-1]
+    A = graph.activation(OUTPUTS[model.output].activation, z, "probabilities")
+    yes = graph.node("Greater", [A, graph.constant("half", graph.kind.type(THRESHOLD))], "yes")
+    graph.node("Cast", [yes], "label", to=TensorProto.INT64)
+    graph.result("label", TensorProto.INT64, [_M, K])
     graph.result("probabilities", graph.real, [_M, K])
+
+
+def _classes(graph: _Graph, model: Model, z: str) -> None:
+    """Add `label` (m,) and `probabilities` (m, K)."""
+    output = OUTPUTS[model.output]
+    graph.activation(output.activation, z, "probabilities")
+    graph.constant("classes", _typed(np.asarray(model.classes)))
+    kind = graph.constants[-1].data_type
+    # Labels come from the sums, cut where `predict` finds outputs equal: a runtime's own sigmoids are equal long
+    # before. In float32 a sum of 25 gives 1 as 20 does, and the first class was named.
+    if output.saturated:
+        ends = zip(("least", "most"), output.saturated, strict=True)
+        z = graph.node("Clip", [z, *(graph.constant(name, graph.kind.type(end)) for name, end in ends)], "clipped")
+    best = graph.node("ArgMax", [z], "best", axis=1, keepdims=0)  # the first of equal ones
+    graph.node("Gather", ["classes", best], "label", axis=0)
+    graph.result("label", kind, [_M])
+    graph.result("probabilities", graph.real, [_M, model.sizes[-1]])
+
+
+# Function that adds the results, by kind of y.
+_RESULTS = {Values: _numbers, MultiLabel: _several_labels, Classes: _classes}
 
 
 def _typed(classes: Array) -> Array:

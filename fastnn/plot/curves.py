@@ -111,7 +111,8 @@ def _held_out(model: Model) -> bool:
 
 
 def _score(models: dict[str, Model]) -> str:
-    return "R2" if all(model.output == "identity" for model in models.values()) else "accuracy"
+    measures = {model.targets.measure for model in models.values()}
+    return measures.pop() if len(measures) == 1 else "accuracy"
 
 
 def _finding(models: dict[str, Model]) -> str:

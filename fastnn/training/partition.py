@@ -104,9 +104,14 @@ def weight_of(data: Data, chosen: Array) -> float:
     return float(data.weight[chosen].sum() if len(data.weight) else np.count_nonzero(chosen))
 
 
+def one_class(classes: Array, m: int) -> Array:
+    """Return the classes of m examples; without classes all are in one."""
+    return classes if len(classes) else np.zeros(m, np.int64)
+
+
 def class_counts(classes: Array, m: int, K: int) -> Array:
-    """Return the number of examples of each class; without classes (1,), the number of examples."""
-    return np.bincount(classes, minlength=max(2, K)) if len(classes) else np.array([m])
+    """Return the number of examples of each class."""
+    return np.bincount(one_class(classes, m), minlength=max(2, K))
 
 
 def class_totals(data: Data, kind: Kind) -> Array | None:
@@ -124,12 +129,11 @@ def reweighted(data: Data, kind: Kind, factors: Array) -> Data:
 
 
 def chosen(classes: Array, m: int, shares: Array, seed: Any) -> Array:
-    """Return which of m examples are held out, bool (m,): shares (K,) of each class, or (1,) without classes."""
-    taken = np.zeros(m, bool)
+    """Return which of m examples are held out, bool (m,): as many of each class as shares (K,) say."""
+    taken, classes = np.zeros(m, bool), one_class(classes, m)
     order = np.random.default_rng(seed).permutation(m)
-    ends = np.bincount(classes, minlength=len(shares)).cumsum() if len(classes) else np.array([m])
-    if len(classes):
-        order = order[np.argsort(classes[order], kind="stable")]
+    order = order[np.argsort(classes[order], kind="stable")]
+    ends = np.bincount(classes, minlength=len(shares)).cumsum()
     for members, share in zip(np.split(order, ends[:-1]), shares.tolist(), strict=True):
         taken[members[:share]] = True
     return taken
