@@ -13,7 +13,11 @@ import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TextIO
+from types import FrameType
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from socket import socket
 
 # Seconds that a signal leaves the main thread to remove a file half written and to clear its line on the
 # terminal. Python hears signals between its own instructions only, and a library may read or unpack for seconds.
@@ -94,17 +98,17 @@ class _Signals:
     handler writes each signal to a socket at once.
     """
 
-    def __init__(self, hear: Callable[[int, Any], None]) -> None:
+    def __init__(self, hear: Callable[[int, FrameType | None], None]) -> None:
         self.watched = {s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) is not signal.SIG_IGN}
-        self.written: Any = None  # the socket
+        self.written: socket | None = None
         for one in self.watched:
             signal.signal(one, hear)
         if hasattr(signal, "sigwait"):
             signal.pthread_sigmask(signal.SIG_BLOCK, self.watched)
         else:
-            import socket
+            from socket import socketpair
 
-            self.written, self.wakeup = socket.socketpair()
+            self.written, self.wakeup = socketpair()
             self.wakeup.setblocking(False)
             signal.set_wakeup_fd(self.wakeup.fileno())
 
@@ -175,7 +179,7 @@ class _Watch:
         saved = self.path is not None and _identity(self.path) not in (None, self.before)
         return f"{name}: {_WORDS[signum]}, {f'{self.path} was' if saved else 'nothing was'} saved"
 
-    def hear(self, signum: int, frame: Any) -> None:
+    def hear(self, signum: int, frame: FrameType | None) -> None:
         """The handler of signals. It does nothing where one came too late for a training, which ended by itself."""
         if self.due and (self.training or self.ending) and not self.unwinding:
             self.due, self.raised = False, True
