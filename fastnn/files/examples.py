@@ -1,4 +1,4 @@
-"""Examples of any file: `read_data` for users, `read_examples` for the command line.
+"""Examples of any file: `read_data` for users, `read_examples` with their names and what to know of them.
 
 Large X stays in its file and is read in chunks (`inputs.streams`): .npy is mapped into memory, and so is a large X in
 an .npz that is not packed; of .h5 the dataset itself is handed on.

@@ -589,11 +589,11 @@ def test_bench_takes_no_more_than_a_minute_allows(here, capsys, monkeypatch):
     options = parser.build().parse_args(["bench", "--data", "data.npz", "--hidden", "1"])
     task, note = bench.workload(options)
     assert note == "on 9 of 40 examples, to end within a minute; --examples 40 takes all"
-    assert len(task.problem.X) == 9
-    assert task.problem.sizes == (4, 1, 2)
+    assert len(task.problem.data.X) == 9
+    assert task.problem.network.sizes == (4, 1, 2)
     options = parser.build().parse_args(["bench", "--data", "data.npz", "--hidden", "1", "--examples", "40"])
     task, note = bench.workload(options)
-    assert len(task.problem.X) == 40
+    assert len(task.problem.data.X) == 40
     assert note == ""
 
 
@@ -866,8 +866,8 @@ def test_pictures_and_times_of_data_that_stay_where_they_are(pixels, capsys, dat
         pictures.append(Path("digits.png").read_bytes())
     assert pictures[0] == pictures[1]
     task, note = bench.workload(parser.build().parse_args(f"bench --data {data} --examples 20".split()))
-    assert np.array_equal(task.problem.X, X[::3].astype(float))
-    assert task.problem.targets.classes.tolist() == y[::3].tolist()
+    assert np.array_equal(task.problem.data.X, X[::3].astype(float))
+    assert task.problem.data.targets.classes.tolist() == y[::3].tolist()
     assert note == ""
 
 

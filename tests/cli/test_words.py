@@ -12,7 +12,7 @@ from fastnn import outcome
 from fastnn.cli import main, parser, words
 
 PACKAGE = Path(fastnn.__file__).parent
-OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+OPTION = re.compile(r"(?<![\w-])--[a-z]+(?:-[a-z]+)*(?![\w-])")
 
 
 def strings(path):
@@ -41,7 +41,7 @@ def test_words_of_the_command_line_are_found(text, tmp_path):
     assert [text for text in strings(path) if spoken(text)] == [f"{text} "]
 
 
-@pytest.mark.parametrize("text", ["fastnn --help", "a -- b", "Notes\n-----\nwords", "--"])
+@pytest.mark.parametrize("text", ["fastnn --help", "a -- b", "y --read--> labels", "Notes\n-----\nwords", "--"])
 def test_other_words_are_not(text):
     assert not spoken(text)
 
