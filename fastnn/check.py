@@ -497,7 +497,9 @@ def relative_errors(a: Array, d: Array, whole: Array) -> Array:
     """Of each entry of a gradient: |a - d| / max(|a|, |d|, 1e-3 of the largest entry of the whole)."""
     unit = _unit(a, d)
     scale = np.maximum(np.maximum(np.abs(a), np.abs(d)), 1e-3 * np.abs(whole).max())
-    return np.divide(np.abs(a / unit - d / unit), scale / unit, out=np.zeros_like(a), where=scale != 0.0)
+    errors = np.zeros_like(a)
+    np.divide(np.abs(a / unit - d / unit), scale / unit, out=errors, where=scale != 0.0)
+    return errors
 
 
 def _compared(a: Array, d: Array, whole: Array, table: Array) -> tuple[float, float, Entry | Slope | None]:

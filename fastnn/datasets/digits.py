@@ -166,7 +166,8 @@ def _mixed(z: Array) -> Array:
     """splitmix64's finaliser, one to one on uint64 (Steele, Lea and Flood, 2014, with Stafford's variant 13)."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    z ^= z >> np.uint64(31)
+    return z
 
 
 def _warped(images: Array, which: Array, half_turn: Array, stretch: Array, shift: Array) -> Array:

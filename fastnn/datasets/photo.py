@@ -87,8 +87,8 @@ def _grey(path: Path) -> Array:
                 upright: Any = ImageOps.exif_transpose(image)
                 if upright.mode.startswith("I;16") or upright.mode in ("I", "F"):
                     values = np.asarray(upright, dtype=np.float64)
-                    spread = values.max() - values.min()
-                    return 255.0 * (values - values.min()) / (spread or 1.0)
+                    spread = float(values.max() - values.min())
+                    return np.asarray(255.0 * (values - values.min()) / (spread or 1.0))
                 upright = upright.convert("RGBA")
                 white = Image.new("RGBA", upright.size, "white")
                 flat = Image.alpha_composite(white, upright).convert("L")
@@ -147,7 +147,7 @@ def _strong(ink: Array) -> Array:
 
 def _disk(radius: int) -> Array:
     y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
-    return x * x + y * y <= radius * radius
+    return np.asarray(x * x + y * y <= radius * radius)
 
 
 def _framed(ink: Array) -> Array:
