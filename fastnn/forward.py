@@ -1,5 +1,7 @@
 """Outputs of a network: one `Predictor` for `forward`, models and estimators."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any

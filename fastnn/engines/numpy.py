@@ -14,10 +14,15 @@ import numpy as np
 from ..inputs.streams import widened
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Run, Targets, arithmetic, equal_runs
 from ..network import matrices
-from ..spec import ACTIVATIONS, LOSS_OF_CODE, Array, DType
+from ..spec import ACTIVATIONS, LOSS_OF_CODE, Array, DType, sigmoid
 
 # What overflows is infinite, as in the compiled engines: without a warning, whatever the caller's settings are.
 in_silence = np.errstate(all="ignore")
+
+
+def sigmoid_gradient(z: Array) -> Array:
+    """Return the slope of the sigmoid at z, g(z) (1 - g(z)): the course's `sigmoidGradient`."""
+    return sigmoid(z) * sigmoid(-z)
 
 
 def _sizes(layers: Array) -> tuple[int, ...]:

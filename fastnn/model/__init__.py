@@ -55,6 +55,8 @@ class Model:
         other columns, or in another order, is refused then; arrays have no names and go by position.
     multilabel : bool
         Several labels at once.
+    targets : fastnn.targets.Kind
+        Kind of y: labels of classes, several labels at once, or numbers. It decodes outputs and scores them.
     scaling : Scaling, or None
         What standardises X before the weights see it: `mean` and `deviation`, float64 arrays (n,).
     scale : float
