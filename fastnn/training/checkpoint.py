@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ from ..inputs.streams import each, runs_of
 from ..model import Model, model_in
 from ..problem import Data
 from .control import Found, Limits
-from .observer import Point, Progress
+from .observer import BestPoint, Point, Progress
 from .partition import Dataset
 from .replay import Evaluation, Snapshot
 from .solvers import SOLVERS
@@ -138,11 +137,7 @@ def ended_by_sigterm() -> Iterator[None]:
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
         yield
         return
-
-    def leave(signum: int, frame: FrameType | None) -> None:
-        sys.exit(128 + signum)
-
-    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGTERM, lambda signum, frame: sys.exit(128 + signum))
     try:
         yield
     finally:
@@ -156,7 +151,8 @@ def _arrays(config: TrainingConfig, snapshot: Snapshot) -> dict[str, Array]:
     """Return the arrays of a checkpoint beside those of a model."""
     told = dataclasses.asdict(config)
     factors, limits, fingerprints = map(told.pop, ("factors", "limits", "fingerprints"))
-    progress, log = snapshot.progress, snapshot.log
+    progress, log, (lowest, lowest_validation) = snapshot.progress, snapshot.log, snapshot.progress.best
+    assert lowest  # there is a model
     counts = progress.evaluations - len(log), snapshot.rows_before, len(progress.rows)
     arrays = {
         "plan": np.array(json.dumps(told | {"prints": fingerprints, "limits": limits}, default=_to_json)),
@@ -166,11 +162,11 @@ def _arrays(config: TrainingConfig, snapshot: Snapshot) -> dict[str, Array]:
         "trail_gradients": np.array([evaluation.gradient for evaluation in log], np.float64),
         "trail_counts": np.array(counts, np.int64),
         "trail_seconds": np.array(progress.seconds),
-        "trail_lowest": _flat(progress.lowest),
+        "trail_lowest": _flat(lowest),
         **{STATE + name: array for name, array in snapshot.state.items()},
     }
-    if progress.lowest_validation:
-        cost, row, point = progress.lowest_validation
+    if lowest_validation:
+        cost, row, point = lowest_validation
         arrays["trail_lowest_held_out"] = np.array([cost, row, *_flat(point)])
     return arrays if factors is None else arrays | {"factors": factors}
 
@@ -229,8 +225,7 @@ def _snapshot(arrays: dict[str, Array], model: Model) -> Snapshot:
         evaluations_before + len(log),
         float(arrays["trail_seconds"].item()),
         model.outcome.compile_seconds,
-        _point(arrays["trail_lowest"], P),
-        lowest_validation,
+        BestPoint(_point(arrays["trail_lowest"], P), lowest_validation),
     )
     state = {name.removeprefix(STATE): array for name, array in arrays.items() if name.startswith(STATE)}
     return Snapshot(progress, arrays["trail_start"].reshape(P), log, rows_before, state)

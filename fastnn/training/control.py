@@ -112,7 +112,7 @@ class Limits:
         if evaluations >= self.max_evaluations:
             raise Stop("evaluation limit")
 
-    def check_iterations(self, iterations: int, since_validation: float) -> None:
+    def check_iterations(self, iterations: int, since_validation: int) -> None:
         """Raise Stop after the last iteration, or after too many of them since the lowest validation cost."""
         if since_validation >= self.patience:
             raise Stop("no improvement")

@@ -12,8 +12,8 @@ from ..objective import Objective
 from ..outcome import Finding
 from ..runtime import blas
 from .control import Callback, ClusterLost, Found, Limits, NonFiniteStart, Stop, ValidationSet
-from .observer import Observer
-from .replay import Keeper, Replaying, Snapshot, Stateful
+from .observer import Observer, Progress
+from .replay import Keeper, Replaying, Saving, Snapshot
 from .solvers import SOLVERS
 
 Diagnose = Callable[[Array], Finding | None]
@@ -71,13 +71,13 @@ def minimize(
     for library in chosen.libraries:  # before the clock starts, and before BLAS is held, which holds loaded libraries
         import_module(library)
     watched = objective, limits, validation_set, callbacks
-    observer = Observer(*watched)
+    begin = snapshot or Snapshot(Progress(), theta.copy())
+    observer: Observer
     if keeper and not chosen.has_state:
-        observer = replaying = Replaying(keeper, theta.copy(), snapshot, *watched)
+        observer = replaying = Replaying(keeper, begin, *watched)
         run = partial(replaying.run, chosen.run)
     else:
-        if keeper:
-            observer = Stateful(keeper, theta.copy(), snapshot, *watched)
+        observer = Saving(keeper, begin, *watched) if keeper else Observer(*watched)
         run = partial(chosen.run, objective, theta.copy(), observer)
     try:
         with nullcontext() if chosen.blas_threads else blas.one_thread():

@@ -29,6 +29,28 @@ class Point(NamedTuple):
     theta: Array
 
 
+class BestPoint(NamedTuple):
+    """The point of lowest cost, and that of lowest validation cost among the iterations, with its row.
+
+    It is replaced as a whole, because Ctrl-C may come between any two instructions.
+    """
+
+    lowest: Point | None = None
+    lowest_validation: tuple[float, int, Point] | None = None
+
+    def see(self, cost: float, norm: float, theta: Array) -> BestPoint:
+        """Return the best point when another one is known."""
+        if self.lowest is None or cost <= self.lowest.cost:
+            return self._replace(lowest=Point(cost, norm, theta.copy()))
+        return self
+
+    def see_validation(self, cost: float, row: int, point: Point) -> BestPoint:
+        """Return the best point when another validation cost is known."""
+        if self.lowest_validation is None or cost < self.lowest_validation[0]:
+            return self._replace(lowest_validation=(cost, row, point))
+        return self
+
+
 class Progress(NamedTuple):
     """Progress of a minimisation, from which another observer goes on.
 
@@ -39,22 +61,20 @@ class Progress(NamedTuple):
     evaluations : int
     seconds, compile_seconds : float
         All time so far, and the part of it that kernels took to be compiled or loaded.
-    lowest : Point
-    lowest_validation : (validation cost, row, Point), or None
+    best : BestPoint
     """
 
-    rows: Sequence[Row]
-    evaluations: int
-    seconds: float
-    compile_seconds: float
-    lowest: Point
-    lowest_validation: tuple[float, int, Point] | None
+    rows: Sequence[Row] = ()
+    evaluations: int = 0
+    seconds: float = 0.0
+    compile_seconds: float = 0.0
+    best: BestPoint = BestPoint()
 
 
 class Clock:
     """Seconds since a minimisation began, with those of an earlier process."""
 
-    def __init__(self, seconds: float = 0.0, compile_seconds: float = 0.0):
+    def __init__(self, seconds: float, compile_seconds: float):
         self._start = time.perf_counter() - seconds
         self._kernels_start = kernel_seconds() - compile_seconds
 
@@ -72,33 +92,10 @@ class Clock:
         return self.wall_seconds - self.compile_seconds
 
 
-class BestPoint:
-    """The point of lowest cost, and that of lowest validation cost among the iterations.
-
-    Each is replaced as a whole, because Ctrl-C may come between any two instructions.
-    """
-
-    def __init__(self, lowest: Point | None = None, lowest_validation: tuple[float, int, Point] | None = None):
-        self.lowest, self.lowest_validation = lowest, lowest_validation
-
-    def see(self, cost: float, norm: float, theta: Array) -> None:
-        if self.lowest is None or cost <= self.lowest.cost:
-            self.lowest = Point(cost, norm, theta.copy())
-
-    def see_validation(self, cost: float, row: int, point: Point) -> None:
-        if self.lowest_validation is None or cost < self.lowest_validation[0]:
-            self.lowest_validation = cost, row, point
-
-    @property
-    def lowest_row(self) -> float:
-        """Row of the lowest validation cost; inf without validation."""
-        return self.lowest_validation[1] if self.lowest_validation else math.inf
-
-
 class History:
     """Rows for the start and for each iteration."""
 
-    def __init__(self, rows: Sequence[Row] = ()):
+    def __init__(self, rows: Sequence[Row]):
         self.rows = [*rows]
 
     @property
@@ -113,7 +110,7 @@ class History:
 class Callbacks:
     """Functions that get the state after every iteration."""
 
-    def __init__(self, callbacks: Sequence[Callback] = ()):
+    def __init__(self, callbacks: Sequence[Callback]):
         self._callbacks = callbacks
 
     def call(self, state: State) -> None:
@@ -151,18 +148,13 @@ class Observer:
         limits: Limits,
         validation_set: ValidationSet | None = None,
         callbacks: Sequence[Callback] = (),
-        progress: Progress | None = None,
+        progress: Progress = Progress(),  # noqa: B008  it is immutable
     ):
         self._objective, self._validation_set, self._callbacks = objective, validation_set, Callbacks(callbacks)
         self.limits = limits
         self.state: Mapping[str, Array] = {}
-        if progress is None:
-            self.evaluations, self.best, self.history, self.clock = 0, BestPoint(), History(), Clock()
-        else:
-            self.evaluations = progress.evaluations
-            self.best = BestPoint(progress.lowest, progress.lowest_validation)
-            self.history = History(progress.rows)
-            self.clock = Clock(progress.seconds, progress.compile_seconds)
+        self.evaluations, self.best, self.history = progress.evaluations, progress.best, History(progress.rows)
+        self.clock = Clock(progress.seconds, progress.compile_seconds)
 
     def evaluation(self, theta: Array, cost: float, norm: float) -> None:
         """Report an evaluation of all examples; `norm` is the largest absolute entry of the gradient."""
@@ -195,27 +187,28 @@ class Observer:
             State of a solver that goes on from it: if the training is resumed, `Observer.state` has these arrays, and
             the solver begins with the report that it gave them to. Copied.
         """
-        theta, best, rows = np.array(theta), self.best, self.history.rows
+        theta, rows = np.array(theta), self.history.rows
         if math.isnan(norm):
             _check_finite(cost)
             self._see(theta, cost, norm)
         measured = math.nan, math.nan
         if self._validation_set:
             measured = self._validation_set.measure(theta)
-            best.see_validation(measured[0], len(rows), Point(cost, norm, theta))
+            self.best = self.best.see_validation(measured[0], len(rows), Point(cost, norm, theta))
         row = cost, norm, self.evaluations, self.clock.seconds
         more = [*measured, self._objective.regularisation(theta)] if self._validation_set else []
         rows.append((*row, *more))
         iterations = self.history.iterations
         if iterations:
             self._callbacks.call(State(iterations, *row, *measured, theta.copy(), self._objective.sizes))
-        if norm <= self.limits.tol and best.lowest and cost - best.lowest.cost <= ROUNDING * abs(cost):
-            best.lowest = Point(cost, norm, theta)
+        lowest, validated = self.best
+        if norm <= self.limits.tol and lowest and cost - lowest.cost <= ROUNDING * abs(cost):
+            self.best = BestPoint(Point(cost, norm, theta), validated)
             raise Stop("converged")
-        self.limits.check_iterations(iterations, iterations - best.lowest_row)
+        self.limits.check_iterations(iterations, iterations - validated[1] if validated else 0)
 
     def _see(self, theta: Array, cost: float, norm: float) -> None:
-        self.best.see(cost, norm, theta)
+        self.best = self.best.see(cost, norm, theta)
         self.limits.check_target(cost)
 
     @property

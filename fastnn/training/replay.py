@@ -12,7 +12,6 @@ import hashlib
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -20,7 +19,7 @@ import numpy as np
 from ..inputs.containers import Array
 from ..objective import Objective
 from .control import Callback, Found, Limits, ValidationSet
-from .observer import CostFunction, Observer, Point, Progress
+from .observer import CostFunction, Observer, Progress
 
 # A log takes at most LOG_BYTES, or LOG_LEAST evaluations where these take more; then the solver starts anew where it
 # is, with an empty log: after 815 evaluations of the course's network, 82 KB each. Cost of starting anew after so many
@@ -79,61 +78,45 @@ class Keeper(Protocol):
 
 
 class Saving(Observer):
-    """An observer that saves the training whenever the keeper wants it."""
+    """An observer that saves the training whenever the keeper wants it; alone, for a solver that gives its state."""
 
     going_on = "resume"
 
     def __init__(
         self,
         keeper: Keeper,
-        theta: Array,
-        snapshot: Snapshot | None,
+        begin: Snapshot,
         objective: Objective,
         limits: Limits,
         validation_set: ValidationSet | None,
         callbacks: Sequence[Callback],
     ):
-        """Begin at theta, or go on from a snapshot; the other arguments are those of an Observer."""
-        super().__init__(objective, limits, validation_set, callbacks, snapshot.progress if snapshot else None)
-        self._theta, self._resumed = theta, snapshot
-        self._keeper = keeper
+        super().__init__(objective, limits, validation_set, callbacks, begin.progress)
+        self._keeper, self._begin, self.state = keeper, begin, begin.state
         self._noted: Callable[[], Snapshot] | None = None
-        if snapshot:
-            self.state = snapshot.state
 
     def note(self, snapshot: Callable[[Progress], Snapshot]) -> None:
         """Note that the minimisation can go on from here; save it if that is due. Nothing is copied before."""
-        assert self.best.lowest
-        best = self.best.lowest, self.best.lowest_validation
-        self._noted = partial(self._snapshot, snapshot, len(self.history.rows), self.evaluations, *best)
+        count, evaluations, best = len(self.history.rows), self.evaluations, self.best
+
+        def noted() -> Snapshot:
+            seconds = self.clock.wall_seconds, self.clock.compile_seconds
+            return snapshot(Progress(self.history.rows[:count], evaluations, *seconds, best))
+
+        self._noted = noted
         if self._keeper.due(self.history.iterations):
             self.save()
-
-    def _snapshot(
-        self,
-        snapshot: Callable[[Progress], Snapshot],
-        rows: int,
-        evaluations: int,
-        lowest: Point,
-        lowest_validation: tuple[float, int, Point] | None,
-    ) -> Snapshot:
-        seconds = self.clock.wall_seconds, self.clock.compile_seconds
-        return snapshot(Progress(self.history.rows[:rows], evaluations, *seconds, lowest, lowest_validation))
 
     def save(self, found: Found | None = None) -> None:
         if self._noted:
             self._keeper.keep(self._noted(), found or self.found("interrupted"))
-
-
-class Stateful(Saving):
-    """Observer of a solver that gives its state at every iteration."""
 
     def iteration(
         self, theta: Array, cost: float, norm: float = math.nan, state: Mapping[str, Array] | None = None
     ) -> None:
         if state is not None and self.best.lowest:
             copied = {name: np.array(array) for name, array in state.items()}
-            self.note(lambda progress: Snapshot(progress, self._theta, state=copied))
+            self.note(lambda progress: self._begin._replace(progress=progress, state=copied))
         super().iteration(theta, cost, norm)
 
 
@@ -153,10 +136,7 @@ class Replaying(Saving):
 
     def run(self, solver: Run) -> None:
         """Run the solver until it is stopped, or returns because it finds no way down any more."""
-        if self._resumed:
-            self._start(self._resumed.start, self._resumed.rows_before, self._resumed.log)
-        else:
-            self._start(self._theta, 0)
+        self._start(self._begin.start, self._begin.rows_before, self._begin.log)
         while True:
             try:
                 solver(self._logged, self._logged.start.copy(), self)
