@@ -3,7 +3,7 @@
 import os
 import struct
 import zipfile
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -54,7 +54,10 @@ def read(file: IO[bytes], most: int, large: str = "") -> dict[str, Array]:
 
 def write(file: IO[bytes], arrays: dict[str, Array]) -> None:
     """Write the arrays unpacked."""
-    np.savez(file, allow_pickle=False, **arrays)
+    if any(np.asarray(value).dtype.hasobject for value in arrays.values()):
+        raise ValueError("arrays must hold no Python objects")
+    members: dict[str, Any] = arrays
+    np.savez(file, **members)  # its allow_pickle is new in NumPy 2.1: an older one would write an array of that name
 
 
 def _entry_count(file: IO[bytes]) -> int:
