@@ -1,7 +1,7 @@
-"""`pytest` runs the tests and every benchmark once, small; `pytest --benchmark` times the benchmarks, alone.
+"""`pytest` runs the quick tests and every benchmark once, small; `pytest --benchmark` times the benchmarks, alone.
 
 The options of pytest-benchmark that ask for times, such as --benchmark-json, ask for --benchmark too.
-`pytest --long` tries so many more cases that it takes hours (tests/README.md).
+`pytest --all` runs every test, and `pytest --long` tries so many more cases that it takes hours (tests/README.md).
 """
 
 import math
@@ -27,11 +27,18 @@ ASKING = ("enable", "only", "json", "save", "autosave", "save_data", "compare", 
 
 def pytest_addoption(parser):
     parser.addoption("--benchmark", action="store_true", help="time the benchmarks in bench/, and run nothing else")
-    parser.addoption("--long", action="store_true", help="ten to a hundred times as many cases where tests draw them")
+    parser.addoption("--all", action="store_true", help="also the tests marked slow, and the full number of cases")
+    parser.addoption("--long", action="store_true", help="--all, with ten to a hundred times as many cases")
 
 
+# Of each version, the marks that it leaves out; tests/README.md says more of them.
+LEFT_OUT = {"quick": ("slow", "long"), "all": ("long",), "long": ()}
+
+
+@pytest.hookimpl(tryfirst=True)  # tests/conftest.py reads the version
 def pytest_configure(config):
     option = config.option
+    config.version = "long" if option.long else "all" if option.all else "quick"
     asked = option.benchmark or any(getattr(option, f"benchmark_{name}", None) for name in ASKING)
     if not asked:
         option.benchmark_disable = True
@@ -73,6 +80,16 @@ def pytest_sessionstart(session):
         for sentence in (timing.busy(), timing.forced_kernels(os.environ.get("OPENBLAS_CORETYPE"))):
             if sentence:
                 reporter.write_line(sentence)
+
+
+def pytest_collection_modifyitems(config, items):
+    marks = () if config.option.benchmark else LEFT_OUT[config.version]
+    kept, left_out = [], []
+    for item in items:
+        (left_out if any(item.get_closest_marker(mark) for mark in marks) else kept).append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
 
 
 def pytest_report_collectionfinish(config, items):

@@ -13,7 +13,10 @@ def entries():
         sizes = "-".join(map(str, case.sizes))
         for implementation in case.implementations:
             words = f"{case.group}-{case.workload}-{case.m}x{sizes}-{case.dtype}-{implementation.name}"
-            yield pytest.param(str(case), implementation.name, id=words.replace(", ", "-").replace(" ", "_"))
+            marks = [pytest.mark.slow] * implementation.name.endswith("cold")  # compiles everything
+            yield pytest.param(
+                str(case), implementation.name, id=words.replace(", ", "-").replace(" ", "_"), marks=marks
+            )
 
 
 @pytest.mark.parametrize(("title", "name"), list(entries()))

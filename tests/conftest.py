@@ -23,43 +23,51 @@ COURSE = ROOT.parent / "shared" / "data"
 ENGINES = ("python", "loop", "numpy", "fused")
 
 
+# Examples that hypothesis tries of a property: with --all, and the parts and multiples of these for the other versions.
 EXAMPLES = 1_000
+SHARE = {"quick": 0.03, "all": 1.0, "long": 10.0}
 
 # For a process that may not write files, where the measurement of coverage would fail, or that has another fastnn.
 UNMEASURED = {"COVERAGE_PROCESS_START": "", "COVERAGE_PROCESS_CONFIG": ""}
 
 
 def pytest_configure(config):
-    """Properties that do not say for themselves how many examples they try have so many."""
-    long = config.option.long
+    """Set how many examples properties try that do not say so for themselves."""
     settings.register_profile(
         "fastnn",
-        max_examples=10 * EXAMPLES if long else EXAMPLES,
-        derandomize=not long,
+        max_examples=round(SHARE[config.version] * EXAMPLES),
+        derandomize=config.version != "long",
         deadline=None,
         database=None,
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("fastnn")
-    config.addinivalue_line("markers", "long: a case that is tried with --long alone")
-
-
-def pytest_collection_modifyitems(config, items):
-    if not config.option.long:
-        left_out = [item for item in items if item.get_closest_marker("long")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
 
 
 def examples(count):
-    """So many, where a thousand would show no more than these; ten times as many with --long."""
-    return settings(max_examples=count * settings.default.max_examples // EXAMPLES)
+    """Settings of a property that tries `count` examples with --all, and accordingly more or fewer otherwise."""
+    return settings(max_examples=max(1, count * settings.default.max_examples // EXAMPLES))
 
 
-def with_long(quick, every):
-    """Cases for `parametrize`: the quick ones, and with --long all others among every one."""
-    others = [case if isinstance(case, tuple) else (case,) for case in every if case not in quick]
-    return [*quick, *(pytest.param(*case, marks=pytest.mark.long) for case in others)]
+@pytest.fixture(scope="session")
+def cases(request):
+    """A function that picks one of three arguments: for the quick version, for --all, or for --long."""
+    index = ["quick", "all", "long"].index(request.config.version)
+    return lambda quick, every, long: (quick, every, long)[index]
+
+
+def with_long(usual, every):
+    """Cases for `parametrize`: the usual ones, and with --long all others among every one."""
+    return [*usual, *_marked(pytest.mark.long, (case for case in every if case not in usual))]
+
+
+def with_slow(quick, every):
+    """Cases for `parametrize`: the quick ones, and with --all all others among every one."""
+    return [*quick, *_marked(pytest.mark.slow, (case for case in every if case not in quick))]
+
+
+def _marked(mark, cases):
+    return [pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=mark) for case in cases]
 
 
 def in_pairs(*choices):
@@ -81,15 +89,15 @@ def in_pairs(*choices):
 def copied_cache(folder):
     """A folder for FASTNN_CACHE with all kernels that are compiled already; the session's own stays as it is."""
     own = cache.folder()
-    if own is not None and own.exists():
-        shutil.copytree(own, folder / own.name)
+    if own is not None and own.exists():  # other processes may write there at the same time
+        shutil.copytree(own, folder / own.name, ignore=shutil.ignore_patterns("*.tmp.*"))
     return folder
 
 
 @pytest.fixture(scope="session")
 def long(request):
     """Whether the long version of the tests is wanted."""
-    return request.config.option.long
+    return request.config.version == "long"
 
 
 def in_process(code, **environment):

@@ -1004,6 +1004,7 @@ except IndexError as error:
 """
 
 
+@pytest.mark.slow
 def test_checked_indices():
     """With NUMBA_BOUNDSCHECK=1 kernels of their own are compiled: they pass, and see an index that nobody refused."""
     done = subprocess.run(

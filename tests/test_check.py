@@ -126,6 +126,7 @@ def test_small_steps_give_derivatives(number):
     assert np.linalg.norm(got - want) <= 1e-14 * np.linalg.norm(want)
 
 
+@pytest.mark.slow
 def test_complex_step_of_the_seeds_network(digits, long):
     """All 10,285 parameters or every tenth, on the first of each digit."""
     X, y = digits
@@ -344,6 +345,7 @@ def test_planted_errors_are_caught(activation):
         assert all(names.values()), names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", spec.HIDDEN)
 def test_quick_check_catches_planted_errors(activation):
     """Ten directions, twenty evaluations."""
@@ -354,6 +356,7 @@ def test_quick_check_catches_planted_errors(activation):
     assert np.mean([found for _, found in names]) >= 0.95, [name for name, found in names if not found]
 
 
+@pytest.mark.slow
 def test_planted_errors_are_caught_on_digits(digits):
     X, y = digits
     case = Case((400, 25, 10), fastnn.init_weights((400, 25, 10)), X[::50], y[::50])
@@ -483,6 +486,7 @@ def test_progress(capsys):
     assert "checking" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_every_parameter_of_the_seeds_network(digits, course):
     """All 10,285 on all 5,000; at the course's weights, where the gradient is only 1e-3, too.
 

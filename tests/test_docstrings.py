@@ -86,6 +86,7 @@ def room(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 @every
 def test_examples(thing, room):
     """They show something, and give what they say."""
@@ -154,6 +155,7 @@ def test_every_attribute(name, digits):
     assert got == set(entries(sections(type(thing))["Attributes"]))
 
 
+@pytest.mark.slow
 def test_help_of_the_package():
     """The introduction's tables have every public name, and after them comes no other."""
     code = "import fastnn, pydoc; print(pydoc.plain(pydoc.render_doc(fastnn)))"

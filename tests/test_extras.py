@@ -12,7 +12,7 @@ import pytest
 import fastnn
 from fastnn.inputs.validation import needs
 
-from .conftest import ROOT
+from .conftest import ROOT, with_slow
 
 PACKAGE = "fastnn-kernels"
 
@@ -55,7 +55,7 @@ def without(hidden, code, folder):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("extra", [*EXTRAS, "all of them"])
+@pytest.mark.parametrize("extra", with_slow(["all of them"], [*EXTRAS, "all of them"]))
 def test_import_and_train_without(extra, tmp_path):
     hidden = EXTRAS[extra] if extra in EXTRAS else set().union(*EXTRAS.values())
     code = "import fastnn\nfrom fastnn.cli import main\nsys.exit(main(['train', '--maxiter', '3']))"
@@ -73,6 +73,7 @@ LAZY_MODULES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAZY_MODULES)
 def test_module_without_its_library_is_an_attribute_that_is_not_there(name, tmp_path):
     """Looking around works; use says what to install."""
@@ -118,6 +119,7 @@ def test_needs_names_libraries_and_command(requirements, message):
     assert needs("it", *requirements) == message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "hidden", "command"),
     [

@@ -151,6 +151,7 @@ def test_no_store_through_a_tuple_in_a_parallel_function():
                 assert not isinstance(node.value, ast.Attribute), f"{function.name}: {ast.unparse(node)}"
 
 
+@pytest.mark.slow
 def test_parallel_functions_have_the_parallel_loops_that_are_written_and_no_others():
     """In a parallel function Numba also makes one of each array expression: `a.sum()` there waits for all threads."""
     fastnn.warmup()
@@ -215,6 +216,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 def test_a_function_that_uses_the_package_goes_to_other_processes(tmp_path):
     """As from a notebook: joblib sends the function with the globals that it names."""
     (tmp_path / "notebook.py").write_text(NOTEBOOK)
@@ -224,6 +226,7 @@ def test_a_function_that_uses_the_package_goes_to_other_processes(tmp_path):
 MODULES = ("distributed", "estimator", "plot")
 
 
+@pytest.mark.slow
 def test_modules_are_attributes_loaded_when_first_used():
     loaded = "[name for name in ('sklearn', 'matplotlib', 'dask') if name in sys.modules]"
     code = f"import fastnn, sys; dir(fastnn); print({loaded}, fastnn.plot.errors.__name__, {loaded})"
@@ -240,6 +243,7 @@ def test_public_names():
         fastnn.nothing  # noqa: B018
 
 
+@pytest.mark.slow
 def test_wheel_from_sdist(tmp_path):
     """The data reach an installed package: by way of the sdist, as an index would build it."""
     pytest.importorskip("build")

@@ -450,6 +450,7 @@ print(len(counts), sum(counts))
 """
 
 
+@pytest.mark.slow
 def test_the_same_bits_on_1_to_16_threads(long):
     """In another process: numba fixes the highest number of threads when it starts."""
     code = THREADS.format(examples=2_000 if long else 150, threads=list(range(1, 17)) if long else [1, 2, 3, 7, 16])

@@ -33,6 +33,7 @@ def agree(got, want):
     return NUMBER.sub("#", got) == NUMBER.sub("#", want) and np.allclose(*numbers, rtol=0.05, atol=0.0)
 
 
+@pytest.mark.slow
 def test_blocks(tmp_path, monkeypatch, capsys):
     weights = COURSE / "ex4weights.mat"
     if weights.exists():
@@ -88,6 +89,7 @@ def test_the_two_commands():
     assert all(command in (ROOT / ".ci" / "run").read_text() for command in commands)
 
 
+@pytest.mark.slow
 def test_an_environment_comes_first(tmp_path):
     """Else pip refuses, where the system's Python is managed by its own packages: Debian, Homebrew."""
     pytest.importorskip("ensurepip")  # Debian keeps it in another package
@@ -143,6 +145,7 @@ def files(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_commands(files, capsys, monkeypatch):
     from fastnn.benchmark import ladder, timing
 

@@ -22,6 +22,7 @@ def blobs():
     return np.array([[2.0, 0.0], [-2.0, 1.0], [0.0, -2.0]])[y] + 0.5 * rng.standard_normal((120, 2)), y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_fifty_iterations_reach_the_courses_accuracy(digits, seed):
     model = fastnn.train(*digits, 25, 1.0, maxiter=50, seed=seed)
@@ -29,6 +30,7 @@ def test_fifty_iterations_reach_the_courses_accuracy(digits, seed):
     assert model.score(*digits) >= 0.953
 
 
+@pytest.mark.slow
 def test_four_hundred_iterations_know_every_digit(digits):
     model = fastnn.train(*digits, lmbda=0.1, maxiter=400)
     assert model.score(*digits) == 1.0
@@ -151,6 +153,7 @@ for options in ({"solver": "cg"}, {"solver": "l-bfgs", "output": "softmax"}):
 """
 
 
+@pytest.mark.slow
 def test_the_same_bits_however_it_runs():
     """Any number of threads, of the kernels and of BLAS, and another threading layer: the same trained weights."""
     got = set()

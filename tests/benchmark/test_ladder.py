@@ -88,6 +88,7 @@ def test_measure_scales_and_separates_the_first_call(monkeypatch):
     assert group.peak.seconds.tolist() == [0.0625, 0.0625]
 
 
+@pytest.mark.slow
 def test_measure_all(monkeypatch):
     monkeypatch.setattr(ladder, "examples_checked", lambda task: 30)
     monkeypatch.setattr(ladder, "TRAINING_SECONDS", np.inf)

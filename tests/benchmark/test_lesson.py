@@ -36,6 +36,7 @@ FUSES = "+fma" in cache.cpu_features().split(",") and not numba.config.BOUNDSCHE
 NAMES = [*(rung.name for rung in lesson.RUNGS), *lesson.PACKAGE]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_rungs(implementations, name):
     """Cost and gradient are the NumPy engine's, to the tolerance of the ladder, which derives it."""
@@ -50,6 +51,7 @@ def test_rungs(implementations, name):
         assert not timed._replace(numbers=lambda _, got=got: got).error(returned) <= timed.tolerance
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rung", [rung for rung in lesson.RUNGS if rung.block != 1], ids=lambda rung: rung.name)
 @pytest.mark.parametrize("m", [3, 61, 62])
 def test_few_examples_in_a_block(rung, m):
@@ -57,6 +59,7 @@ def test_few_examples_in_a_block(rung, m):
     ladder.first_call(lesson.timed(rung, ladder.random_task(m, SIZES, lmbda=0.0)))
 
 
+@pytest.mark.slow
 def test_what_is_timed_beside_the_rungs(implementations):
     assert implementations.keys() - set(NAMES) == {
         "Python loop, 1 pixel", "NumPy, 1 pixel", "X W1'", "D' X", "tile", "peak, 1 thread", "reading X",
@@ -70,6 +73,7 @@ def forgetful(d, x, dW, db):
     lesson.gradient_numpy(d[1:], x[1:], dW, db)
 
 
+@pytest.mark.slow
 def test_a_wrong_rung_is_not_timed(small, monkeypatch):
     wrong = lesson.Rung("forgetful", (*lesson.NUMPY[:3], forgetful), 0)
     monkeypatch.setattr(lesson, "RUNGS", [wrong])
@@ -80,6 +84,7 @@ def test_a_wrong_rung_is_not_timed(small, monkeypatch):
         lesson.measured(small, 1)
 
 
+@pytest.mark.slow
 def test_loops_that_say_nothing_of_fastmath_are_strict(implementations):
     """Numba compiles such a function as its first caller is: no rung that may reorder sums calls one of those."""
     if not FUSES:
@@ -91,6 +96,7 @@ def test_loops_that_say_nothing_of_fastmath_are_strict(implementations):
         assert re.search(r"fmadd\w+pd", next(iter(getattr(lesson, name).inspect_asm().values()))), name
 
 
+@pytest.mark.slow
 def test_traffic(small):
     """By hand: X for two products; an array of the hidden layer 11 times for the layer, 2 as input, 11 for deltas."""
     calls, touched = lesson.traffic(small)
@@ -156,6 +162,7 @@ def elsewhere(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_run(elsewhere, small, monkeypatch):
     """From measuring to the page, without rests; and the page again from what was kept."""
     monkeypatch.setattr(timing, "REST", 0.0)

@@ -69,6 +69,7 @@ def assert_trained(printed, folder, whole):
         np.testing.assert_allclose(matrix, want, rtol=0, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_without_mpi(without_mpi, whole, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     exec(compile(PROGRAM, "train_mpi.py", "exec"), {})
@@ -76,6 +77,7 @@ def test_without_mpi(without_mpi, whole, tmp_path, monkeypatch, capsys):
     assert without_mpi.reduced == whole.outcome.evaluations  # one for cost and gradient together
 
 
+@pytest.mark.slow
 def test_cost_and_gradient(without_mpi, digits, tmp_path, monkeypatch):
     """At another point, with weights and biases of the same size."""
     monkeypatch.chdir(tmp_path)

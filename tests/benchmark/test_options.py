@@ -12,7 +12,7 @@ from bench import results
 from fastnn.benchmark import comparison, timing
 from fastnn.runtime import cache
 
-from ..conftest import ROOT
+from ..conftest import ROOT, with_slow
 
 
 def run_pytest(*arguments, **environment):
@@ -39,18 +39,22 @@ def collected(*arguments):
     return {line.split("::")[0] for line in done.stdout.splitlines() if "::" in line}
 
 
-@pytest.mark.parametrize("option", ["--benchmark", "--benchmark-only", "--benchmark-save=x", "--benchmark-json=x"])
+@pytest.mark.parametrize(
+    "option", with_slow(["--benchmark"], ["--benchmark-only", "--benchmark-save=x", "--benchmark-json=x"])
+)
 def test_benchmarks_and_nothing_else(option, tmp_path):
     if option.endswith("json=x"):
         option = f"--benchmark-json={tmp_path / 'x'}"
     assert collected(option) == {"bench/test_benchmarks.py"}
 
 
+@pytest.mark.slow
 def test_plain_pytest_has_both():
     some = collected("--ignore-glob=tests/test_[a-mo-z]*.py", "--ignore-glob=tests/*/test_*.py")  # all would take 10 s
     assert some == {"tests/test_network.py", "tests/test_notebook.py", "bench/test_benchmarks.py"}
 
 
+@pytest.mark.slow
 def test_without_the_plugin():
     done = run_pytest("--benchmark", "-p", "no:benchmark")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
@@ -61,6 +65,7 @@ def test_without_the_plugin():
     assert "1 skipped" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_a_run(tmp_path):
     """Of one implementation: what is stored, and the comparison, with the baseline beside it and the same numbers."""
@@ -98,6 +103,7 @@ def test_a_run(tmp_path):
     assert f"fused takes {time}, {ratio} times as fast as NumPy" in summary
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", ["The machine is busy.", None])
 def test_busy_machine_and_forced_kernels_are_said_first(busy, tmp_path, monkeypatch):
     (tmp_path / "busy.py").write_text(f"from fastnn.benchmark import timing; timing.busy = lambda: {busy!r}")
@@ -116,6 +122,7 @@ def test_busy_machine_and_forced_kernels_are_said_first(busy, tmp_path, monkeypa
         assert "OPENBLAS_CORETYPE" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 def test_a_wrong_result_is_not_timed(tmp_path):
     """A fault of a millionth in one entry of what the engine returns: the benchmark fails, the others run."""

@@ -68,6 +68,7 @@ def written(path, run):
     return report.main([str(file)])
 
 
+@pytest.mark.slow
 def test_what_is_written(elsewhere):
     assert written(elsewhere, fake_run()) == 0
     text = report.README.read_text()

@@ -57,6 +57,7 @@ def perturbed(timed, entry, fault):
     return timed._replace(numbers=numbers)
 
 
+@pytest.mark.slow
 @each_implementation
 def test_fault_in_any_entry_is_seen(workload, name, dtype):
     """In float64 each entry wrong by 1e-6 of itself; in float32, whose own rounding is a tenth of that, of the norm.

@@ -270,6 +270,7 @@ def test_arrays_of_other_names(here, capsys, name):
         assert message in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_weights_of_the_course_are_a_model(here, capsys, monkeypatch):
     """Labels 1..10, where the shipped digits have 0 for 10; a digit's pixels make the unit that is drawn."""
     seen = titles(monkeypatch)
@@ -370,6 +371,7 @@ def titles(monkeypatch):
     return lambda: [figure.axes[0].get_title(loc="left") for figure in found]
 
 
+@pytest.mark.slow
 def test_what_is_shown_is_the_models(here, monkeypatch):
     seen = titles(monkeypatch)
     main("train --data data.npz --hidden 3 --maxiter 9 --plot training.png".split())
@@ -442,6 +444,7 @@ def test_csv_of_labels_that_need_quotes_and_of_numbers(here, capsys):
     assert "the model predicts numbers, without probabilities" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_predict_of_an_image(tmp_path, monkeypatch, capsys):
     from PIL import Image
 
@@ -552,6 +555,7 @@ def quick_bench(monkeypatch):
     monkeypatch.setattr(timing, "busy", lambda: None)
 
 
+@pytest.mark.slow
 def test_bench(here, capsys, monkeypatch, quick_bench):
     from fastnn.benchmark import comparison, timing
 
@@ -569,6 +573,7 @@ def test_bench(here, capsys, monkeypatch, quick_bench):
     assert (here / "ladder.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_bench_of_sizes_without_matplotlib(here, capsys, monkeypatch, quick_bench):
     from fastnn.benchmark import timing
 
@@ -857,6 +862,7 @@ def test_a_validation_file_has_labels_of_its_own(pixels, capsys):
     assert capsys.readouterr().err == "fastnn train: --validation has no labels; one for every example is wanted\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", KINDS)
 def test_pictures_and_times_of_data_that_stay_where_they_are(pixels, capsys, data):
     X, y = pixels
@@ -888,6 +894,7 @@ def test_pictures_need_no_labels(pixels, capsys):
     assert "which holds no y; labels, a file with them, is wanted\n" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_bench_of_bytes(pixels, capsys, quick_bench):
     """Small ones: trainings on others part early, by their rounding."""
     np.save("small.npy", pixels[0] // 100)
@@ -1071,6 +1078,7 @@ def test_json_of_pictures_and_versions(here, capsys):
     assert got["vector_bits"] in (64, 128, 256, 512)
 
 
+@pytest.mark.slow
 def test_json_of_a_bench(here, capsys, monkeypatch, quick_bench):
     from fastnn.benchmark import comparison
 

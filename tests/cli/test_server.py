@@ -70,6 +70,7 @@ def files(folder):
     return {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*") if path.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="gunicorn forks")
 @pytest.mark.parametrize("server", SERVERS)
 def test_server_of_the_readme(server, folder, warm_cache, digits):

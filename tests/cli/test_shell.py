@@ -71,6 +71,7 @@ def bash(folder, script, **environment):
 READERS = ["head -3", "sed 3q", "awk '{print} NR == 3 {exit}'"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reader", "unbuffered"), with_long([*zip(READERS, ["", "1", ""], strict=True)], product(READERS, ["", "1"]))
 )
@@ -81,6 +82,7 @@ def test_a_reader_that_goes_early(files, reader, unbuffered):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["predict m.npz --data data.npz", "info", "--help", "train --help"])
 def test_a_reader_that_was_never_there(files, arguments):
     """What is in a buffer is written at the end: its failure must not be Python's to report."""
@@ -91,6 +93,7 @@ def test_a_reader_that_was_never_there(files, arguments):
     assert (done.returncode, done.stderr) == (141, "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 @pytest.mark.parametrize("arguments", ["predict m.npz --data many.npz", "predict m.npz --data data.npz", "--version"])
 def test_standard_output_on_a_full_disk(files, arguments):
@@ -112,6 +115,7 @@ def test_closed_outputs(files):
     assert bash(files, "$FASTNN predict no.npz >&- 2>&-").returncode == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("out", ["train --hidden 300 --maxiter 1 --out old.npz", "show --out old.png"])
 def test_a_disk_that_fills_up_leaves_the_old_file(here, out):
     import resource
@@ -131,6 +135,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file(here, out):
     assert sorted(os.listdir(here)) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "want"),
     [
@@ -189,6 +194,7 @@ MOMENTS = [0.0, 0.1, 0.3, 0.7, 1.5, 3.0, 5.0]
 IN_TURN = [*zip(MOMENTS[:-1], [*SIGNALS] * 3, strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="no /proc here")
 @pytest.mark.parametrize(("seconds", "signum"), with_long(IN_TURN, product(MOMENTS, SIGNALS)))
 def test_a_signal_at_any_moment(here, seconds, signum):
@@ -209,6 +215,7 @@ def test_a_signal_at_any_moment(here, seconds, signum):
     assert sorted(os.listdir(here)) == before
 
 
+@pytest.mark.slow
 @on_each_system
 @pytest.mark.parametrize("signum", SIGNALS)
 def test_a_signal_in_a_training(here, signum, system):
@@ -233,6 +240,7 @@ def test_a_signal_in_a_training(here, signum, system):
     assert cost == model.outcome.cost <= model.history.cost.min()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signum", SIGNALS)
 def test_a_signal_keeps_the_training_too(here, signum):
     """The notice of a batch system, and then the same command again."""
@@ -276,6 +284,7 @@ def for_each_signal(folder, start):
     return [*zip(SIGNALS, folders, map(start, folders), strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -372,6 +381,7 @@ def assert_end(process, signum, out, err):
     assert (*got, process.returncode) == (out, err, 128 + signum)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -391,6 +401,7 @@ def test_a_signal_ends_a_training_and_its_model_is_saved(tmp_path, line, system)
         assert os.listdir(folder) == ["a.npz"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lines",
     [
@@ -413,6 +424,7 @@ def test_a_second_signal_ends_the_process(tmp_path, lines, system):
         assert os.listdir(folder) == ["a.npz"]
 
 
+@pytest.mark.slow
 @on_each_system
 @pytest.mark.parametrize("signum", SIGNALS)
 def test_a_training_that_a_signal_leaves_without_a_model(tmp_path, signum, system):
@@ -424,6 +436,7 @@ def test_a_training_that_a_signal_leaves_without_a_model(tmp_path, signum, syste
         assert (tmp_path / "a.npz").read_bytes() == b"old"
 
 
+@pytest.mark.slow
 @on_each_system
 @pytest.mark.parametrize("signum", SIGNALS)
 def test_a_signal_behind_the_model(tmp_path, signum, system):
@@ -435,6 +448,7 @@ def test_a_signal_behind_the_model(tmp_path, signum, system):
     assert (tmp_path / "a.npz").read_bytes() == b"model"
 
 
+@pytest.mark.slow
 def test_a_signal_that_comes_just_behind_a_training():
     """Its handler runs when the training has ended by itself: the model is not lost."""
     watch = shell._Watch()
@@ -449,6 +463,7 @@ def test_a_signal_that_comes_just_behind_a_training():
     assert watch.finish()
 
 
+@pytest.mark.slow
 @on_each_system
 def test_a_signal_that_the_parent_ignores(files, system):
     """As under nohup, and in the background of a script."""
@@ -503,6 +518,7 @@ def program(arguments):
     return [*(["-c", SHORT] if arguments.startswith("bench") else ["-m", "fastnn"]), *arguments.split()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ALL)
 def test_every_command_in_an_emptied_environment(made, arguments):
     """One processor, and nothing set but where kernels are: no HOME, no PATH, no locale."""
@@ -510,6 +526,7 @@ def test_every_command_in_an_emptied_environment(made, arguments):
     runs([], arguments, made, where.parent if where else "0")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", with_long(["--help", "info", "show --out a.png", "bench --help"], ALL))
 def test_commands_without_docstrings(made, its_cache, arguments):
     """python -OO, whose kernels are others: all commands with --long, else what needs no kernels."""
@@ -571,6 +588,7 @@ def boxed(folder, *command, **environment):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_container_without_a_home(files, tmp_path, long):
     """As an unknown user, on one processor, where nothing but one folder can be written: every command works."""
     here = shutil.copytree(files, tmp_path / "here")

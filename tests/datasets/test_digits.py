@@ -213,6 +213,7 @@ def test_a_stretch_to_twice_the_width_comes_before_the_turn():
     assert np.array_equal(warped(fine, half_turn=1.0, stretch=(2, 1)), np.rot90(want))
 
 
+@pytest.mark.slow
 def test_generated_digits_are_still_read(digits):
     """By a network that learnt the others, and the other way round; 0.67 and 0.91 were measured, a guess is 0.1."""
     X, y = fastnn.generate_digits(0, 5000)

@@ -65,6 +65,7 @@ def saved(grey, path, **options):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sheet", [drawing, chalk, shadowed, dirty])
 def test_a_network_reads_photos_as_it_reads_the_data(sheet, images, model, tmp_path):
     """Of the digits that it reads right nine in ten; at random it would be one."""
@@ -79,6 +80,7 @@ def test_a_network_reads_photos_as_it_reads_the_data(sheet, images, model, tmp_p
     assert np.median(correlations) > 0.93
 
 
+@pytest.mark.slow
 def test_thin_lines_are_drawn_as_thick_as_the_data(images, model, tmp_path, monkeypatch):
     rng = np.random.default_rng(2)
     _, y = fastnn.load_digits()

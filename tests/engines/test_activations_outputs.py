@@ -53,6 +53,7 @@ def test_gradient_is_the_costs(activation, output):
     assert report.passed, report
 
 
+@pytest.mark.slow
 @every_member
 @every_engine
 def test_a_wrong_activation_is_noticed(engine, activation, output):
@@ -159,6 +160,7 @@ def in_float32(case):
     return Case(case.sizes, case.weights, case.X.astype(np.float32), case.y)
 
 
+@pytest.mark.slow
 @every_member
 @every_engine
 @pytest.mark.parametrize(("sizes", "m"), [((400, 25, 10), 500), ((30, 17, 7, 5), 3000)], ids=str)
@@ -176,6 +178,7 @@ def test_float32_data(engine, sizes, m, activation, output):
     assert gradient.dtype == np.float64
 
 
+@pytest.mark.slow
 def test_fused_products_of_float32_are_in_float32():
     """It would be twice as slow otherwise; the error shows it."""
     narrow = in_float32(random_case((400, 25, 10), 500))
@@ -184,6 +187,7 @@ def test_fused_products_of_float32_are_in_float32():
     assert 0.0 < abs(cost - want) <= 1e-6 * want
 
 
+@pytest.mark.slow
 def test_float32_trains_as_well(digits):
     X, y = digits
     model = fastnn.train(X.astype(np.float32), y, maxiter=20)

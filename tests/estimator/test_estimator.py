@@ -45,6 +45,7 @@ WEIGHT = rng.uniform(0.5, 2.0, 90)
 EPSILON = np.finfo(np.float64).eps
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [kind(**parameters) for parameters in ({}, {"standardize": True, "solver": "cg"}) for kind in ESTIMATORS]
 )
@@ -93,6 +94,7 @@ def test_loss_of_the_digits(digits):
         assert abs(got.loss_ - want) <= 1e-12 * want
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", ["logistic", "relu"])
 def test_the_same_path_from_the_same_start(digits, activation):
     X, y = digits[0][::5], digits[1][::5]
@@ -686,6 +688,7 @@ def test_predict_looks_at_coefficients_that_a_user_sets():
 # ---- Common use
 
 
+@pytest.mark.slow
 def test_search_in_processes():
     search = GridSearchCV(
         make_pipeline(StandardScaler(), FastNNClassifier((5,), max_iter=20, random_state=0)),

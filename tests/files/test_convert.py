@@ -360,6 +360,7 @@ def limited(folder, *arguments):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="this limit is Linux's")
 def test_memory_does_not_grow_with_the_file(large):
     """It needs 350 MB, most of it for libraries; what is in the table does not fit."""
@@ -372,6 +373,7 @@ def test_memory_does_not_grow_with_the_file(large):
     (large.parent / "large.npz").unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "sigwait"), reason="no such signals here")
 @pytest.mark.parametrize(("signum", "word"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "terminated")])
 @pytest.mark.parametrize("target", ["a.npz", "a.npy"])

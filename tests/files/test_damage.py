@@ -398,6 +398,7 @@ def ends(names, step, count, processes=2):
     return total
 
 
+@pytest.mark.slow
 def test_damaged_files_of_ours_are_refused_or_the_same(long):
     total = ends(list(KEPT), 1 if long else 53, 500_000 if long else 4_500)
     print(total)
@@ -406,6 +407,7 @@ def test_damaged_files_of_ours_are_refused_or_the_same(long):
         assert counts["the same"] > 0  # a bit that says nothing: a date, say
 
 
+@pytest.mark.slow
 def test_damaged_files_of_users_are_one_sentence(long):
     total = ends(list(BROUGHT), 1 if long else 53, 20_000 if long else 200)
     print(total)

@@ -65,6 +65,7 @@ def test_examples_of_weight_0_do_not_count():
         np.testing.assert_allclose(got, want, rtol=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_digits_far_from_0_train_like_the_digits(digits, dtype):
     """Times 255 plus 10,000: the same standardised columns, to the rounding of such numbers."""

@@ -139,6 +139,7 @@ def test_the_bits_of_training_in_memory(make, tmp_path):
         assert got.score(stored, y) == want.score(X, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", OTHER_TYPES, ids=str)
 @pytest.mark.parametrize("name", ["memmap", "h5py, chunked", "zarr", "a class"])
 def test_the_bits_of_other_types(name, dtype, tmp_path):
@@ -597,6 +598,7 @@ print(len(model.history), *(peak - now for peak, now in zip(peaks, before)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is asked for as Linux tells it")
 @pytest.mark.parametrize(("options", "most"), [({}, 60.0), ({"validation": 0.01}, 200.0)])
 def test_a_gigabyte_in_little_memory(tmp_path, options, most):

@@ -95,6 +95,7 @@ def test_equal_runs():
     assert [(run.start, run.stop) for run in equal_runs(10, None)] == [(0, 10)]
 
 
+@pytest.mark.slow
 def test_the_same_bits_on_16_and_64_threads(tmp_path):
     """More threads than cores, in another process: numba fixes their highest number when it starts."""
     code = """

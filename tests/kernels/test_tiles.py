@@ -142,7 +142,7 @@ def on_other_machines(tmp_path_factory, long):
     files = [ROOT / "tests" / name for name in names]
     for name, (cpu, features, _, some) in MACHINES.items():
         which = f"strip or ({'catalogue or float32_data' if long else some}) and fused"
-        command = [sys.executable, "-P", "-m", "pytest", "-q", "-k", which, *files]
+        command = [sys.executable, "-P", "-m", "pytest", "--all", "-q", "-k", which, *files]
         environment = os.environ | {"NUMBA_CPU_NAME": cpu, "NUMBA_CPU_FEATURES": features}
         environment["FASTNN_CACHE"] = str(tmp_path_factory.mktemp(name))
         options = {"stdout": subprocess.PIPE, "text": True, "cwd": ROOT}
@@ -154,6 +154,7 @@ def on_other_machines(tmp_path_factory, long):
         process.stdout.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MACHINES)
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="features of x86")
 def test_other_machines(name, on_other_machines):

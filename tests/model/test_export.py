@@ -13,7 +13,7 @@ import pytest
 import fastnn
 from fastnn.model.export import export
 
-from ..conftest import in_process
+from ..conftest import in_process, with_slow
 
 CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
 CXX = shutil.which("c++")
@@ -73,7 +73,7 @@ def outputs(model, X):
     return model.predict(X).reshape(len(X), -1) if model.output == "identity" else model.predict_proba(X)
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".mat", ".safetensors"])
+@pytest.mark.parametrize("suffix", with_slow([".npz"], [".npz", ".mat", ".safetensors"]))
 def test_formats_of_ours_in_a_fresh_process(suffix, tmp_path):
     """To the bit."""
     for number, name in enumerate(MODELS):

@@ -292,6 +292,7 @@ def test_pipeline_that_does_not_fit_together_is_refused():
         to_model(make_pipeline(tiny, tiny, network))
 
 
+@pytest.mark.slow
 def test_scikit_learn_is_not_imported_for_a_model(tmp_path):
     code = (
         "import fastnn, numpy as np, sys\n"

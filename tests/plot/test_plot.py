@@ -110,6 +110,7 @@ def test_digits_of_a_map(digits, tmp_path):
     assert (tmp_path / "map.png").read_bytes() == (tmp_path / "memory.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_errors_are_the_surest_first(trained, tmp_path):
     model, X, y = trained
     wrong = np.flatnonzero(model.predict(X) != y)
@@ -140,6 +141,7 @@ def thickness(figure, path, colour, cuts):
         yield int(line[max(0, place - 10) : place + 10].sum())
 
 
+@pytest.mark.slow
 def test_errors_frames_have_equal_thickness_at_edges(trained, tmp_path):
     model, X, y = trained
     figure = plot.errors(model, X, y, count=25)

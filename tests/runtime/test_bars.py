@@ -25,6 +25,7 @@ def test_bar_outside_a_notebook_is_a_line():
     assert in_process(code, PYTHONWARNINGS="error").stdout == "False False\n"
 
 
+@pytest.mark.slow
 def test_bar_in_a_notebook_without_ipywidgets_warns_of_nothing():
     code = (
         f"{KERNEL}\nsys.modules['ipywidgets'] = None\nfrom fastnn.runtime import notice\n"
@@ -34,6 +35,7 @@ def test_bar_in_a_notebook_without_ipywidgets_warns_of_nothing():
     assert (done.stdout, done.stderr) == ("False tqdm.std\n", "")
 
 
+@pytest.mark.slow
 def test_bars_of_a_real_notebook():
     """Widgets where ipywidgets is installed, and nothing on standard error."""
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")

@@ -20,7 +20,7 @@ from numba.core.registry import cpu_target
 
 from fastnn.runtime import cache, jit
 
-from ..conftest import WORK, in_process, work
+from ..conftest import WORK, copied_cache, in_process, work
 
 # One kernel with a parallel loop and one tile, the quickest to compile.
 RUN = """
@@ -58,13 +58,11 @@ def filled(tmp_path_factory):
 def whole(tmp_path_factory):
     """A folder with all that the engines need; nothing here is changed."""
     folder = tmp_path_factory.mktemp("cache")
-    own = cache.folder()
-    if own is None:
+    if cache.folder() is None:
         run(folder, f"{WORK}bits()")
-    else:  # what was compiled for other tests; else this takes half a minute
-        in_process(f"{WORK}bits()")
-        shutil.copytree(own, folder / own.name)
-    return folder
+        return folder
+    in_process(f"{WORK}bits()")
+    return copied_cache(folder)  # compiled for other tests; else this takes half a minute
 
 
 @pytest.fixture
@@ -187,6 +185,7 @@ def without_home(**environment):
     return subprocess.run(command, env=known | variables | environment, capture_output=True, text=True, check=True)
 
 
+@pytest.mark.slow
 def test_without_a_home_everything_works_and_one_sentence_says_what_is_missing():
     done = without_home()
     assert done.stdout == f"none: there is no home folder\n{SAYS}"
@@ -195,6 +194,7 @@ def test_without_a_home_everything_works_and_one_sentence_says_what_is_missing()
     assert (done.stdout, done.stderr) == (f"none: FASTNN_CACHE is 0\n{SAYS}", "")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not may_become_nobody(), reason="only root may become somebody else")
 def test_folder_that_was_filled_before_is_read_where_it_cannot_be_written(filled):
     """An image's: filled by `fastnn.warmup` as root, say; it may be old."""
@@ -214,6 +214,7 @@ def test_folder_that_was_filled_before_is_read_where_it_cannot_be_written(filled
         assert done.stderr.count("compiled anew in every process: [Errno 13]") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 def test_full_disk(tmp_path):
     """Files of at most 3,000 bytes: none is left that is not whole."""
@@ -225,6 +226,7 @@ def test_full_disk(tmp_path):
     assert run(tmp_path) == SAYS
 
 
+@pytest.mark.slow
 def test_any_number_of_threads_uses_the_same_files(whole, tmp_path):
     folder = shutil.copytree(whole, tmp_path / "copy")
     before = files_of(folder)
@@ -233,6 +235,7 @@ def test_any_number_of_threads_uses_the_same_files(whole, tmp_path):
     assert files_of(folder) == before
 
 
+@pytest.mark.slow
 def test_many_cold_processes(tmp_path, long):
     """They fill one empty folder at the same time."""
     for i in range(10 if long else 1):
@@ -267,7 +270,7 @@ def refuse_pickles(monkeypatch):
     monkeypatch.setattr(cache.pickle, "loads", refuse)
 
 
-def test_a_flipped_byte_anywhere(whole, tmp_path, monkeypatch, long):
+def test_a_flipped_byte_anywhere(whole, tmp_path, monkeypatch, cases):
     """Of kernels and tiles."""
     rng = np.random.default_rng(0)
     paths = sorted(files_of(whole))
@@ -275,7 +278,7 @@ def test_a_flipped_byte_anywhere(whole, tmp_path, monkeypatch, long):
     assert [path for path in paths if path.name.startswith(jit._TILE)]
     assert all(opened(path) is not None for path in paths)
     refuse_pickles(monkeypatch)
-    for i in range(1000 if long else 40):
+    for i in range(cases(10, 40, 1000)):
         path = paths[rng.integers(len(paths))]
         content = bytearray(path.read_bytes())
         ends = (0, 31, 32, len(content) - 1)
@@ -286,11 +289,11 @@ def test_a_flipped_byte_anywhere(whole, tmp_path, monkeypatch, long):
         assert opened(broken) is None, (path.name, position)
 
 
-def test_truncation_at_any_length(whole, tmp_path, monkeypatch, long):
+def test_truncation_at_any_length(whole, tmp_path, monkeypatch, cases):
     rng = np.random.default_rng(0)
     paths = sorted(files_of(whole))
     refuse_pickles(monkeypatch)
-    for i in range(1000 if long else 40):
+    for i in range(cases(10, 40, 1000)):
         path = paths[rng.integers(len(paths))]
         content = path.read_bytes()
         ends = (0, 1, 31, 32, 33, len(content) - 1)
@@ -335,6 +338,7 @@ def damage(paths, how):
         path.write_bytes(DAMAGES[how](contents[i], contents[i - 1]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["one wrong byte", "another file's content"])
 def test_process_that_finds_damaged_files_compiles_anew(how, copy):
     """In a process: the right answer, nothing said, and whole files after it."""
@@ -410,6 +414,7 @@ print(fastnn.forward(fastnn.init_weights((4, 5, 3), seed=1), X).tobytes().hex())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "code"), [("_multiply_adds", RUN), ("_forward_block", FORWARD)])
 def test_what_kernels_call_by_address_is_compiled_anew_where_it_is_missing(what, code, whole, filled, tmp_path):
     """A tile, or what stands apart, while the kernels that call it are there."""
@@ -457,6 +462,7 @@ print(partial, whole)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_killed_while_it_writes(tmp_path, long):
     times = 1000 if long else 40
@@ -540,6 +546,7 @@ def test_what_a_killed_process_was_writing_is_removed(tmp_path):
     assert sorted(os.listdir(own)) == ["a.1.nbc.tmp.0123456789abcdef", "a.nbi", "b.tmp.1"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="there a file that is read cannot be removed")
 def test_use_is_noted_once_and_by_each_process(copy):
     (folder,) = copy.iterdir()
@@ -550,6 +557,7 @@ def test_use_is_noted_once_and_by_each_process(copy):
     assert not old.exists()
 
 
+@pytest.mark.slow
 def test_a_folder_may_go_at_any_moment(tmp_path, monkeypatch):
     """While threads write to it and read from it."""
     over, data = threading.Event(), b"1" * 10_000
@@ -604,6 +612,7 @@ def test_a_folder_that_is_removed_while_a_file_is_written(own, monkeypatch):
     assert loaded(3.0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a fork is not seen afterwards")
 def test_forked_child_finds_its_kernels_in_the_cache(tmp_path):
     """Those for one thread have files of their own; what they call by address is the same for both."""

@@ -2,7 +2,6 @@
 
 import _thread
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 
 from fastnn.runtime import cache, jit, notice
 
-from ..conftest import WORK, in_process, work
+from ..conftest import WORK, copied_cache, in_process, with_slow, work
 
 CALLS = [
     "fastnn.forward([np.ones((2, 3))], np.ones((200_000, 2)))",
@@ -25,7 +24,7 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize("layer", ["omp64", "no such\nlayer"])
+@pytest.mark.parametrize("layer", with_slow(["omp64"], ["omp64", "no such\nlayer"]))
 def test_threading_layer_that_is_not_there(layer):
     """One sentence each time, and the command's is not more than a line."""
     code = "import numpy as np, fastnn\nfrom fastnn.cli import main\n" + "".join(
@@ -44,6 +43,7 @@ def test_threading_layer_that_is_not_there(layer):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_disabled_jit_compiles_kernels_all_the_same(tmp_path):
     """Another's functions stay as the variable wants them. Some come from the cache, one does not."""
     code = (
@@ -134,12 +134,13 @@ def lacking(tmp_path):
     own = cache.folder()
     if own is not None:
         in_process(TRAIN.format("False"))
-        shutil.copytree(own, tmp_path / own.name)
+        copied_cache(tmp_path)
         for file in (tmp_path / own.name).glob("batches.regularised_mean*"):
             file.unlink()
     return str(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
 def test_a_line_says_that_kernels_compile_and_goes_away(lacking):
     code = TRAIN.format("None")
@@ -157,11 +158,13 @@ def test_the_line_does_not_promise_what_no_cache_keeps():
     assert b"the first time only" not in shown
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
 def test_nothing_is_said_while_kernels_compile_where_nobody_wants_it(lacking):
     assert on_a_terminal(TRAIN.format("False"), FASTNN_CACHE=lacking) == b""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such terminals there")
 @pytest.mark.parametrize("before", ["sys.stderr = io.StringIO()", "os.close(2); sys.stderr = None"])
 def test_nothing_is_said_while_kernels_compile_where_none_is_to_see_it(before):
@@ -231,6 +234,7 @@ def warm():
     return looked_for("fastnn.warmup()")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["here", "in a forked child"])
 def test_warmup_leaves_nothing_to_compile(where, warm):
     """What a process looks for in the cache, a process that warms up has looked for too, and so compiled."""
@@ -245,6 +249,7 @@ def test_warmup_leaves_nothing_to_compile(where, warm):
     assert any("Array(float32" in line for line in used)
 
 
+@pytest.mark.slow
 def test_warmup_looks_for_both_variants_of_every_kernel(warm):
     for kernel in jit._kernels:
         name = f"{kernel.__module__.rpartition('.')[2]}.{kernel.__name__}"
@@ -313,6 +318,7 @@ def test_waiting_for_kernels_counts_once_in_the_thread_that_waits(monkeypatch):
     assert notice.kernel_seconds() == before + 3.0
 
 
+@pytest.mark.slow
 def test_a_training_tells_the_time_that_its_kernels_took(lacking):
     """One kernel is compiled, then loaded; a second training in the same process has all of them."""
     code = f"""

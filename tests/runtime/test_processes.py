@@ -15,7 +15,7 @@ import pytest
 from fastnn.cli import main
 from fastnn.runtime import cores, jit, pool
 
-from ..conftest import WORK, in_process, work
+from ..conftest import WORK, in_process, with_slow, work
 
 
 def installed(layer):
@@ -100,7 +100,7 @@ def assert_same_bits(done, count):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a fork is not seen afterwards")
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("layer", with_slow(LAYERS[:1], LAYERS))
 def test_forked_children_of_a_process_where_another_package_ran(layer):
     """GNU OpenMP would end them."""
     assert_same_bits(in_process(OTHER + FORKS, NUMBA_THREADING_LAYER=layer), 20)
@@ -118,6 +118,7 @@ print(in_child(seen))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_child_that_started_threads_itself_uses_them():
     assert in_process(OTHER + CHILD).stdout == "(True, False)\n"
@@ -157,6 +158,7 @@ print(1, fastnn_bits())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_workers_of_a_server():
     assert_same_bits(in_process(OTHER + PREFORK), 1)
@@ -179,6 +181,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no forkserver here")
 def test_pools_of_processes_and_threads(tmp_path):
     """Inside a Dask worker: tests/training/test_dask.py."""
@@ -226,10 +229,13 @@ print(len(got), *set(got))
 """
 
 
-@pytest.mark.parametrize(("layer", "other_first"), [*((layer, False) for layer in LAYERS), ("workqueue", True)])
-def test_another_package_launches_while_eight_threads_do(layer, other_first, long):
+@pytest.mark.parametrize(
+    ("layer", "other_first"),
+    with_slow([("workqueue", False)], [*((layer, False) for layer in LAYERS), ("workqueue", True)]),
+)
+def test_another_package_launches_while_eight_threads_do(layer, other_first, cases):
     """Numba's workqueue ends the process (SIGABRT) when two threads launch at once. 2 gradients and 2 passes each."""
-    times = 1000 if long else 6
+    times = cases(2, 6, 1000)
     code = OTHER + STRESS.format(times=times, other_first=other_first)
     assert_same_bits(in_process(code, NUMBA_THREADING_LAYER=layer), 1 + (1 + 8 + 1 + 1) * times)
 
@@ -283,6 +289,7 @@ print(x[:, 0].tolist() == [1000.0] * 8, pool._launches_guarded)
 """
 
 
+@pytest.mark.slow
 def test_workqueue_nested_launch_of_another_package_runs():
     """Numba alone ends the process there."""
     assert in_process(OTHER + NESTED, NUMBA_THREADING_LAYER="workqueue").stdout == "True True\n"
@@ -316,6 +323,7 @@ print(os.environ == before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("omp" not in LAYERS or sys.platform != "linux", reason="no GNU OpenMP here")
 @pytest.mark.parametrize(
     ("environment", "want"),
@@ -501,6 +509,7 @@ print(len(got), *set(got))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_fork_while_another_thread_compiles():
     """Its child would wait for ever for a lock that nobody holds there."""
@@ -541,6 +550,7 @@ print(limited(), used())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork") or os.cpu_count() == 1, reason="no fork, or one core")
 def test_blas_has_its_threads_again():
     """In a child too, whose parent was training in another thread; not while this thread trains."""

@@ -58,6 +58,7 @@ def imported(folder, *names):
     )
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported_on_windows():
     """Modules of the package, the tests and the benchmarks, except scripts, which run when they are imported."""
     if not (ROOT / "pyproject.toml").exists():

@@ -19,6 +19,8 @@ from fastnn.objective import Objective
 from fastnn.training import checkpoint, replay
 from fastnn.training.solvers import SOLVERS
 
+from ..conftest import with_slow
+
 
 class Killed(BaseException):
     """What nobody catches."""
@@ -67,8 +69,8 @@ def ended_at_evaluation(monkeypatch, k, error):
     monkeypatch.setattr(Objective, "_evaluate", counted)
 
 
-@pytest.mark.parametrize("more", [PLAIN, ALL], ids=["plain", "all"])
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("more", [PLAIN, pytest.param(ALL, marks=pytest.mark.slow)], ids=["plain", "all"])
+@pytest.mark.parametrize("solver", with_slow(["cg", "l-bfgs"], SOLVERS))
 def test_whatever_ends_a_training_it_goes_on_to_the_same_bits(data, path, solver, more, monkeypatch, long):
     """Ended at an evaluation, in an iteration, or again and again; with checkpoints at every moment or now and then."""
     options = OPTIONS | more | {"solver": solver}
@@ -393,6 +395,7 @@ def test_a_handler_of_the_users_stays(data, path):
         signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
 def test_kill_at_any_moment(data, tmp_path, long):
     """What is there can be loaded, and the training goes on from it to the same bits: 30 kills, --long 1,000."""

@@ -99,6 +99,7 @@ def test_a_missing_part_is_noticed():
     assert {node: one.tolist() for node, one in found.items()} == {(1, 0): [2.0], (0, 3): [1.0]}
 
 
+@pytest.mark.slow
 def test_the_same_bits_on_1_2_and_4_workers(client, digits):
     """Of the digits, and of parts that differ in length."""
     digits_X, digits_y = digits
@@ -143,6 +144,7 @@ def test_the_numbers_of_one_machine(client, options):
     assert got.scale == want.scale
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("y", "options"),
     [
@@ -176,6 +178,7 @@ def test_neighbours_are_on_one_worker(client):
     assert list(source._placed()) == list(places)[:1]
 
 
+@pytest.mark.slow
 def test_examples_held_out_of_every_part(client):
     got = fastnn.train(in_chunks(X), in_chunks(Y), 6, maxiter=20, validation=0.2, patience=2, seed=3)
     again = fastnn.train(in_chunks(X), in_chunks(Y), 6, maxiter=20, validation=0.2, patience=2, seed=3)
@@ -190,6 +193,7 @@ def test_examples_held_out_of_every_part(client):
     assert np.bincount(taken.targets.classes).tolist() == np.rint(0.2 * counts).astype(int).tolist()
 
 
+@pytest.mark.slow
 def test_parts_that_are_held_out_as_a_whole(client):
     """Of one example each: they are gone, and the others train."""
     got = fastnn.train(in_chunks(X[:30], 1), in_chunks(Y[:30], 1), 4, maxiter=3, validation=0.5)
@@ -279,6 +283,7 @@ def test_what_cannot_travel(client, tmp_path):
         fastnn.forward(fastnn.init_weights(SIZES), in_chunks(X))
 
 
+@pytest.mark.slow
 def test_bad_clients():
     with pytest.raises(TypeError, match="client is 3; a distributed"):
         fastnn.train(X, Y, 6, client=3)
@@ -307,6 +312,7 @@ def test_predictions_are_lazy(client):
         model.predict(in_chunks(X[:, 1:]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, {"standardize": True}, {"class_weight": "balanced"}], ids=str)
 @pytest.mark.parametrize("y", [Y, Y > 0, np.array(["a", "b", "c"])[Y], np.column_stack([Y > 0, Y > 1]).astype(int)])
 def test_the_classifier(client, y, options):
@@ -335,6 +341,7 @@ def test_the_regressor_and_going_on(client):
         assert got.fit(in_chunks(X), in_chunks(X[:, 0])).loss_ < before
 
 
+@pytest.mark.slow
 def test_class_weights_and_other_arrays(client):
     """Labels that are no indices; y that is not of Dask; float32 says so before it is computed."""
     labels = np.array([3, 5, 7])[Y]
@@ -353,6 +360,7 @@ def test_class_weights_and_other_arrays(client):
     assert got.predict(small).dtype == got.predict(small).compute().dtype == np.float32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 0.5])
 def test_bytes_that_are_standardised_anew(client, scale, monkeypatch):
     """Of parts that would become too large as float64; and examples of them that are brought here."""
@@ -366,6 +374,7 @@ def test_bytes_that_are_standardised_anew(client, scale, monkeypatch):
     assert close_weights(got, want)
 
 
+@pytest.mark.slow
 def test_the_clients_own_scheduler(client):
     """Chunks of unknown lengths are counted by the client that was passed, not by the current one."""
     with (
@@ -411,6 +420,7 @@ def test_labels_of_other_kinds_in_other_chunks(client):
         fastnn.train(in_chunks(X, 200), y, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("forever", [False, True])
 def test_workers_that_die_at_an_evaluation(client, monkeypatch, forever):
     """It is tried again, to the same bits; if they always do, the best weights so far come with the error."""
@@ -435,6 +445,7 @@ def test_workers_that_die_at_an_evaluation(client, monkeypatch, forever):
     assert caught.value.model.history.cost[-1] < caught.value.model.history.cost[0]
 
 
+@pytest.mark.slow
 def test_early_stopping(client):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -442,6 +453,7 @@ def test_early_stopping(client):
     assert got.best_validation_score_ > 0.8
 
 
+@pytest.mark.slow
 def test_functions_of_a_notebook(tmp_path):
     """Callbacks and classes that stand in __main__, as in a notebook; workers have nothing but the package."""
     script = tmp_path / "notebook.py"
@@ -467,6 +479,7 @@ def test_functions_of_a_notebook(tmp_path):
     assert run.stdout.strip() == "stopped by callback [1, 2, 3]", run.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_uses_the_threads_it_owns():
     with in_this_process(1) as client:
         counts = client.submit(_threads_inside).result()
@@ -487,6 +500,7 @@ def _threads_inside():
     return [inside, _threads()]
 
 
+@pytest.mark.slow
 def test_a_killed_worker_and_a_late_one(client):
     """In mid-training one worker dies by kill -9, is started again, and a third one joins: the same bits."""
     train = {"hidden": 6, "maxiter": 15, "lmbda": 0.1}
@@ -509,6 +523,7 @@ def test_a_killed_worker_and_a_late_one(client):
     assert got.outcome.evaluations == want.outcome.evaluations
 
 
+@pytest.mark.slow
 def test_a_worker_that_runs_out_of_memory(client, tmp_path):
     """Dask's nanny kills a worker at its limit and starts another: the same bits."""
     train = {"hidden": 6, "maxiter": 25, "lmbda": 0.1}
@@ -577,6 +592,7 @@ def processes(tmp_path):
     client.close(timeout=5)
 
 
+@pytest.mark.slow
 def test_a_lost_scheduler_ends_in_an_error_with_the_best_model(processes, client, tmp_path):
     """And the training goes on, where there is a checkpoint, on another cluster."""
     other = client
@@ -602,6 +618,7 @@ def test_a_lost_scheduler_ends_in_an_error_with_the_best_model(processes, client
     assert same_weights(got, fastnn.train(in_chunks(X), in_chunks(Y), 6, client=other, validation=0.2))
 
 
+@pytest.mark.slow
 def test_lost_workers_end_in_an_error_too(processes, monkeypatch):
     monkeypatch.setattr("fastnn.training.dask.PATIENCE", 3.0)
     client, _, workers = processes

@@ -121,6 +121,7 @@ def test_a_number_far_from_the_mean_is_told_with_the_name_of_its_column():
         model.predict(X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 def test_digits_as_bytes(digits, solver):
     X = np.round(digits[0] * 255).clip(0, 255).astype(np.uint8)[::10]
@@ -196,6 +197,7 @@ def standardised(X):
     return (X - X.mean(axis=0)) / np.where(std > 0, std, 1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 @pytest.mark.parametrize("name", SCALED)
 def test_well_scaled_data_are_never_told(name, solver):
@@ -220,6 +222,7 @@ def test_standardised_columns_are_never_too_large(X, h):
     assert len(diagnosis._too_large(standardised(X.astype(float)), h)) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 def test_the_digits_are_never_told(digits, solver):
     X, y = digits

@@ -8,7 +8,7 @@ from fastnn.training.control import Limits
 from fastnn.training.minimize import minimize
 from fastnn.training.solvers import SOLVERS
 
-from ..conftest import random_case
+from ..conftest import random_case, with_slow
 
 # Where evaluation k is spoilt. Of the last two the sum of cost and norm is NaN, or infinite, in another way.
 PLACES = ("cost", "one entry", "all entries", "both", "against")
@@ -77,7 +77,7 @@ def check(case, solver, k, value, place, lasting):
     assert history.evaluations.max() < k
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", with_slow(["cg", "l-bfgs"], SOLVERS))
 def test_no_solver_is_content_with_what_is_not_finite(solver, data, long):
     """Once, or from there on; each time elsewhere."""
     turn = 0
