@@ -201,10 +201,7 @@ class GradientReport(Comparison):
         return html.table(f"gradient check {self._verdict}", facts)
 
     def __str__(self) -> str:
-        lines = [
-            f"gradient check {self._verdict}: {self._checked}",
-            "              norm ratio  worst",
-        ]
+        lines = [f"gradient check {self._verdict}: {self._checked}", "              norm ratio  worst"]
         lines += [
             f"  layer {l:<4}  {layer.relative_norm_error:10.1e}  {_worst(layer)}" for l, layer in enumerate(self.layers)
         ]

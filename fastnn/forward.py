@@ -17,6 +17,7 @@ from .inputs.streams import Stored, each, runs_of
 from .kernels.arguments import Run
 from .network import Weights
 from .problem import documented, read_only
+from .spec import DType
 
 
 def all_outputs(A: Array) -> Array:
@@ -52,18 +53,18 @@ class Predictor:
         scaling: Scaling | None = None,
         names: Sequence[str] | None = None,
     ):
-        self._made_of = weights, activation, output, scale, scaling, names
+        self._made_by = partial(Predictor, weights, activation, output, scale=scale, scaling=scaling, names=names)
         self._weights, self._scaling, self._names = weights, scaling, names
         self._n, *_, self._K = sizes = network.sizes_of(weights)
         self._layers = network.layer_table(sizes, activation, output)
         self._input_scale, self._scale = scale, 1.0 if scaling else scale
         self._engine = engines.module("fused")
-        self._prepared: dict[Any, Any] = {}  # by the type of X
+        self._prepared: dict[DType, object] = {}  # by the type of X
 
-    def __reduce__(self) -> Any:
-        return _predictor, self._made_of
+    def __reduce__(self) -> tuple[partial[Predictor], tuple[()]]:
+        return self._made_by, ()
 
-    def __call__(self, X: Any, answer: Callable[[Array], Array] = all_outputs) -> Any:
+    def __call__(self, X: object, answer: Callable[[Array], Array] = all_outputs) -> Any:
         """Return the outputs (m, K), or `answer` of the outputs of some examples at a time; lazily for X of Dask."""
         if self._names is not None and (names := validation.feature_names(X)) is not None:
             validation.same_names(names, self._names, "X")
@@ -81,7 +82,7 @@ class Predictor:
             return answer(self._outputs(array, X))
         return np.concatenate([answer(self._outputs(chunk, array)) for _, chunk in each(array, runs_of(array))])
 
-    def _outputs(self, chunk: Array, X: Any) -> Array:
+    def _outputs(self, chunk: Array, X: object) -> Array:
         """Return the outputs of a chunk of X."""
         A = np.empty((len(chunk), self._K))
         if not self._engine.outputs(self._prepared[chunk.dtype], read_only(chunk), A):
@@ -91,13 +92,9 @@ class Predictor:
         return A
 
 
-def _predictor(weights: Weights, activation: str, output: str, scale: float, scaling: Any, names: Any) -> Predictor:
-    return Predictor(weights, activation, output, scale=scale, scaling=scaling, names=names)
-
-
 @documented
 def forward(
-    weights: Any,
+    weights: Sequence[ArrayLike],
     X: ArrayLike,
     *,
     engine: str = "fused",

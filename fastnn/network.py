@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -78,7 +79,9 @@ def _layer_table(sizes: tuple[int, ...], activation: str, output: str) -> Array:
     return np.array([sizes[:-1], sizes[1:], codes], dtype=np.int64).T.copy()
 
 
-def init_weights(sizes: Any, seed: Any = 0, epsilon: float | None = None) -> Weights:
+def init_weights(
+    sizes: Sequence[int], seed: int | np.random.Generator | None = 0, epsilon: float | None = None
+) -> Weights:
     """Random weights to start from, uniform between -epsilon and epsilon.
 
     Parameters
@@ -128,7 +131,7 @@ def init_weights(sizes: Any, seed: Any = 0, epsilon: float | None = None) -> Wei
     return tuple(weights)
 
 
-def pack(weights: Any, order: Literal["C", "F"] = "C") -> Array:
+def pack(weights: Sequence[ArrayLike], order: Literal["C", "F"] = "C") -> Array:
     """All weights as one flat float64 vector, a copy.
 
     Parameters
@@ -164,7 +167,7 @@ def pack(weights: Any, order: Literal["C", "F"] = "C") -> Array:
     return np.concatenate([matrix.ravel(order=order) for matrix in validation.weights(weights)])
 
 
-def unpack(theta: ArrayLike, sizes: Any, order: Literal["C", "F"] = "C") -> Weights:
+def unpack(theta: ArrayLike, sizes: Sequence[int], order: Literal["C", "F"] = "C") -> Weights:
     """The weight matrices that a flat vector holds, as copies; the inverse of `pack`.
 
     Parameters

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,7 +42,7 @@ class Source(Protocol):
 
 
 # Function like an engine's `workspace`.
-Workspace = Callable[..., tuple[Any, list[Run]]]
+Workspace = Callable[..., tuple[object, list[Run]]]
 
 
 class Shard:
@@ -64,7 +64,7 @@ class Shard:
         self._in_memory = [] if self._unchecked else list(each(data.X, self._runs))
         self._made_of = network, data, engine
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[type[Shard], tuple[Network, Data, str]]:
         return Shard, self._made_of
 
     def __sizeof__(self) -> int:
@@ -130,7 +130,7 @@ class Objective:
         self,
         X: ArrayLike,
         y: ArrayLike,
-        sizes: Any,
+        sizes: Sequence[int],
         lmbda: float = 0.0,
         *,
         engine: str = "fused",
@@ -377,7 +377,7 @@ class Objective:
 
 
 @contextmanager
-def examples_bar(m: int, progress: bool | None) -> Iterator[Callable[[int], Any]]:
+def examples_bar(m: int, progress: bool | None) -> Iterator[Callable[[int], object]]:
     """A function that is told how many examples more are done, and shows a bar where they take more than a second."""
     with notice.progress_bar(
         total=m,
@@ -392,7 +392,7 @@ def examples_bar(m: int, progress: bool | None) -> Iterator[Callable[[int], Any]
 
 @documented
 def cost_and_gradient(
-    weights: Any,
+    weights: Sequence[ArrayLike],
     X: ArrayLike,
     y: ArrayLike,
     lmbda: float = 0.0,
@@ -452,7 +452,7 @@ def cost_and_gradient(
 
 @documented
 def cost_and_gradient_sums(
-    weights: Any,
+    weights: Sequence[ArrayLike],
     X: ArrayLike,
     y: ArrayLike,
     *,

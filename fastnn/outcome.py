@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .spec import Array
+from .spec import Array, DType
+
+Records = np.recarray[Any, DType]
 
 HISTORY = {"cost": np.float64, "gradient_norm": np.float64, "evaluations": np.int64, "seconds": np.float64}
 VALIDATION = {"validation_cost": np.float64, "validation_score": np.float64, "regularisation": np.float64}
 
 
-def history(rows: Any) -> Any:
+def history(rows: Sequence[tuple[float, ...]]) -> Records:
     """A record array with the fields of HISTORY, and of VALIDATION if the rows have them, from one tuple for each."""
     fields = [*HISTORY.items(), *VALIDATION.items()]
     return np.array(rows, dtype=fields[: len(rows[0])]).view(np.recarray)
 
 
-def cost_without_regularisation(history: Any) -> tuple[Array, bool]:
+def cost_without_regularisation(history: Records) -> tuple[Array, bool]:
     """Return (cost, comparable).
 
     The cost is without regularisation, and comparable with the validation cost, if the history has its regularisation.
     Else it is the minimised cost: without validation, and in older files.
     """
     names = history.dtype.names
-    if "regularisation" not in names or np.isnan(history.regularisation).any():
+    if not names or "regularisation" not in names or np.isnan(history.regularisation).any():
         return history.cost, False
     return history.cost - history.regularisation, True
 

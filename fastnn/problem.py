@@ -75,6 +75,7 @@ ValueError, TypeError
 }
 
 Documented = TypeVar("Documented", bound=Callable[..., Any])
+AnyArray = TypeVar("AnyArray", Array, Array | Stored)
 
 
 def documented(function: Documented, arguments: dict[str, str] = ARGUMENTS) -> Documented:
@@ -87,7 +88,7 @@ def documented(function: Documented, arguments: dict[str, str] = ARGUMENTS) -> D
     return function
 
 
-def read_only(array: Any) -> Any:
+def read_only(array: AnyArray) -> AnyArray:
     """Return a read-only view: one type for Numba, whatever the user passes, so that kernels compile once.
 
     X that is not in memory comes back unchanged.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -21,17 +22,20 @@ from .inputs.validation import Array
 from .model import Model
 from .network import init_weights, sizes_of, theta_of, weights_of
 from .objective import Objective
+from .outcome import Outcome, Records
 from .problem import Data, Network, documented
 from .runtime.notice import progress_bar, silence
 from .spec import OUTPUTS
 from .training import checkpoint as checkpoints
 from .training import diagnosis
 from .training.checkpoint import TrainingConfig
-from .training.control import GRADIENT_TOLERANCE, ClusterLost, Limits, State, ValidationSet
+from .training.control import GRADIENT_TOLERANCE, Callback, ClusterLost, Limits, State, ValidationSet
 from .training.minimize import minimize
 from .training.partition import Dataset, LocalData, class_totals, of_inputs, reweighted, standardise
 from .training.replay import Snapshot
 from .training.solvers import SOLVERS
+
+Examples = tuple[ArrayLike, ArrayLike, ArrayLike | None]  # X, y and weights
 
 
 @documented
@@ -43,27 +47,27 @@ def train(
     *,
     solver: str = "cg",
     maxiter: int = 50,
-    seed: Any = 0,
-    weights: Any = None,
+    seed: int | np.random.Generator | None = 0,
+    weights: Sequence[ArrayLike] | None = None,
     engine: str = "fused",
     activation: str = "sigmoid",
     output: str = "sigmoid",
     multilabel: bool = False,
     sample_weight: ArrayLike | None = None,
-    class_weight: Any = None,
+    class_weight: object = None,
     standardize: bool = False,
     scale: float = 1.0,
-    validation: Any = None,
+    validation: object = None,
     patience: int | None = None,
-    callback: Callable[[State], Any] | None = None,
+    callback: Callback | None = None,
     target_cost: float | None = None,
     max_seconds: float | None = None,
     max_evaluations: int | None = None,
     tol: float = GRADIENT_TOLERANCE,
     verbose: bool = False,
     progress: bool | None = None,
-    client: Any = None,
-    checkpoint: Any = None,
+    client: object = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | float | None = None,
 ) -> Model:
     """Train a network on examples, and return it as a model.
@@ -213,22 +217,22 @@ def train(
 
 @documented
 def resume(
-    path: Any,
+    path: str | os.PathLike[str],
     X: ArrayLike,
     y: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
-    validation: Any = None,
+    validation: object = None,
     maxiter: int | None = None,
     max_seconds: float | None = None,
     max_evaluations: int | None = None,
     target_cost: float | None = None,
     tol: float | None = None,
     patience: int | None = None,
-    callback: Callable[[State], Any] | None = None,
+    callback: Callback | None = None,
     verbose: bool = False,
     progress: bool | None = None,
-    client: Any = None,
+    client: object = None,
 ) -> Model:
     """Go on with a training that `train(..., checkpoint=path)` has kept, wherever it ended.
 
@@ -321,7 +325,7 @@ def resume(
     return training.run(snapshot.start, config, watch, kept, snapshot)
 
 
-def _limits(validation: Any, **limits: Any) -> dict[str, Any]:
+def _limits(validation: object, **limits: object) -> dict[str, Any]:
     """Return the limits, validated by name."""
     return {name: valid.limit(value, name, validation) for name, value in limits.items()}
 
@@ -329,12 +333,12 @@ def _limits(validation: Any, **limits: Any) -> dict[str, Any]:
 class _Watch(NamedTuple):
     """What looks on while a training runs, as users give it."""
 
-    callback: Callable[[State], Any] | None
+    callback: Callback | None
     verbose: bool
     progress: bool | None
 
     @classmethod
-    def of(cls, callback: Any, verbose: Any, progress: Any) -> _Watch:
+    def of(cls, callback: Callback | None, verbose: object, progress: object) -> _Watch:
         """Those, if they fit."""
         return cls(
             valid.function(callback, "callback"),
@@ -346,7 +350,7 @@ class _Watch(NamedTuple):
 class _Training:
     """Training from its data on; the steps are the same where it begins and where it resumes."""
 
-    def __init__(self, data: Dataset, network: Network, scale: float, validation: Any):
+    def __init__(self, data: Dataset, network: Network, scale: float, validation: Examples | float | None):
         """`validation` is the fraction to hold out, or (X, y, sample_weight) of other examples, or None."""
         self._data, self._network, self._scale, self._validation = data, network, scale, validation
         self._held_out = _others(validation, data, scale) if isinstance(validation, tuple) else None
@@ -362,12 +366,12 @@ class _Training:
             self._held_out = self._data.split(self._validation, generator)
         self._score_weight = np.empty(0) if self._held_out is None else self._held_out.weight
 
-    def class_factors(self, class_weight: Any) -> Array | None:
+    def class_factors(self, class_weight: object) -> Array | None:
         """Return the factor of each class in the weights of its examples."""
         if class_weight is None:
             return None
-        totals = self._data.ask(class_totals, self._data.kind)
-        factors = self._data.kind.class_weights(class_weight, None if totals[0] is None else np.sum(totals, axis=0))
+        totals = [one for one in self._data.ask(class_totals, self._data.kind) if one is not None]
+        factors = self._data.kind.class_weights(class_weight, np.sum(totals, axis=0) if totals else None)
         with np.errstate(over="ignore"):
             weights = np.array([shard @ factors for shard in totals])
         valid.positive_sum(weights, "class_weight, times sample_weight,")
@@ -386,12 +390,12 @@ class _Training:
         if scaling is not None:
             self._each(standardise, scaling)
 
-    def _each(self, function: Callable[..., Data], *more: Any) -> None:
+    def _each(self, function: Callable[..., Data], *more: object) -> None:
         self._data.each(function, *more)
         if self._held_out is not None:
             self._held_out = function(self._held_out, *more)
 
-    def model_of(self, theta: Array, outcome: Any, history: Any) -> Model:
+    def model_of(self, theta: Array, outcome: Outcome, history: Records) -> Model:
         """Return what a minimisation has found as a model."""
         network, data = self._network, self._data
         return Model(
@@ -420,7 +424,7 @@ class _Training:
                 bar.set_postfix_str(f"cost {state.cost:.6f}", refresh=False)
                 bar.update()
 
-            callbacks: list[Any] = [
+            callbacks: list[Callback] = [
                 show,
                 *[partial(print, flush=True)] * verbose,
                 *([watch.callback] if watch.callback else []),
@@ -446,16 +450,18 @@ class _Training:
         return self.model_of(*found)
 
 
-def _dataset(X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool, scale: float, client: Any) -> Dataset:
+def _dataset(
+    X: ArrayLike, y: ArrayLike, weight: ArrayLike | None, output: str, multilabel: bool, scale: float, client: object
+) -> Dataset:
     """Return the examples in this process, or on the workers of a cluster."""
     if client is None and not containers.is_dask(X):
-        return LocalData(X, y, sample_weight, output, multilabel, scale)
+        return LocalData(X, y, weight, output, multilabel, scale)
     from .training.dask import DaskData
 
-    return DaskData(X, y, sample_weight, output, multilabel, scale, client)
+    return DaskData(X, y, weight, output, multilabel, scale, client)
 
 
-def _others(others: tuple[Any, Any, Any], data: Dataset, scale: float) -> Data:
+def _others(others: Examples, data: Dataset, scale: float) -> Data:
     """Return the user's own examples for validation, (X, y, weights): the same columns and kind of y."""
     X, y, weight = others
     with valid.about("validation"):

@@ -17,6 +17,7 @@ from .. import engines, network, objective
 from ..check import numerical_gradient
 from ..forward import forward as forward_pass
 from ..inputs.streams import read
+from ..kernels.arguments import FLOAT64
 from ..problem import Problem, validated
 from ..spec import Array, DType
 from ..training.control import Limits
@@ -83,7 +84,7 @@ def task(X: Array, y: Array, sizes: tuple[int, ...], lmbda: float = 1.0) -> Task
     return Task(validated(X, y, sizes, lmbda), network.pack(network.init_weights(sizes)))
 
 
-def random_task(m: int, sizes: tuple[int, ...], dtype: Any = np.float64, lmbda: float = 1.0) -> Task:
+def random_task(m: int, sizes: tuple[int, ...], dtype: DType = FLOAT64, lmbda: float = 1.0) -> Task:
     """Standard normal inputs, and as many examples of every class, in random order."""
     rng = np.random.default_rng([m, *sizes])
     X = rng.standard_normal((m, sizes[0]), dtype=dtype)
@@ -160,13 +161,7 @@ def differences(task: Task, engine: str) -> Timed:
 
         return whole_differences(task, cost, SAMPLE[engine])
     return Timed(
-        call=partial(
-            numerical_gradient,
-            task.weights,
-            task.X,
-            task.y,
-            task.lmbda,
-        ),
+        call=partial(numerical_gradient, task.weights, task.X, task.y, task.lmbda),
         want=lambda: right_gradient(task)[:-1],
         tolerance=DIFFERENCES_TOLERANCE,
         numbers=network.pack,
@@ -257,10 +252,7 @@ def whole_differences(task: Task, cost: Callable[[Array], float], count: int) ->
         return np.array(numbers)
 
     return Timed(
-        call,
-        want=lambda: gradient[parameters],
-        tolerance=DIFFERENCES_TOLERANCE,
-        share=len(parameters) / len(theta),
+        call, want=lambda: gradient[parameters], tolerance=DIFFERENCES_TOLERANCE, share=len(parameters) / len(theta)
     )
 
 

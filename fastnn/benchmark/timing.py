@@ -172,7 +172,7 @@ def forced_kernels(coretype: str | None) -> str | None:
     )
 
 
-def _loaded_blas() -> dict[str, Any]:
+def _loaded_blas() -> dict[str, object]:
     """What threadpoolctl tells of NumPy's BLAS; nothing if it cannot say which library that is."""
     libraries = [library for library in threadpool_info() if library["user_api"] == "blas"]
     # A wheel brings its own in numpy/.dylibs or numpy.libs; elsewhere all packages share one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
     for name in given(options, "weights", "scale") if options.model else ():
         raise ValueError(f"--model and --{name} are both given; one of them is wanted")
     model = load(options.model) if options.model else None
+    family: dict[str, Any]
     if model:
         family = {"lmbda": model.lmbda, "activation": model.activation, "output": model.output, "scale": model.scale}
     else:

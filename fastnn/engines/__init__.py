@@ -31,7 +31,7 @@ for the others. `numpy` is the reference of everything compiled. The fast path n
 
 from collections.abc import Iterable
 from importlib import import_module
-from typing import Any, Literal, Protocol, cast, overload
+from typing import Literal, Protocol, cast, overload
 
 from ..inputs import validation
 from ..kernels.arguments import Run, Targets
@@ -49,11 +49,11 @@ class Engine(Protocol):
     @staticmethod
     def workspace(
         layers: Array, m: int, kept: DType, scale: float, most: int | None = None
-    ) -> tuple[Any, list[Run]]: ...
+    ) -> tuple[object, list[Run]]: ...
 
     @staticmethod
     def accumulate(
-        theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: Any, run: Run, sums: Array
+        theta: Array, layers: Array, X: Array, targets: Targets, weight: Array, work: object, run: Run, sums: Array
     ) -> None: ...
 
     @staticmethod
@@ -64,10 +64,10 @@ class Fused(Engine, Protocol):
     """The engine "fused", which also keeps a network prepared."""
 
     @staticmethod
-    def prepared(parts: Iterable[Array], layers: Array, kept: DType, scale: float) -> Any: ...
+    def prepared(parts: Iterable[Array], layers: Array, kept: DType, scale: float) -> object: ...
 
     @staticmethod
-    def outputs(network: Any, X: Array, A: Array) -> bool: ...
+    def outputs(network: object, X: Array, A: Array) -> bool: ...
 
 
 @overload

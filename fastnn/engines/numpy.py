@@ -109,7 +109,7 @@ def regularised_mean(theta: Array, decay: Array, total: float, loss: float, dthe
 
 
 @in_silence
-def cost(theta: Array, problem: Any) -> Any:
+def cost(theta: Array, problem: Any) -> complex:
     """The cost of a `fastnn.problem.Problem` alone; complex if theta and its X are."""
     layers, weight = problem.network.layers, problem.data.weight
     Z = _activations(theta, layers, problem.data.X, [None] * len(layers))[-1]

@@ -8,11 +8,14 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from numbers import Integral, Real
 from operator import ne
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
 from ..spec import Array as Array
+from ..spec import DType
+
+T = TypeVar("T")
 
 # What entries of an array of objects may be; in this order, as a bool is an integer too.
 KINDS: dict[type, Any] = {str: str, bool: (bool, np.bool_), int: Integral, float: (Real, Decimal)}
@@ -54,19 +57,19 @@ class Named:
     def __init__(self, array: Array, columns: Sequence[str]):
         self._array, self.columns = array, columns
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+    def __array__(self, dtype: DType | None = None, copy: bool | None = None) -> Array:
         return self._array
 
     def items(self) -> Iterable[tuple[str, Array]]:
         return zip(self.columns, self._array.T, strict=True)
 
 
-def with_names(X: Any, names: Sequence[str] | None) -> Any:
+def with_names(X: T, names: Sequence[str] | None) -> T | Named:
     """Give an array in memory the names of its columns, if there are any."""
-    return Named(X, names) if names and type(X) is np.ndarray else X
+    return Named(X, names) if names and isinstance(X, np.ndarray) and type(X) is np.ndarray else X
 
 
-def is_dask(value: Any) -> bool:
+def is_dask(value: object) -> bool:
     """Whether it is an array, a frame or a column of Dask."""
     kind = type(value)
     return (
@@ -79,12 +82,12 @@ def brought(value: Any) -> Any:
     return value.compute() if is_dask(value) else value
 
 
-def _is_list(value: Any) -> bool:
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
     """Whether it is a list or like one: entries of any type, which NumPy makes one type of."""
     return isinstance(value, Sequence) and not isinstance(value, (str, bytes, memoryview))
 
 
-def _remedy(value: Any, name: str, error: Exception) -> str:
+def _remedy(value: object, name: str, error: Exception) -> str:
     """What to pass instead of a tensor; of anything else what its library says."""
     try:
         calls = ".detach()" if getattr(value, "requires_grad", False) else ""
@@ -133,7 +136,7 @@ def _real(array: Array, name: str, hint: str = "") -> Array:
     return array
 
 
-def labels(value: Any, name: str) -> Array:
+def labels(value: object, name: str) -> Array:
     """`value` as an array of labels: all of them numbers, or text, or booleans, and none missing."""
     array = plain(value, name)
     if _is_list(value):  # what is mixed NumPy has made all text or all numbers, without a word
@@ -196,7 +199,7 @@ def _kind(kind: type) -> type | None:
     return None
 
 
-def _is_missing(value: Any) -> bool:
+def _is_missing(value: object) -> bool:
     """None, NaN, NaT, pandas.NA, a masked value: they are not equal to themselves, or do not say."""
     if value is None or value is np.ma.masked:
         return True
@@ -208,7 +211,7 @@ def _is_missing(value: Any) -> bool:
         return False
 
 
-def column_names(value: Any) -> list[Any] | None:
+def column_names(value: Any) -> list[object] | None:
     """The names of a frame's columns, of any type (pandas, polars, pyarrow, and what is like them); else None."""
     kind = type(value)
     if hasattr(kind, "column_names"):
@@ -218,20 +221,20 @@ def column_names(value: Any) -> list[Any] | None:
     return None
 
 
-def _columns(frame: Any) -> Iterable[Any]:
+def _columns(frame: Any) -> Iterable[object]:
     for method in ("itercolumns", "iter_columns"):  # pyarrow, polars
         if hasattr(type(frame), method):
             return getattr(frame, method)()
     return [column for _, column in frame.items()]
 
 
-def place(array: Any, position: Any) -> str:
+def place(array: Array, position: int) -> str:
     """The index of the entry at that position in C order."""
     index = tuple(map(int, np.unravel_index(position, array.shape)))
     return str(index[0]) if len(index) == 1 else str(index)
 
 
-def described(value: Any) -> str:
+def described(value: object) -> str:
     """`value` in a few words: what it is if it is short and says more than an address, else its type."""
     try:
         text = repr(value)

@@ -9,6 +9,7 @@ from .containers import Array
 from .validation import needs
 
 try:
+    import dask.array
     import distributed
 except ImportError:
     raise ImportError(needs("fastnn.distributed", "dask", "distributed")) from None
@@ -26,7 +27,7 @@ def own_threads() -> Iterator[None]:
         yield
 
 
-def by_chunks(X: Any, n: int, function: Callable[[Array], Array], nothing: Array) -> Any:
+def by_chunks(X: Any, n: int, function: Callable[[Array], Array], nothing: Array) -> dask.array.Array:
     """The function of every chunk of rows of X, of Dask: an array of Dask; `nothing` is its value for no rows."""
     rows = X if hasattr(X, "map_blocks") else X.to_dask_array()
     if rows.ndim != 2 or rows.shape[1] != n:

@@ -78,9 +78,11 @@ class Scaling(NamedTuple):
         return scaled
 
 
-def standardised(X: Any, scale: float, scaling: Scaling, names: Sequence[str] | None = None) -> Any:
+def standardised(
+    X: Array | Stored, scale: float, scaling: Scaling, names: Sequence[str] | None = None
+) -> Array | Stored:
     """X times scale, standardised: a new array, or of what is not in memory run by run."""
-    return Standardised(X, scale, scaling) if isinstance(X, Stored) else scaling.apply(widened(X, scale), names)
+    return Standardised(X, scale, scaling.apply) if isinstance(X, Stored) else scaling.apply(widened(X, scale), names)
 
 
 def _extremes(X: Array | Stored, weight: Array, scale: float) -> tuple[Array, Array, Array | None, float, float]:

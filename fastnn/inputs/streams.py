@@ -5,7 +5,7 @@ What is not in memory is `Stored`: it is read one run of examples at a time, and
 
 import mmap
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.arguments import KEPT, Run, arithmetic, equal_runs
+from ..spec import DType
 from . import containers
 from .containers import Array
 
@@ -40,7 +41,7 @@ class Stored:
     # Whether reading takes so long that a thread of its own should read ahead.
     slow = True
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any):
+    def __init__(self, shape: tuple[int, ...], dtype: DType):
         self.shape = shape
         self.dtype = np.dtype(dtype) if dtype in KEPT else np.dtype(np.float64)
 
@@ -153,14 +154,14 @@ class Mapped(Stored):
 
 
 class Standardised(Stored):
-    """Another X, times its scale and with columns of mean 0 and deviation 1: float64, or float32 of float32."""
+    """Another X, times its scale and standardised by a function (`Scaling.apply`): float64, or float32 of float32."""
 
-    def __init__(self, X: "Array | Stored", scale: float, scaling: Any):
+    def __init__(self, X: "Array | Stored", scale: float, apply: Callable[[Array], Array]):
         super().__init__(X.shape, arithmetic(X.dtype))
-        self._X, self._scale, self._scaling = X, scale, scaling
+        self._X, self._scale, self._apply = X, scale, apply
 
     def read(self, start: int, stop: int) -> Array:
-        return self._scaling.apply(widened(read(self._X, start, stop), self._scale))
+        return self._apply(widened(read(self._X, start, stop), self._scale))
 
     def number(self, i: int) -> int:
         return self._X.number(i) if isinstance(self._X, Stored) else i

@@ -12,16 +12,19 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import spec
 from ..kernels.arguments import KEPT, arithmetic
+from ..spec import DType
 from . import containers
 from .containers import Array, described, few
 from .streams import Stored, each, runs_of, stored
+
+T = TypeVar("T")
 
 # No more parameters than so many: 8 TB.
 MOST_PARAMETERS = 1 << 40
@@ -36,7 +39,7 @@ ALIASES = {"lbfgs": "L-BFGS-B", **spec.ALIASES}
 _CHUNK = 1 << 20
 
 
-def numbers(value: Any, name: str, keep: Sequence[Any] = (np.dtype(np.float64),), look: bool = True) -> Array:
+def numbers(value: object, name: str, keep: Sequence[DType] = (np.dtype(np.float64),), look: bool = True) -> Array:
     """Return `value` as a float64 array in C order, or as it is if its type is in `keep`; finite, if `look`."""
     if type(value) is np.ndarray and value.dtype in keep and value.flags.c_contiguous and value.ndim:
         array: Array = value
@@ -50,7 +53,7 @@ def numbers(value: Any, name: str, keep: Sequence[Any] = (np.dtype(np.float64),)
     return array
 
 
-def finite(array: Array, value: Any, name: str) -> None:
+def finite(array: Array, value: object, name: str) -> None:
     """Raise ValueError if the array that was made of `value` holds NaN or infinities."""
     if array.dtype.kind != "f":
         return
@@ -66,13 +69,13 @@ def finite(array: Array, value: Any, name: str) -> None:
             raise ValueError(f"{name} holds {flat[place]} at index {where}; finite numbers are wanted")
 
 
-def computed(results: Iterable[Any], name: str = "weights, X, y, scale and lmbda") -> None:
+def computed(results: Iterable[ArrayLike], name: str = "weights, X, y, scale and lmbda") -> None:
     """Raise ValueError if one of the results of finite numbers holds NaN: a sum on the way has overflowed."""
     if any(np.isnan(result).any() for result in results):
         raise ValueError(f"{name} are too large together: their sums overflow; smaller numbers in them are wanted")
 
 
-def inputs(X: Any, n: int | None = None, name: str = "X", look: bool = True) -> Array:
+def inputs(X: object, n: int | None = None, name: str = "X", look: bool = True) -> Array:
     """X (m, n), m and n at least 1: an array of a type in KEPT, or what is not in memory, as it is.
 
     Without `look`, and where it is not in memory, it may hold NaN or infinities (`look_through`).
@@ -100,7 +103,7 @@ def look_through(X: Array | Stored, name: str = "X") -> None:
             raise ValueError(f"{name} holds {examples[i, j]} at index {place}; finite numbers are wanted")
 
 
-def feature_names(X: Any, name: str = "X") -> tuple[str, ...] | None:
+def feature_names(X: object, name: str = "X") -> tuple[str, ...] | None:
     """The names of a frame's columns; None for what has no names, or only numbers."""
     names = containers.column_names(X) or []
     text = [isinstance(column, str) for column in names]
@@ -130,7 +133,7 @@ def same_names(got: Sequence[str], want: Sequence[str], name: str) -> None:
         )
 
 
-def saved_names(value: Any, n: int) -> tuple[str, ...] | None:
+def saved_names(value: object, n: int) -> tuple[str, ...] | None:
     """A model's names of its n inputs: text, or None if they have none."""
     if value is None:
         return None
@@ -141,7 +144,7 @@ def saved_names(value: Any, n: int) -> tuple[str, ...] | None:
     return tuple(value)
 
 
-def saved_scaling(mean: Any, deviation: Any, n: int) -> tuple[Array, Array]:
+def saved_scaling(mean: ArrayLike, deviation: ArrayLike, n: int) -> tuple[Array, Array]:
     """A model's mean and deviation of its n inputs, float64 (n,); no deviation is 0."""
     mean, deviation = theta(np.ravel(mean), n, "mean"), theta(np.ravel(deviation), n, "deviation")
     if deviation.min() <= 0.0:
@@ -149,21 +152,21 @@ def saved_scaling(mean: Any, deviation: Any, n: int) -> tuple[Array, Array]:
     return mean, deviation
 
 
-def held_out(value: Any) -> float | tuple[Any, Any, Any] | None:
+def held_out(value: object) -> float | tuple[ArrayLike, ArrayLike, ArrayLike | None] | None:
     """The argument `validation`: a fraction of the examples, or others, (X, y) or (X, y, weights)."""
     if value is None:
         return None
     if isinstance(value, (tuple, list)) and len(value) in (2, 3):
         return value[0], value[1], value[2] if len(value) == 3 else None
     want = "a fraction between 0 and 1, (X, y) or (X, y, sample_weight) is wanted"
-    if not _is_a(value, Real):
+    if not _is_real(value):
         raise TypeError(f"validation is {described(value)}; {want}")
     if not 0.0 < (fraction := _float(value)) < 1.0:
         raise ValueError(f"validation is {described(value)}; {want}")
     return fraction
 
 
-def limit(value: Any, name: str, others: Any) -> float:
+def limit(value: object, name: str, others: object) -> float:
     """Where a training ends, by the name of the argument; None is nowhere. `others` are watched by `patience`."""
     if value is None and name not in ("maxiter", "tol"):
         return -math.inf if name == "target_cost" else math.inf
@@ -201,7 +204,7 @@ def sample_weight(value: ArrayLike | None, m: int, *, part: bool = False) -> Arr
     return positive_sum(array, "sample_weight")
 
 
-def in_range(weight: Array, dtype: Any) -> None:
+def in_range(weight: Array, dtype: DType) -> None:
     """Raise ValueError if losses times weights (m,) could be too small or too large where X is of that type.
 
     Half the range of exponents is left to the losses.
@@ -224,7 +227,7 @@ def positive_sum(array: Array, name: str) -> Array:
 
 
 def weights(
-    value: Any, n: int | None = None, K: int | None = None, name: str = "weights", look: bool = True
+    value: object, n: int | None = None, K: int | None = None, name: str = "weights", look: bool = True
 ) -> tuple[Array, ...]:
     """A tuple of matrices, each with one column more than the one before has rows; `look` as of `inputs`."""
     if not isinstance(value, (tuple, list)) or not value:
@@ -247,7 +250,7 @@ def weights(
     return matrices
 
 
-def like_weights(value: Any, like: tuple[Array, ...], name: str) -> tuple[Array, ...]:
+def like_weights(value: object, like: tuple[Array, ...], name: str) -> tuple[Array, ...]:
     """A tuple of matrices of the same shapes as `like`."""
     matrices = weights(value, name=name)
     got, want = [matrix.shape for matrix in matrices], [matrix.shape for matrix in like]
@@ -256,7 +259,7 @@ def like_weights(value: Any, like: tuple[Array, ...], name: str) -> tuple[Array,
     return matrices
 
 
-def sizes(value: Any, name: str = "sizes") -> tuple[int, ...]:
+def sizes(value: object, name: str = "sizes") -> tuple[int, ...]:
     """Layer sizes (n, hidden..., K): at least two positive integers."""
     value = value.tolist() if isinstance(value, np.ndarray) else value
     if not isinstance(value, Sequence) or isinstance(value, str) or len(value) < 2:
@@ -271,7 +274,7 @@ def no_giant(sizes: tuple[int, ...], name: str) -> tuple[int, ...]:
     return sizes
 
 
-def hidden(value: Any, name: str = "hidden") -> tuple[int, ...]:
+def hidden(value: object, name: str = "hidden") -> tuple[int, ...]:
     """The sizes of the hidden layers: a positive integer or a sequence of them, empty for none."""
     value = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(value, Integral):
@@ -301,25 +304,26 @@ def theta(value: ArrayLike, P: int, name: str = "theta") -> Array:
     return array
 
 
-def positive(value: Any, name: str) -> int:
+def positive(value: object, name: str) -> int:
     """An integer, at least 1."""
-    if not _is_a(value, Integral):
-        raise TypeError(f"{name} is {described(value)}; a positive integer is wanted")
-    if value < 1:
-        raise ValueError(f"{name} is {described(value)}; a positive integer is wanted")
-    return int(value)
+    return _integer(value, name, 1, "a positive integer")
 
 
-def natural(value: Any, name: str) -> int:
+def natural(value: object, name: str) -> int:
     """An integer, at least 0."""
-    if not _is_a(value, Integral):
-        raise TypeError(f"{name} is {described(value)}; an integer of at least 0 is wanted")
-    if value < 0:
-        raise ValueError(f"{name} is {described(value)}; an integer of at least 0 is wanted")
+    return _integer(value, name, 0, "an integer of at least 0")
+
+
+def _integer(value: object, name: str, least: int, want: str) -> int:
+    """Return an integer that is large enough; `want` says so in a message."""
+    if not _is_integer(value):
+        raise TypeError(f"{name} is {described(value)}; {want} is wanted")
+    if int(value) < least:
+        raise ValueError(f"{name} is {described(value)}; {want} is wanted")
     return int(value)
 
 
-def span(start: Any, stop: Any) -> tuple[int, int]:
+def span(start: object, stop: object) -> tuple[int, int]:
     """The integers from start to stop - 1, at least one, none of them negative; stop at most 2**62."""
     start, stop = natural(start, "start"), natural(stop, "stop")
     if not start < stop <= 2**62:
@@ -329,14 +333,14 @@ def span(start: Any, stop: Any) -> tuple[int, int]:
 
 
 def real(
-    value: Any, name: str, *, above: float = -math.inf, minimum: float = -math.inf, below: float = math.inf
+    value: object, name: str, *, above: float = -math.inf, minimum: float = -math.inf, below: float = math.inf
 ) -> float:
     """A finite number, greater than `above`, at least `minimum` and less than `below`."""
     want = "a finite number"
     want += f" greater than {above:g}" if above > -math.inf else ""
     want += f" of at least {minimum:g}" if minimum > -math.inf else ""
     want += f" and less than {below:g}" if below < math.inf else ""
-    if not _is_a(value, Real):
+    if not _is_real(value):
         raise TypeError(f"{name} is {described(value)}; {want} is wanted")
     number = _float(value)
     if not (math.isfinite(number) and number > above and minimum <= number < below):
@@ -344,8 +348,12 @@ def real(
     return number
 
 
-def _is_a(value: Any, kind: type) -> bool:
-    return isinstance(value, kind) and not isinstance(value, _NO_NUMBERS)
+def _is_integer(value: object) -> TypeGuard[Integral]:
+    return isinstance(value, Integral) and not isinstance(value, _NO_NUMBERS)
+
+
+def _is_real(value: object) -> TypeGuard[Real]:
+    return isinstance(value, Real) and not isinstance(value, _NO_NUMBERS)
 
 
 def _float(value: Real) -> float:
@@ -356,26 +364,26 @@ def _float(value: Real) -> float:
         return math.inf
 
 
-def function(value: Any, name: str) -> Any:
+def function(value: T, name: str) -> T:
     """What can be called, or None."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} is {described(value)}; a function is wanted, or None")
     return value
 
 
-def optional_flag(value: Any, name: str) -> bool | None:
+def optional_flag(value: object, name: str) -> bool | None:
     """True, False or None."""
     return None if value is None else flag(value, name)
 
 
-def flag(value: Any, name: str) -> bool:
+def flag(value: object, name: str) -> bool:
     """True or False."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{name} is {described(value)}; True or False is wanted")
     return bool(value)
 
 
-def verbosity(value: Any) -> Any:
+def verbosity(value: object) -> object:
     """False, True, a number of at least 0, or "bar"."""
     if not isinstance(value, (bool, np.bool_, Real)) and not (isinstance(value, str) and value == "bar"):
         error = ValueError if isinstance(value, str) else TypeError
@@ -383,7 +391,7 @@ def verbosity(value: Any) -> Any:
     return value if isinstance(value, (bool, np.bool_, str)) else real(value, "verbose", minimum=0.0)
 
 
-def canonical(name: Any) -> Any:
+def canonical(name: T) -> T | str:
     """Return fastnn's name for an alias; any other value unchanged."""
     return ALIASES.get(name, name) if isinstance(name, str) else name
 
@@ -408,17 +416,15 @@ def needs(subject: str, *requirements: str) -> str:
     return f"{subject} needs {names}: python -m pip install {quoted}"
 
 
-def seed(value: Any) -> np.random.Generator:
+def seed(value: object) -> np.random.Generator:
     """A random generator: of a seed, of the system's entropy (None), or one that the user brings."""
     if isinstance(value, np.random.Generator):
         return value
     if value is None:
         return np.random.default_rng()
-    if not _is_a(value, Integral):
+    if not _is_integer(value):
         raise TypeError(f"seed is {described(value)}; an integer, None or a numpy Generator is wanted")
-    if value < 0:
-        raise ValueError(f"seed is {described(value)}; an integer of at least 0 is wanted")
-    return np.random.default_rng(int(value))
+    return np.random.default_rng(natural(value, "seed"))
 
 
 def same_in_chunks(counts: Sequence[int], name: str, what: str) -> int:

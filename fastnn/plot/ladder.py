@@ -13,11 +13,7 @@ from ..benchmark import comparison
 from .canvas import COLOURS, PALE, axes, documented, figure, figure_of, title
 
 # Colour and marker of a dot, by what it stands for: they differ in both, to be told apart in grey too.
-_KINDS = {
-    "fused": (COLOURS[0], "o"),
-    "other engines of fastnn": ("#7f7f7f", "s"),
-    "other libraries": (COLOURS[1], "^"),
-}
+_KINDS = {"fused": (COLOURS[0], "o"), "other engines of fastnn": ("#7f7f7f", "s"), "other libraries": (COLOURS[1], "^")}
 _LABEL = 0.27  # share of an axis' width that is left for the label of its last dot
 _EXPLANATION = (
     f"Times, on logarithmic axes. Titles: examples x layers, type. x {comparison.BASELINE}: how many times as fast as "

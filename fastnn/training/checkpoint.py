@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +63,7 @@ class TrainingConfig:
     limits: Limits
     every: int | float
     validation: float | None
-    generator: Any
+    generator: Mapping[str, Any]
     factors: Array | None
     fingerprints: dict[str, str]
 
@@ -77,7 +77,7 @@ def interval(every: object) -> int | float:
     return validation.real(every, "checkpoint_every", above=0.0)
 
 
-def place(checkpoint: Any) -> Path:
+def place(checkpoint: object) -> Path:
     """Return the argument `checkpoint`, checked: a file where a new training may be kept."""
     path = files.checked_path(checkpoint, "checkpoint")
     if path.suffix.lower() != ".npz":
@@ -180,12 +180,12 @@ def _point(flat: Array, P: int) -> Point:
     return Point(cost, norm, flat[2:].reshape(P))
 
 
-def _to_json(value: Any) -> Any:
+def _to_json(value: Array | np.generic) -> object:
     """Return what JSON has for an array, or a number, in the state of a random generator."""
     return {"array": value.tolist(), "dtype": str(value.dtype)} if isinstance(value, np.ndarray) else value.item()
 
 
-def _from_json(value: dict[str, Any]) -> Any:
+def _from_json(value: dict[str, Any]) -> Array | dict[str, object]:
     return np.array(value["array"], value["dtype"]) if set(value) == {"array", "dtype"} else value
 
 
@@ -231,7 +231,7 @@ def _snapshot(arrays: dict[str, Array], model: Model) -> Snapshot:
     return Snapshot(progress, arrays["trail_start"].reshape(P), log, rows_before, state)
 
 
-def generator(state: dict[str, Any]) -> np.random.Generator:
+def generator(state: Mapping[str, Any]) -> np.random.Generator:
     """Return the random generator in that state."""
     kind = state["bit_generator"]
     if kind not in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"):

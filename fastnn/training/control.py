@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ..forward import outputs
 from ..inputs.containers import Array
 from ..network import Weights
 from ..objective import Objective
-from ..outcome import Finding, Outcome, sentence_of
+from ..outcome import Finding, Outcome, Records, sentence_of
 from ..problem import Data, Network, Problem
 from ..targets import Kind
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Largest gradient entry at which a training has converged: SciPy's default for its conjugate gradients and its L-BFGS.
 GRADIENT_TOLERANCE = 1e-5
 
-Found = tuple[Array, Outcome, Any]  # theta (P,), how the minimisation ended, and the history, a record array
+Found = tuple[Array, Outcome, Records]  # theta (P,), how the minimisation ended, and the history
 
 
 @dataclass(frozen=True)

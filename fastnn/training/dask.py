@@ -15,16 +15,17 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from itertools import compress, groupby
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .. import engines
 from ..inputs import containers, validation
 from ..inputs.containers import Array
 from ..inputs.dask import own_threads
 from ..inputs.streams import Stored, examples_of_a_run
-from ..kernels.arguments import Targets
+from ..kernels.arguments import Run, Targets
 from ..objective import Shard
 from ..problem import Data, Network, read_only
 from ..targets import Kind, kind_of
@@ -34,6 +35,7 @@ from .partition import chosen, class_counts, refuse_split, shares_of
 try:
     import dask.array
     import distributed
+    from dask.delayed import Delayed
 except ImportError:
     raise ImportError(validation.needs("fastnn.distributed", "dask", "distributed")) from None
 
@@ -46,9 +48,10 @@ RETRIES = 3
 # So many examples of all parts are brought here, to see whether X wants scaling.
 SAMPLE = 5_000
 
-Node = tuple[
-    int, int
-]  # of the tree: its level, and its number on that; it stands for the parts from number << level on
+# Of the tree: its level, and its number on that; it stands for the parts from number << level on.
+Node = tuple[int, int]
+
+T = TypeVar("T")
 
 
 def branches(count: int, known: Callable[[Node], Array | None]) -> dict[Node, Array]:
@@ -95,7 +98,7 @@ class _Facts(NamedTuple):
     summary: Array  # Kind.summary
 
 
-def _load(x: Any, y: Any, weight: Any, number: int, kind: type[Kind]) -> Loaded | None:
+def _load(x: Array, y: ArrayLike, weight: ArrayLike | None, number: int, kind: type[Kind]) -> Loaded | None:
     """Return the shard with this number; None if it has no examples. Raise ValueError or TypeError as `train` does."""
     if x.shape[0] == 0:
         return None
@@ -146,12 +149,12 @@ def _shard(data: Data, network: Network, engine: str) -> Shard:
         return Shard(network, data, engine, partial(_workspace, engine))
 
 
-def _workspace(engine: str, layers: Array, *cut: Any) -> Any:
+def _workspace(engine: str, layers: Array, *cut: Any) -> tuple[object, list[Run]]:
     return _common_workspace(engine, tuple(map(tuple, layers.tolist())), *cut)
 
 
 @lru_cache(maxsize=2)  # of the parts, and of the last one
-def _common_workspace(engine: str, layers: tuple[tuple[int, ...], ...], *cut: Any) -> Any:
+def _common_workspace(engine: str, layers: tuple[tuple[int, ...], ...], *cut: Any) -> tuple[object, list[Run]]:
     return engines.module(engine).workspace(np.array(layers), *cut)
 
 
@@ -181,7 +184,7 @@ class DaskData:
     held_out: Array | None = None  # the workers alone know which examples `split` has taken out
 
     def __init__(
-        self, X: Any, y: Any, sample_weight: Any, output: str, multilabel: bool, scale: float, client: Any = None
+        self, X: object, y: object, sample_weight: object, output: str, multilabel: bool, scale: float, client: object
     ):
         self._client = _connected(client)
         self.names = validation.feature_names(X)
@@ -193,7 +196,7 @@ class DaskData:
         with warnings.catch_warnings():  # what was in this process travels with the graph, so that it can be sent again
             warnings.filterwarnings("ignore", "Sending large graph")
             self._homes = _homes(self._client, [x.key for x, _, _ in chunks], distributed.futures_of(X))
-            self._parts: list[Any] = []
+            self._parts: list[distributed.Future] = []
             for home, group in groupby(zip(self._homes, loads, strict=True), key=itemgetter(0)):
                 self._parts += self._client.compute([load for _, load in group], **_at(home))
         found = self.ask(_facts, kind)
@@ -208,18 +211,18 @@ class DaskData:
 
     def _keep(self, kept: list[bool]) -> None:
         """Forget the other parts, which have no examples."""
-        self._parts, self._homes = ([*compress(some, kept)] for some in (self._parts, self._homes))
+        self._parts, self._homes = [*compress(self._parts, kept)], [*compress(self._homes, kept)]
 
-    def each(self, function: Callable[..., Any], *more: Any) -> None:
+    def each(self, function: Callable[..., object], *more: object) -> None:
         self._parts = self._submitted(function, *([one] * len(self._parts) for one in more))
 
-    def ask(self, function: Callable[..., Any], *more: Any) -> list[Any]:
+    def ask(self, function: Callable[..., T], *more: object) -> list[T]:
         try:
             return gathered(self._client, self._submitted(function, *([one] * len(self._parts) for one in more)))
         except distributed.KilledWorker as error:
             raise ClusterLost(f"the cluster's workers die again and again: {error}") from None
 
-    def _submitted(self, function: Callable[..., Any], *more: Iterable[Any]) -> list[Any]:
+    def _submitted(self, function: Callable[..., object], *more: Iterable[object]) -> list[distributed.Future]:
         """Futures of the function of each part, and of what `more` has for it, computed where the part is."""
         submit = self._client.submit
         tasks = zip(self._homes, self._parts, *more, strict=True)
@@ -253,12 +256,14 @@ class DaskSums:
 
     long = True
 
-    def __init__(self, client: Any, parts: list[Any], network: Network, m: int, total: float):
+    def __init__(
+        self, client: distributed.Client, parts: list[distributed.Future], network: Network, m: int, total: float
+    ):
         self.network, self.m, self.total = network, m, total
         self._client, self._parts = client, parts
         self._places: dict[str, list[int]] = {}
 
-    def add_up(self, theta: Array, sums: Array, done: Callable[[int], Any] = lambda examples: None) -> None:
+    def add_up(self, theta: Array, sums: Array, done: Callable[[int], object] = lambda examples: None) -> None:
         """sums[:P] = the examples' gradients, sums[P] = their losses."""
         count = len(self._parts)
         for trial in range(RETRIES + 1):
@@ -277,7 +282,7 @@ class DaskSums:
         sums[:] = total
         done(self.m)
 
-    def _submitted(self, theta: Array, worker: str, numbers: list[int]) -> Any:
+    def _submitted(self, theta: Array, worker: str, numbers: list[int]) -> distributed.Future:
         parts = [self._parts[i] for i in numbers]
         return self._client.submit(_sums, np.array(theta), numbers, len(self._parts), *parts, **_at(worker), pure=False)
 
@@ -291,7 +296,7 @@ class DaskSums:
         return dict(places)
 
 
-def _homes(client: Any, chunks: list[Any], staying: list[Any]) -> list[str | None]:
+def _homes(client: distributed.Client, chunks: list[object], staying: list[distributed.Future]) -> list[str | None]:
     """For each chunk of X the worker where it stays; or if none is in the cluster yet, neighbours on one worker.
 
     A worker then has whole branches of the tree, and sends one or two sums, not half as many as it has parts.
@@ -307,12 +312,12 @@ def _homes(client: Any, chunks: list[Any], staying: list[Any]) -> list[str | Non
     return [list(workers)[k] for k in np.searchsorted(ends, np.arange(len(chunks)), side="right")]
 
 
-def _at(home: str | None) -> dict[str, Any]:
+def _at(home: str | None) -> dict[str, object]:
     """For a task that should run there, or elsewhere if that worker is gone."""
     return {"workers": [home], "allow_other_workers": True} if home else {}
 
 
-def gathered(client: Any, futures: list[Any], bring: bool = True) -> list[Any]:
+def gathered(client: distributed.Client, futures: list[distributed.Future], bring: bool = True) -> list[Any]:
     """What has been computed there, once it is; ClusterLost if nobody is left to do it."""
     since = time.monotonic()
     while True:
@@ -344,7 +349,7 @@ def joined(shards: list[Data]) -> Data:
     return Data(X, targets, weight, shards[0].scale)
 
 
-def _connected(client: Any) -> Any:
+def _connected(client: object) -> distributed.Client:
     """The client that the user passed, or the current one."""
     if client is None:
         try:
@@ -358,7 +363,7 @@ def _connected(client: Any) -> Any:
     return client
 
 
-def _chunks(X: Any, y: Any, weight: Any, *, numbers: bool) -> list[tuple[Any, Any, Any]]:
+def _chunks(X: Any, y: Any, weight: Any, *, numbers: bool) -> list[tuple[Delayed, Delayed, Delayed | None]]:
     """The chunks of rows of all three, as Dask's delayed objects; of an X in this process new ones."""
     if not containers.is_dask(y):
         y = containers.plain(y, "y") if numbers else containers.labels(y, "y")
@@ -376,12 +381,12 @@ def _chunks(X: Any, y: Any, weight: Any, *, numbers: bool) -> list[tuple[Any, An
         rows = X.chunks[0]
     elif all(isinstance(column, dask.array.Array) for column in columns) and not np.isnan(X.chunks[0]).any():
         rows = X.chunks[0]
-    delayed = [_delayed(X, None, "X"), _delayed(y, rows, "y")]
-    delayed.append(_delayed(weight, rows, "sample_weight") if weight is not None else [None] * len(delayed[0]))
-    return list(zip(*delayed, strict=True))
+    inputs, answers = _delayed(X, None, "X"), _delayed(y, rows, "y")
+    weights = [None] * len(inputs) if weight is None else _delayed(weight, rows, "sample_weight")
+    return list(zip(inputs, answers, weights, strict=True))
 
 
-def _delayed(column: Any, rows: tuple[int, ...] | None, name: str) -> list[Any]:
+def _delayed(column: Any, rows: tuple[int, ...] | None, name: str) -> list[Delayed]:
     """Its chunks of so many rows, or those that it has."""
     if rows is not None:
         if not containers.is_dask(column):
@@ -400,7 +405,7 @@ def _delayed(column: Any, rows: tuple[int, ...] | None, name: str) -> list[Any]:
     return list(np.ravel(column.to_delayed(**options)))
 
 
-def _with_known_rows(column: Any) -> Any:
+def _with_known_rows(column: Any) -> dask.array.Array:
     """As an array that knows how many rows each chunk has."""
     if isinstance(column, dask.array.Array):
         return column.compute_chunk_sizes() if np.isnan(column.chunks[0]).any() else column

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from ..inputs.containers import Array
 from ..objective import Objective
-from ..outcome import ENDINGS, VALIDATION, Finding, Outcome, history
+from ..outcome import ENDINGS, VALIDATION, Finding, Outcome, Records, history
 from ..runtime.notice import kernel_seconds
 from .control import Callback, Found, Limits, State, Stop, ValidationSet
 
@@ -102,7 +102,7 @@ class History:
     def iterations(self) -> int:
         return max(0, len(self.rows) - 1)
 
-    def table(self, first: Row) -> Any:
+    def table(self, first: Row) -> Records:
         """Return a record array; it has the row `first` if the very first evaluation ended the minimisation."""
         return history(self.rows or [first])
 

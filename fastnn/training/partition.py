@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +18,8 @@ from ..kernels.arguments import arithmetic
 from ..objective import Shard, Source
 from ..problem import Data, Network
 from ..targets import Kind, kind_of
+
+T = TypeVar("T")
 
 # Up to so many numbers, 256 MB of float64, bytes and float16 become a standardised copy. With more of them they are
 # standardised anew in every evaluation, which takes a tenth of the memory and some times as long.
@@ -44,10 +46,10 @@ class Dataset(Protocol):
     names: tuple[str, ...] | None
     held_out: Array | None
 
-    def each(self, function: Callable[..., Data], *more: Any) -> None:
+    def each(self, function: Callable[..., Data], *more: object) -> None:
         """Replace the data of every shard by function(data, *more)."""
 
-    def ask(self, function: Callable[..., Any], *more: Any) -> list[Any]:
+    def ask(self, function: Callable[..., T], *more: object) -> list[T]:
         """Return function(data, *more) of every shard."""
 
     def split(self, fraction: float, generator: np.random.Generator) -> Data:
@@ -75,10 +77,10 @@ class LocalData:
         self._data = Data(inputs, self.kind.encoded(values), validation.sample_weight(sample_weight, m), scale)
         self.held_out: Array | None = None
 
-    def each(self, function: Callable[..., Data], *more: Any) -> None:
+    def each(self, function: Callable[..., Data], *more: object) -> None:
         self._data = function(self._data, *more)
 
-    def ask(self, function: Callable[..., Any], *more: Any) -> list[Any]:
+    def ask(self, function: Callable[..., T], *more: object) -> list[T]:
         return [function(self._data, *more)]
 
     def split(self, fraction: float, generator: np.random.Generator) -> Data:
@@ -128,7 +130,7 @@ def reweighted(data: Data, kind: Kind, factors: Array) -> Data:
     return replace(data, weight=data.weight * weight if len(data.weight) else weight)
 
 
-def chosen(classes: Array, m: int, shares: Array, seed: Any) -> Array:
+def chosen(classes: Array, m: int, shares: Array, seed: int | np.random.Generator) -> Array:
     """Return which of m examples are held out, bool (m,): as many of each class as shares (K,) say."""
     taken, classes = np.zeros(m, bool), one_class(classes, m)
     order = np.random.default_rng(seed).permutation(m)
@@ -158,7 +160,7 @@ def refuse_split(fraction: float, m: int, held: float, left: float) -> None:
             )
 
 
-def of_inputs(data: Data, function: Callable[..., Any], *more: Any) -> Any:
+def of_inputs(data: Data, function: Callable[..., T], *more: object) -> T:
     """Return function(X, weight, scale, *more), for `Scaling.asked`."""
     return function(data.X, data.weight, data.scale, *more)
 
@@ -167,5 +169,5 @@ def standardise(data: Data, scaling: Scaling) -> Data:
     """Return standardised data: a new array, or chunk by chunk where that would become too large in memory."""
     X = data.X
     if isinstance(X, np.ndarray) and arithmetic(X.dtype) != X.dtype and X.size > COPIED:
-        return replace(data, X=Standardised(X, data.scale, scaling), scale=1.0)
+        return replace(data, X=Standardised(X, data.scale, scaling.apply), scale=1.0)
     return replace(data, X=standardised(X, data.scale, scaling), scale=1.0)

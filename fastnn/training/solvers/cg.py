@@ -3,6 +3,7 @@
 Nocedal and Wright, Numerical Optimization (2006), p. 122.
 """
 
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,9 @@ class _Vector(np.ndarray[Any, np.dtype[Any]]):
     number.
     """
 
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    def __array_function__(
+        self, function: Callable[..., object], types: Iterable[type], args: Iterable[Any], kwargs: Mapping[str, Any]
+    ) -> object:
         if function is np.dot:
             return np.einsum("i,i->", *(np.asarray(vector) for vector in args))
         if function is np.linalg.norm:
