@@ -132,7 +132,7 @@ def forward(
     ((5000, 10), '91%')
     """
     scale = validation.real(scale, "scale", above=0.0)
-    if validation.choice(engine, engines.ENGINES, "engine") == "fused":
+    if validation.choice(engine, engines.ENGINES, "engine") == "fused" and not is_dask(X):
         return Predictor(validation.weights(weights, look=False), activation, output, scale=scale)(X)
     weights = validation.weights(weights)
     sizes = network.sizes_of(weights)
