@@ -211,10 +211,8 @@ def _snapshot(arrays: dict[str, Array], model: Model) -> Snapshot:
     costs = arrays["trail_costs"]
     P = sum(matrix.size for matrix in model.weights)
     digests, gradients = arrays["trail_marks"].reshape(len(costs), 16), arrays["trail_gradients"].reshape(len(costs), P)
-    log = [
-        Evaluation(digest.tobytes(), float(cost), row)
-        for digest, cost, row in zip(digests, costs, gradients, strict=True)
-    ]
+    logged = zip(digests, costs, gradients, strict=True)
+    log = [Evaluation(digest.tobytes(), float(cost), row) for digest, cost, row in logged]
     evaluations_before, rows_before, rows = map(int, arrays["trail_counts"])
     lowest_validation = None
     if "trail_lowest_held_out" in arrays:

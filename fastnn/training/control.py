@@ -123,9 +123,6 @@ class Limits:
 class NonFiniteStart(ValueError):
     """The cost or its gradient is not finite where a minimisation begins; `args` are those of a `Finding`."""
 
-    def __init__(self, text: str, remedy: str):
-        super().__init__(text, remedy)
-
     def __str__(self) -> str:
         return self.sentence({})
 

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..inputs.containers import Array
 from ..inputs.streams import Stored
 from ..kernels.arguments import arithmetic
 from ..network import matrices
 from ..outcome import Finding
 from ..problem import Data, Network
 from ..runtime import blas
-from ..spec import HIDDEN
+from ..spec import HIDDEN, Array
 
 # That many evenly spaced examples are looked at, which takes 1.0 ms for the digits; all of them only where these
 # raise a suspicion that no sample can prove.
@@ -50,6 +49,7 @@ def advice(network: Network, data: Data, theta: Array, names: Sequence[str] | No
     The finding begins with a few words that a colon ends. Columns of X go by their names, if they have some.
     """
     weight = data.weight
+    word = HIDDEN[network.activation].stuck
     inputs = "X" if data.scale == 1.0 else f"X times scale={data.scale:g}"
     examples = np.flatnonzero(weight) if len(weight) else np.arange(len(data.X))
     sample = data.inputs(_spread(examples, EXAMPLES)).astype(np.float64, copy=False)
@@ -71,7 +71,7 @@ def advice(network: Network, data: Data, theta: Array, names: Sequence[str] | No
             return Finding(f"all examples in {inputs} are the same: {named} constant", "columns")
         if len(columns):
             stuck, units = _stuck(network, theta, sample)
-            seen = f"{stuck} of {units} hidden units are {_word(network)}, " if stuck else ""
+            seen = f"{stuck} of {units} hidden units are {word}, " if stuck else ""
             named = _named(X, columns, names)
             remedy = "scale" if data.X.dtype == np.uint8 and data.scale == 1.0 else "standardize"
             return Finding(f"{seen}{inputs} wants scaling: {named} {verdict} for weights to learn from", remedy)
@@ -79,7 +79,7 @@ def advice(network: Network, data: Data, theta: Array, names: Sequence[str] | No
         if not layer:
             return None
         return Finding(
-            f"all {network.sizes[layer]} hidden units of layer {layer} are {_word(network)}: they give every example "
+            f"all {network.sizes[layer]} hidden units of layer {layer} are {word}: they give every example "
             "the same output, so that nothing is learned through them",
             "seed",
         )
@@ -132,10 +132,6 @@ def _named(X: Array, columns: Array, names: Sequence[str] | None) -> str:
         return f"column {first[0]}{counted} is"
     more = f" and {len(columns) - 3} more" if len(columns) > 3 else ""
     return f"columns {', '.join(first)}{more}{counted} are"
-
-
-def _word(network: Network) -> str:
-    return HIDDEN[network.activation].stuck
 
 
 def _flat_ends(network: Network, theta: Array, X: Array) -> Iterator[tuple[Array, Array]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..inputs.containers import Array
 from ..objective import Objective
-from ..outcome import ENDINGS, VALIDATION, Finding, Outcome, Records, history
+from ..outcome import ENDINGS, VALIDATION, Finding, Outcome, history
 from ..runtime.notice import kernel_seconds
 from .control import Callback, Found, Limits, State, Stop, ValidationSet
 
@@ -19,6 +19,7 @@ from .control import Callback, Found, Limits, State, Stop, ValidationSet
 ROUNDING = float(np.finfo(np.float32).eps)
 
 Row = tuple[float | int, ...]  # of the history
+Arrays = Mapping[str, Array]  # the state of a solver
 
 
 class Point(NamedTuple):
@@ -92,39 +93,6 @@ class Clock:
         return self.wall_seconds - self.compile_seconds
 
 
-class History:
-    """Rows for the start and for each iteration."""
-
-    def __init__(self, rows: Sequence[Row]):
-        self.rows = [*rows]
-
-    @property
-    def iterations(self) -> int:
-        return max(0, len(self.rows) - 1)
-
-    def table(self, first: Row) -> Records:
-        """Return a record array; it has the row `first` if the very first evaluation ended the minimisation."""
-        return history(self.rows or [first])
-
-
-class Callbacks:
-    """Functions that get the state after every iteration."""
-
-    def __init__(self, callbacks: Sequence[Callback]):
-        self._callbacks = callbacks
-
-    def call(self, state: State) -> None:
-        """Call all of them; then raise Stop if one has returned a true value, or raised StopIteration as in SciPy."""
-        stop = False
-        for callback in self._callbacks:
-            try:
-                stop = bool(callback(state)) or stop
-            except StopIteration:
-                stop = True
-        if stop:
-            raise Stop("stopped by callback")
-
-
 class Observer:
     """Receiver of a solver's reports, which raises Stop in them when the minimisation is to end.
 
@@ -134,7 +102,8 @@ class Observer:
     evaluations : int
         Of cost and gradient, by batches or by all examples.
     best : BestPoint
-    history : History
+    rows : list of tuple
+        The history: a row for the start and for each iteration.
     clock : Clock
     state : mapping of str to array
         Arrays that the solver gave to `iteration` before the training was interrupted; empty at the start.
@@ -150,10 +119,10 @@ class Observer:
         callbacks: Sequence[Callback] = (),
         progress: Progress = Progress(),  # noqa: B008  it is immutable
     ):
-        self._objective, self._validation_set, self._callbacks = objective, validation_set, Callbacks(callbacks)
+        self._objective, self._validation_set, self._callbacks = objective, validation_set, callbacks
         self.limits = limits
-        self.state: Mapping[str, Array] = {}
-        self.evaluations, self.best, self.history = progress.evaluations, progress.best, History(progress.rows)
+        self.state: Arrays = {}
+        self.evaluations, self.best, self.rows = progress.evaluations, progress.best, [*progress.rows]
         self.clock = Clock(progress.seconds, progress.compile_seconds)
 
     def evaluation(self, theta: Array, cost: float, norm: float) -> None:
@@ -169,9 +138,7 @@ class Observer:
         _check_finite(cost)
         self.limits.check_effort(self.clock.wall_seconds, self.evaluations)
 
-    def iteration(
-        self, theta: Array, cost: float, norm: float = math.nan, state: Mapping[str, Array] | None = None
-    ) -> None:
+    def iteration(self, theta: Array, cost: float, norm: float = math.nan, state: Arrays | None = None) -> None:
         """Report the start, and each iteration.
 
         Parameters
@@ -187,7 +154,7 @@ class Observer:
             State of a solver that goes on from it: if the training is resumed, `Observer.state` has these arrays, and
             the solver begins with the report that it gave them to. Copied.
         """
-        theta, rows = np.array(theta), self.history.rows
+        theta, rows = np.array(theta), self.rows
         if math.isnan(norm):
             _check_finite(cost)
             self._see(theta, cost, norm)
@@ -198,18 +165,33 @@ class Observer:
         row = cost, norm, self.evaluations, self.clock.seconds
         more = [*measured, self._objective.regularisation(theta)] if self._validation_set else []
         rows.append((*row, *more))
-        iterations = self.history.iterations
+        iterations = self.iterations
         if iterations:
-            self._callbacks.call(State(iterations, *row, *measured, theta.copy(), self._objective.sizes))
+            self._call_back(State(iterations, *row, *measured, theta.copy(), self._objective.sizes))
         lowest, validated = self.best
         if norm <= self.limits.tol and lowest and cost - lowest.cost <= ROUNDING * abs(cost):
             self.best = BestPoint(Point(cost, norm, theta), validated)
             raise Stop("converged")
         self.limits.check_iterations(iterations, iterations - validated[1] if validated else 0)
 
+    def _call_back(self, state: State) -> None:
+        """Call all callbacks; then raise Stop if one has returned a true value, or raised StopIteration as in SciPy."""
+        stop = False
+        for callback in self._callbacks:
+            try:
+                stop = bool(callback(state)) or stop
+            except StopIteration:
+                stop = True
+        if stop:
+            raise Stop("stopped by callback")
+
     def _see(self, theta: Array, cost: float, norm: float) -> None:
         self.best = self.best.see(cost, norm, theta)
         self.limits.check_target(cost)
+
+    @property
+    def iterations(self) -> int:
+        return max(0, len(self.rows) - 1)
 
     @property
     def best_point(self) -> Point:
@@ -223,8 +205,8 @@ class Observer:
         """Return the result of a minimisation that ends so, now or after `seconds`."""
         point, seconds = self.best_point, self.clock.seconds if seconds is None else seconds
         unmeasured = [math.nan] * len(VALIDATION) if self._validation_set else []
-        table = self.history.table((point.cost, point.norm, self.evaluations, seconds, *unmeasured))
-        return point.theta, self._outcome(status, point, seconds, finding), table
+        first = point.cost, point.norm, self.evaluations, seconds, *unmeasured  # if no iteration was reported
+        return point.theta, self._outcome(status, point, seconds, finding), history(self.rows or [first])
 
     def _outcome(self, status: str, point: Point, seconds: float, finding: Finding | None) -> Outcome:
         lowest, compile_seconds = self.best.lowest or point, self.clock.compile_seconds
@@ -241,7 +223,7 @@ class Observer:
             fact += f"; these are the weights of iteration {row}, whose validation cost {cost:.6g} is the lowest"
         text, remedy = finding or ("", self.going_on if status == "interrupted" else remedy)
         outcome = Outcome(
-            status, "", point.cost, point.norm, self.history.iterations, self.evaluations, seconds,
+            status, "", point.cost, point.norm, self.iterations, self.evaluations, seconds,
             compile_seconds=compile_seconds, fact=fact, finding=text, remedy=remedy,
         )  # fmt: skip
         return outcome.reworded({})

@@ -19,7 +19,7 @@ import numpy as np
 from ..inputs.containers import Array
 from ..objective import Objective
 from .control import Callback, Found, Limits, ValidationSet
-from .observer import CostFunction, Observer, Progress
+from .observer import Arrays, CostFunction, Observer, Progress
 
 # A log takes at most LOG_BYTES, or LOG_LEAST evaluations where these take more; then the solver starts anew where it
 # is, with an empty log: after 815 evaluations of the course's network, 82 KB each. Cost of starting anew after so many
@@ -97,23 +97,21 @@ class Saving(Observer):
 
     def note(self, snapshot: Callable[[Progress], Snapshot]) -> None:
         """Note that the minimisation can go on from here; save it if that is due. Nothing is copied before."""
-        count, evaluations, best = len(self.history.rows), self.evaluations, self.best
+        count, evaluations, best = len(self.rows), self.evaluations, self.best
 
         def noted() -> Snapshot:
             seconds = self.clock.wall_seconds, self.clock.compile_seconds
-            return snapshot(Progress(self.history.rows[:count], evaluations, *seconds, best))
+            return snapshot(Progress(self.rows[:count], evaluations, *seconds, best))
 
         self._noted = noted
-        if self._keeper.due(self.history.iterations):
+        if self._keeper.due(self.iterations):
             self.save()
 
     def save(self, found: Found | None = None) -> None:
         if self._noted:
             self._keeper.keep(self._noted(), found or self.found("interrupted"))
 
-    def iteration(
-        self, theta: Array, cost: float, norm: float = math.nan, state: Mapping[str, Array] | None = None
-    ) -> None:
+    def iteration(self, theta: Array, cost: float, norm: float = math.nan, state: Arrays | None = None) -> None:
         if state is not None and self.best.lowest:
             copied = {name: np.array(array) for name, array in state.items()}
             self.note(lambda progress: self._begin._replace(progress=progress, state=copied))
@@ -128,11 +126,11 @@ class Replaying(Saving):
         self._logged = Logged(self._objective, theta, log, before=self._note)
         self._rows_before = rows_before
         # The solver reports its start, which is the last of the rows before, and then its iterations.
-        self._repeated = len(self.history.rows) - max(0, rows_before - 1)
+        self._repeated = len(self.rows) - max(0, rows_before - 1)
 
     def _start_anew(self, theta: Array) -> None:
         self._objective.forget()  # so that the first evaluation is logged too
-        self._start(theta, len(self.history.rows))
+        self._start(theta, len(self.rows))
 
     def run(self, solver: Run) -> None:
         """Run the solver until it is stopped, or returns because it finds no way down any more."""
@@ -155,9 +153,7 @@ class Replaying(Saving):
         if not self._logged.known:
             super().evaluation(theta, cost, norm)
 
-    def iteration(
-        self, theta: Array, cost: float, norm: float = math.nan, state: Mapping[str, Array] | None = None
-    ) -> None:
+    def iteration(self, theta: Array, cost: float, norm: float = math.nan, state: Arrays | None = None) -> None:
         if self._repeated:
             self._repeated -= 1
             return
