@@ -13,7 +13,7 @@ import numpy as np
 
 from ..inputs.streams import widened
 from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Run, Targets, arithmetic, equal_runs
-from ..network import matrices
+from ..network import Weights, matrices
 from ..spec import ACTIVATIONS, LOSS_OF_CODE, Array, DType, sigmoid
 
 # What overflows is infinite, as in the compiled engines: without a warning, whatever the caller's settings are.
@@ -25,14 +25,16 @@ def sigmoid_gradient(z: Array) -> Array:
     return sigmoid(z) * sigmoid(-z)
 
 
-def _sizes(layers: Array) -> tuple[int, ...]:
-    return (*layers[:, INPUTS].tolist(), int(layers[-1, UNITS]))
+def weights_in(theta: Array, layers: Array, X: Array) -> Weights:
+    """Return the matrices in theta, of X's type."""
+    sizes = (*layers[:, INPUTS].tolist(), int(layers[-1, UNITS]))
+    return matrices(theta.astype(X.dtype, copy=False), sizes)
 
 
 def _activations(theta: Array, layers: Array, X: Array, work: Sequence[Array | None]) -> list[Array]:
     """Of layers 0..L, (m, s[l]) each, of X's type; the last one before its activation. In `work` where there is any."""
     values = [X]
-    for l, W in enumerate(matrices(theta.astype(X.dtype, copy=False), _sizes(layers))):
+    for l, W in enumerate(weights_in(theta, layers, X)):
         Z = np.matmul(values[-1], W[:, 1:].T, out=work[l])
         Z += W[:, 0]
         if not np.isfinite(Z.sum()):  # an overflow: its infinity may have the wrong sign
@@ -88,8 +90,7 @@ def accumulate(
         losses = losses * weight
         D *= weight[:, np.newaxis].astype(D.dtype)
 
-    weights = matrices(theta.astype(X.dtype, copy=False), _sizes(layers))
-    dweights = matrices(sums[:-1], _sizes(layers))
+    weights, dweights = weights_in(theta, layers, X), weights_in(sums[:-1], layers, sums)
     for l in range(len(weights) - 1, -1, -1):
         dweights[l][:, 0] += D.sum(axis=0)
         dweights[l][:, 1:] += D.T @ values[l]

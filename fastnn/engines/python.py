@@ -8,10 +8,10 @@ import numpy as np
 from scipy.special import expit
 
 from ..inputs.streams import widened
-from ..kernels.arguments import ACTIVATION, INPUTS, UNITS, Run, Targets, equal_runs
-from ..network import Weights, matrices
+from ..kernels.arguments import ACTIVATION, UNITS, Run, Targets, equal_runs
+from ..network import Weights
 from ..spec import ACTIVATIONS, SIGMOID, SOFTMAX, SOFTMAX_CROSS_ENTROPY, SQUARED_ERROR, Array, DType
-from .numpy import in_silence, regularised_mean
+from .numpy import in_silence, regularised_mean, weights_in
 
 __all__ = ["accumulate", "forward", "regularised_mean", "workspace"]
 
@@ -63,17 +63,11 @@ def _accumulate_example(weights: Weights, layers: Array, x: Array, t: Array, wei
     return weight * float(loss)
 
 
-def _weights(theta: Array, layers: Array, X: Array) -> Weights:
-    """The matrices in theta, of X's type."""
-    sizes = (*layers[:, INPUTS].tolist(), int(layers[-1, UNITS]))
-    return matrices(theta.astype(X.dtype, copy=False), sizes)
-
-
 @in_silence
 def forward(theta: Array, layers: Array, X: Array, scale: float, A: Array) -> None:
     """A[:] = output activations (m, K)."""
     X = widened(X, scale)
-    weights = _weights(theta, layers, X)
+    weights = weights_in(theta, layers, X)
     for i, x in enumerate(X):
         A[i] = _activation(_forward_example(weights, layers, x)[-1], layers[-1, ACTIVATION])
 
@@ -91,7 +85,7 @@ def accumulate(
     if run.start == 0:
         sums[:] = 0.0
     X = widened(X, scale)
-    weights, dweights = _weights(theta, layers, X), _weights(sums[:-1], layers, sums)
+    weights, dweights = weights_in(theta, layers, X), weights_in(sums[:-1], layers, sums)
     one_hot = np.eye(layers[-1, UNITS], dtype=X.dtype)
     for i, x in enumerate(X):
         t = one_hot[targets.classes[i]] if len(targets.classes) else targets.values[i].astype(X.dtype)
