@@ -507,11 +507,6 @@ def _compared(a: Array, d: Array, whole: Array, table: Array) -> tuple[float, fl
     total = np.linalg.norm(a / unit) + np.linalg.norm(d / unit)
     errors = relative_errors(a, d, whole)
     worst = int(errors.argmax())
-    where, analytic, numerical = table[worst].tolist(), float(a[worst]), float(d[worst])
-    place: Entry | Slope
-    if len(where) == 1:
-        place = Slope(where[0], analytic, numerical)
-    else:
-        layer, row, column = where
-        place = Entry(layer, row, column, analytic, numerical)
+    values: list[Any] = [*table[worst].tolist(), float(a[worst]), float(d[worst])]
+    place = Slope(*values) if table.shape[1] == 1 else Entry(*values)
     return float(np.linalg.norm(a / unit - d / unit) / total) if total != 0.0 else 0.0, float(errors[worst]), place

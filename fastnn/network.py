@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .inputs import validation
-from .inputs.validation import Array
-from .spec import HIDDEN, OUTPUTS
+from .spec import HIDDEN, OUTPUTS, Array
 
 Weights = tuple[Array, ...]
 
@@ -201,6 +200,4 @@ def unpack(theta: ArrayLike, sizes: Sequence[int], order: Literal["C", "F"] = "C
     sizes = validation.sizes(sizes)
     validation.choice(order, ("C", "F"), "order")
     theta = validation.theta(theta, parameter_count(sizes))
-    ends = np.cumsum([rows * columns for rows, columns in shapes(sizes)])
-    parts = zip(np.split(theta, ends[:-1]), shapes(sizes), strict=True)
-    return tuple(part.reshape(shape, order=order).copy(order="C") for part, shape in parts)
+    return tuple(part.ravel().reshape(part.shape, order=order).copy(order="C") for part in matrices(theta, sizes))

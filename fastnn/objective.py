@@ -379,13 +379,9 @@ class Objective:
 @contextmanager
 def examples_bar(m: int, progress: bool | None) -> Iterator[Callable[[int], object]]:
     """A function that is told how many examples more are done, and shows a bar where they take more than a second."""
+    disable = None if progress is None else not progress
     with notice.progress_bar(
-        total=m,
-        unit=" examples",
-        unit_scale=True,
-        leave=False,
-        delay=1.0,
-        disable=None if progress is None else not progress,
+        total=m, unit=" examples", unit_scale=True, leave=False, delay=1.0, disable=disable
     ) as bar:
         yield bar.update
 

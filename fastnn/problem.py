@@ -15,9 +15,8 @@ from numpy.typing import ArrayLike
 from . import network, targets
 from .inputs import validation
 from .inputs.streams import Chosen, Stored, read, widened
-from .inputs.validation import Array
 from .kernels.arguments import Run, Targets
-from .spec import HIDDEN, OUTPUTS, quoted
+from .spec import HIDDEN, OUTPUTS, Array, quoted
 
 # Lines that documentation of arguments takes from the rows of `spec`.
 _FORMULAS = ", ".join(f'"{name}" {row.doc}' for name, row in HIDDEN.items())

@@ -18,14 +18,13 @@ from .inputs import containers
 from .inputs import validation as valid
 from .inputs.scaling import Scaling
 from .inputs.streams import Stored
-from .inputs.validation import Array
 from .model import Model
 from .network import init_weights, sizes_of, theta_of, weights_of
 from .objective import Objective
 from .outcome import Outcome, Records
 from .problem import Data, Network, documented
 from .runtime.notice import progress_bar, silence
-from .spec import OUTPUTS
+from .spec import OUTPUTS, Array
 from .training import checkpoint as checkpoints
 from .training import diagnosis
 from .training.checkpoint import TrainingConfig
@@ -340,11 +339,8 @@ class _Watch(NamedTuple):
     @classmethod
     def of(cls, callback: Callback | None, verbose: object, progress: object) -> _Watch:
         """Those, if they fit."""
-        return cls(
-            valid.function(callback, "callback"),
-            valid.flag(verbose, "verbose"),
-            valid.optional_flag(progress, "progress"),
-        )
+        callback, verbose = valid.function(callback, "callback"), valid.flag(verbose, "verbose")
+        return cls(callback, verbose, valid.optional_flag(progress, "progress"))
 
 
 class _Training:
@@ -424,11 +420,8 @@ class _Training:
                 bar.set_postfix_str(f"cost {state.cost:.6f}", refresh=False)
                 bar.update()
 
-            callbacks: list[Callback] = [
-                show,
-                *[partial(print, flush=True)] * verbose,
-                *([watch.callback] if watch.callback else []),
-            ]
+            callbacks: list[Callback] = [show, *[partial(print, flush=True)] * verbose]
+            callbacks += [watch.callback] if watch.callback else []
             validation_set = None
             if self._held_out is not None:
                 validation_set = ValidationSet(network, self._held_out, data.kind, self._score_weight, engine)

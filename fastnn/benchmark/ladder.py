@@ -152,7 +152,7 @@ def gradient(task: Task, engine: str) -> Timed:
 def differences(task: Task, engine: str) -> Timed:
     """The gradient by central differences; but for "fused" by two whole evaluations for each parameter."""
     if engine != "fused":
-        module, layers = engines.module(engine), network.layer_table(task.sizes, *_COURSE)
+        module, layers = engines.module(engine), network.layer_table(task.sizes, "sigmoid", "sigmoid")
         A = np.empty((len(task.X), task.sizes[-1]))
 
         def cost(theta: Array) -> float:
@@ -208,8 +208,6 @@ DIFFERENCES_TOLERANCE = 1e-7
 # divide differences of the cost by the step. On random data 600 times was seen; a gradient that is
 # wrong by 1e-6 must be seen too.
 TRAINING_FACTOR = 1e5
-
-_COURSE = ("sigmoid", "sigmoid")
 
 
 def _shortened(task: Task, engine: str) -> tuple[Task, float]:

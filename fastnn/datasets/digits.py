@@ -66,11 +66,10 @@ def load_digits() -> tuple[Array, Array]:
         ####      ####
         ###########
     """
-    with np.load(_digits_path(), allow_pickle=False) as archive:
-        images, digits = archive["images"], archive["labels"]
+    images, digits = _archive()
     R = resize_matrix(images.shape[1], 20)
     resized = R @ (images / 255.0) @ R.T
-    return resized.transpose(0, 2, 1).reshape(len(images), -1), digits.astype(np.int64)
+    return resized.transpose(0, 2, 1).reshape(len(images), -1), digits
 
 
 def generate_digits(start: int, stop: int, *, seed: int = 0) -> tuple[Array, Array]:
@@ -219,8 +218,7 @@ def _between(flat: Array, points: Array, fraction: Array) -> Array:
 @cache
 def _fine_images() -> tuple[Array, Array]:
     """The images on the fine grid, column by column, uint8 (5000, 64, 64), and their digits; made once, read only."""
-    with np.load(_digits_path(), allow_pickle=False) as archive:
-        images, digits = archive["images"], archive["labels"].astype(np.int64)
+    images, digits = _archive()
     R = resize_matrix(images.shape[1], 20, _FINE)
     fine = np.zeros((len(images), _SIDE, _SIDE), np.uint8)
     inside = slice(_MARGIN, -_MARGIN)
@@ -235,10 +233,11 @@ def _fine_images() -> tuple[Array, Array]:
     return fine, digits
 
 
-def _digits_path() -> Path:
-    """Inside an installed package; in a checkout, beside it."""
-    installed = Path(str(files("fastnn"))) / "digits.npz"
-    return installed if installed.exists() else installed.parent.parent / "data" / "digits.npz"
+def _archive() -> tuple[Array, Array]:
+    """Images, uint8, and their digits, int64: from a file inside an installed package; in a checkout, beside it."""
+    path = Path(str(files("fastnn"))) / "digits.npz"
+    with np.load(path if path.exists() else path.parent.parent / "data" / "digits.npz", allow_pickle=False) as archive:
+        return archive["images"], archive["labels"].astype(np.int64)
 
 
 def resize_matrix(old: int, new: int, fine: int = 1) -> Array:

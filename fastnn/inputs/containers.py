@@ -130,9 +130,8 @@ def _real(array: Array, name: str, hint: str = "") -> Array:
         except OverflowError:
             raise ValueError(f"{name} holds an integer too large for float64; real numbers are wanted") from None
     if array.dtype.kind not in "biuf":
-        raise TypeError(
-            f"{name} has dtype {array.dtype}; real numbers are wanted{hint if array.dtype.kind == 'U' else ''}"
-        )
+        hint = hint if array.dtype.kind == "U" else ""
+        raise TypeError(f"{name} has dtype {array.dtype}; real numbers are wanted{hint}")
     return array
 
 

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..kernels.arguments import KEPT, Run, arithmetic, equal_runs
-from ..spec import DType
+from ..spec import Array, DType
 from . import containers
-from .containers import Array
 
 # Bytes of X that are read together, about: while the kernels work on them a thread reads the next ones. Of HDF5 files
 # in the system's cache, uint8, 784-25-10 and 784-128-10, 16 MB reached 0.86 and 0.98 of the speed in memory, 2 MB 0.81
@@ -231,9 +230,8 @@ def _mapped_dataset(X: Any) -> np.memmap | None:
     if not plain or X.dtype.kind not in "iuf":  # booleans are an enumeration there
         return None
     try:
-        with open(
-            X.file.filename, "rb"
-        ) as file:  # opened anew, as h5py's own is locked until all that use it are closed
+        # Opened anew, as h5py's own is locked until all that use it are closed.
+        with open(X.file.filename, "rb") as file:
             same = os.path.samestat(os.fstat(file.fileno()), os.fstat(X.file.id.get_vfd_handle()))
             return np.memmap(file, X.dtype, "r", offset, X.shape) if same else None
     except OSError:

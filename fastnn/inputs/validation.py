@@ -159,10 +159,9 @@ def held_out(value: object) -> float | tuple[ArrayLike, ArrayLike, ArrayLike | N
     if isinstance(value, (tuple, list)) and len(value) in (2, 3):
         return value[0], value[1], value[2] if len(value) == 3 else None
     want = "a fraction between 0 and 1, (X, y) or (X, y, sample_weight) is wanted"
-    if not _is_real(value):
-        raise TypeError(f"validation is {described(value)}; {want}")
-    if not 0.0 < (fraction := _float(value)) < 1.0:
-        raise ValueError(f"validation is {described(value)}; {want}")
+    fraction = _float(value) if _is_real(value) else math.nan
+    if not 0.0 < fraction < 1.0:
+        raise _wrong(_is_real(value))(f"validation is {described(value)}; {want}")
     return fraction
 
 
@@ -316,11 +315,9 @@ def natural(value: object, name: str) -> int:
 
 def _integer(value: object, name: str, least: int, want: str) -> int:
     """Return an integer that is large enough; `want` says so in a message."""
-    if not _is_integer(value):
-        raise TypeError(f"{name} is {described(value)}; {want} is wanted")
-    if int(value) < least:
-        raise ValueError(f"{name} is {described(value)}; {want} is wanted")
-    return int(value)
+    if _is_integer(value) and int(value) >= least:
+        return int(value)
+    raise _wrong(_is_integer(value))(f"{name} is {described(value)}; {want} is wanted")
 
 
 def span(start: object, stop: object) -> tuple[int, int]:
@@ -340,12 +337,14 @@ def real(
     want += f" greater than {above:g}" if above > -math.inf else ""
     want += f" of at least {minimum:g}" if minimum > -math.inf else ""
     want += f" and less than {below:g}" if below < math.inf else ""
-    if not _is_real(value):
-        raise TypeError(f"{name} is {described(value)}; {want} is wanted")
-    number = _float(value)
+    number = _float(value) if _is_real(value) else math.nan
     if not (math.isfinite(number) and number > above and minimum <= number < below):
-        raise ValueError(f"{name} is {described(value)}; {want} is wanted")
+        raise _wrong(_is_real(value))(f"{name} is {described(value)}; {want} is wanted")
     return number
+
+
+def _wrong(of_its_type: bool) -> type[ValueError] | type[TypeError]:
+    return ValueError if of_its_type else TypeError
 
 
 def _is_integer(value: object) -> TypeGuard[Integral]:
@@ -386,8 +385,7 @@ def flag(value: object, name: str) -> bool:
 def verbosity(value: object) -> object:
     """False, True, a number of at least 0, or "bar"."""
     if not isinstance(value, (bool, np.bool_, Real)) and not (isinstance(value, str) and value == "bar"):
-        error = ValueError if isinstance(value, str) else TypeError
-        raise error(f"verbose is {described(value)}; True, False, a number or 'bar' is wanted")
+        raise _wrong(isinstance(value, str))(f"verbose is {described(value)}; True, False, a number or 'bar' is wanted")
     return value if isinstance(value, (bool, np.bool_, str)) else real(value, "verbose", minimum=0.0)
 
 
@@ -400,9 +398,10 @@ def choice(value: object, choices: Collection[str], name: str) -> str:
     """One of a few words, by its canonical name."""
     own = canonical(value)
     if not isinstance(own, str) or own not in choices:
-        error = ValueError if isinstance(value, str) else TypeError
         allowed = [*choices, *(alias for alias, meant in ALIASES.items() if meant in choices)]
-        raise error(f"{name} is {described(value)}; one of {', '.join(map(repr, allowed))} is wanted")
+        raise _wrong(isinstance(value, str))(
+            f"{name} is {described(value)}; one of {', '.join(map(repr, allowed))} is wanted"
+        )
     return own
 
 

@@ -90,15 +90,8 @@ def _panel(ax: Axes, group: comparison.Group, handles: dict[str, Line2D]) -> Non
         if baseline and name != comparison.BASELINE:
             times = comparison.ratio(baseline, group.results[name]).median
             label += f", {comparison.three_digits(times)} x {comparison.BASELINE}"
-        ax.annotate(
-            label,
-            (value, row),
-            xytext=(7, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-            bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
-        )
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.8}
+        ax.annotate(label, (value, row), xytext=(7, 0), textcoords="offset points", va="center", fontsize=8, bbox=box)
     low = min(seconds) / 1.3
     decades = max(1.0, np.log10(max(seconds) / low) / (1.0 - _LABEL))
     ax.set_xscale("log")

@@ -68,12 +68,9 @@ def confusion(model: object, X: ArrayLike, y: ArrayLike, *, ax: Axes | None = No
     if K <= _COUNTED:
         for (row, column), count in np.ndenumerate(counts):
             if count:
-                dark, right = shares[row, column] > 0.75 * top, row == column
-                colour = "white" if dark else "black"
-                weight = "bold" if right else "normal"
-                ax.text(
-                    column, row, f"{count:,}", ha="center", va="center", fontsize=SMALL, color=colour, weight=weight
-                )
+                colour = "white" if shares[row, column] > 0.75 * top else "black"
+                weight = "bold" if row == column else "normal"
+                ax.text(column, row, f"{count:,}", ha="center", va="center", size=SMALL, color=colour, weight=weight)
     step = -(-K // _LABELLED)
     long = max(map(len, names)) > 4
     ax.set_xticks(range(0, K, step), names[:K:step], rotation=90 if long else 0)
@@ -136,24 +133,13 @@ def check(gradient: object, numerical: object, *, ax: Axes | Sequence[Axes] | No
     worst = cast(Entry, compared.worst)  # weights are never empty
     errors = relative_errors(a, d, a)
     upper, lower = pair(ax, 7.0, (5.0, 2.5))
-    ring: dict[str, Any] = {
-        "marker": "o",
-        "linestyle": "",
-        "markersize": 12,
-        "fillstyle": "none",
-        "markeredgewidth": 1.8,
-        "color": WRONG,
-    }
+    ring: dict[str, Any] = {"marker": "o", "linestyle": "", "markersize": 12, "fillstyle": "none", "color": WRONG}
+    ring["markeredgewidth"] = 1.8
     first = 0
     for l, matrix in enumerate(gradient):
         own = slice(first, first := first + matrix.size)
-        style: dict[str, Any] = {
-            "color": COLOURS[l % len(COLOURS)],
-            "markeredgewidth": 0.0,
-            "alpha": 0.6,
-            "markersize": 4,
-        }
-        marker = MARKERS[l % len(MARKERS)]
+        colour, marker = COLOURS[l % len(COLOURS)], MARKERS[l % len(MARKERS)]
+        style: dict[str, Any] = {"color": colour, "markeredgewidth": 0.0, "alpha": 0.6, "markersize": 4}
         upper.plot(a[own], d[own], marker, label=f"layer {l}", **style)
         if lower is not None:
             lower.plot(np.arange(len(a))[own], np.maximum(errors[own], _LEAST), marker, **style)
