@@ -138,7 +138,7 @@ class File:
         # numba's own format; what is in the user's cache folder is run as machine code, so no format can make it safer
         return pickle.loads(content) if self._checksum(content) == checksum else None
 
-    def save(self, data: Any) -> None:
+    def save(self, data: object) -> None:
         """Write the file whole, or warn that it cannot be written."""
         content = pickled(data)
         for again in (True, False):

@@ -6,6 +6,8 @@ calls in it, and of a parallel one four; so what is large stands apart, compiled
 the tiles (`by_address`), and what is called once for a block of examples (`apart`).
 """
 
+from __future__ import annotations
+
 import hashlib
 import inspect
 import re
@@ -15,7 +17,7 @@ from concurrent.futures import Future, wait
 from contextvars import copy_context
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import numba
 from llvmlite import ir
@@ -25,6 +27,12 @@ from numba.extending import intrinsic
 
 from . import cache, notice, numba_internals, pool
 
+if TYPE_CHECKING:
+    from numba.core.base import BaseContext
+    from numba.core.compiler import CompileResult
+    from numba.core.dispatcher import Dispatcher
+    from numba.core.typing import Signature
+
 # Sums may be reordered (without that no reduction vectorises) and a*b + c fused. Never "nnan"
 # or "ninf": a NaN has to reach the caller.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
@@ -33,24 +41,26 @@ FAST = {"contract", "reassoc", "nsz", "arcp"}
 EXACT = {"contract"}
 
 Function = Callable[..., Any]
+Types = tuple[types.Type, ...]
+Returned = TypeVar("Returned")
 
 # Seconds after which Python hears a signal that another thread has got, while this one waits.
 _TICK = 0.1
 
 
-def inner(fastmath: set[str] = FAST) -> Callable[[Function], Any]:
+def inner(fastmath: set[str] = FAST) -> Callable[[Function], Dispatcher]:
     """Compile a function that only other kernels call."""
     return lambda function: _for_kernels(function, fastmath)
 
 
-def _for_kernels(function: Function, fastmath: set[str]) -> Any:
+def _for_kernels(function: Function, fastmath: set[str]) -> Dispatcher:
     """Without the wrappers by which Python calls a compiled function: a first training takes 7.8 s, with them 9.6.
 
     A call from Python is refused: it would end the process.
     """
-    dispatcher: Any = _jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_options(fastmath))(function)
+    dispatcher = _jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_options(fastmath))(function)
 
-    def refuse(*arguments: Any) -> None:
+    def refuse(*arguments: object) -> NoReturn:
         raise TypeError(f"{function.__name__} is called from Python; it is for kernels alone")
 
     numba_internals.call_from_kernels_alone(dispatcher, refuse)
@@ -71,7 +81,7 @@ class Kernel:
         self.serial = _outer(_jit(**options)(function), "-serial")
         _kernels.append(self)
 
-    def __call__(self, *arguments: Any) -> Any:
+    def __call__(self, *arguments: object) -> Any:
         if not pool.usable():
             return self.serial(*arguments)
         with pool.launching():
@@ -95,38 +105,38 @@ def batch(function: Function, fastmath: set[str] = FAST) -> Kernel:
     return Kernel(function, fastmath)
 
 
-def serial(function: Function) -> Any:
+def serial(function: Function) -> Dispatcher:
     """Compile a function that is called from outside and has no parallel loop: it needs no lock."""
     return _outer(_jit(**_options(FAST))(function))
 
 
-def _options(fastmath: set[str]) -> dict[str, Any]:
+def _options(fastmath: set[str]) -> dict[str, object]:
     return {"fastmath": fastmath, "error_model": "numpy", "nogil": True}
 
 
-def _jit(**options: Any) -> Callable[[Function], Any]:
+def _jit(**options: object) -> Callable[[Function], Dispatcher]:
     """`numba.njit`, under NUMBA_DISABLE_JIT too: kernels are made of LLVM's instructions and have no form in Python."""
 
-    def compiled(function: Function) -> Any:
+    def compiled(function: Function) -> Dispatcher:
         with numba_internals.configured(DISABLE_JIT=0):
             return numba.njit(**options)(function)
 
     return compiled
 
 
-def _outer(dispatcher: Any, suffix: str = "") -> Any:
+def _outer(dispatcher: Dispatcher, suffix: str = "") -> Dispatcher:
     """Give a kernel that is called from outside its place in the cache, and a notice while it compiles."""
     folder = cache.folder()
     if folder is not None:
         numba_internals.use_cache(dispatcher, _Cache(dispatcher.py_func, folder, suffix))
 
-    def compile_or_load(step: Function, signature: Any) -> Any:
+    def compile_or_load(step: Function, signature: Types) -> object:
         if folder is not None:
             cache.note_use(folder)
         with notice.waiting_for_kernels():
             return _in_a_thread(step, signature)
 
-    def compile_now(step: Function, arguments: Any, return_type: Any) -> Any:
+    def compile_now(step: Function, arguments: Types, return_type: types.Type | None) -> CompileResult:
         if folder is None and not cache.off():
             cache.warn(cache.NO_HOME)
         # numba turns functions into compiled ones on its way too
@@ -137,7 +147,7 @@ def _outer(dispatcher: Any, suffix: str = "") -> Any:
     return dispatcher
 
 
-def _in_a_thread(function: Function, *arguments: Any) -> Any:
+def _in_a_thread(function: Callable[..., Returned], *arguments: object) -> Returned:
     """What the function returns, in a thread of its own: Ctrl-C and SIGTERM do not wait for it, and do not end it.
 
     Raised inside llvmlite, between its freeing of memory and its note of that, their exception makes it free the
@@ -146,7 +156,7 @@ def _in_a_thread(function: Function, *arguments: Any) -> Any:
     """
     if threading.current_thread() is not threading.main_thread():  # only there signals are raised
         return function(*arguments)
-    done: Future[Any] = Future()
+    done: Future[Returned] = Future()
 
     def run() -> None:
         try:
@@ -160,15 +170,17 @@ def _in_a_thread(function: Function, *arguments: Any) -> Any:
     return done.result()
 
 
-def apart(function: Function, fastmath: set[str] = FAST) -> Any:
+def apart(function: Function, fastmath: set[str] = FAST) -> Function:
     """Compile what other kernels call, for a block of examples or more, by itself: they call it by its address."""
     dispatcher = _outer(_for_kernels(function, fastmath))
     _apart[_name(dispatcher)] = dispatcher
 
-    def call(typing_context: Any, *arguments: Any) -> Any:
+    def call(typing_context: object, *arguments: types.Type) -> tuple[Signature, Function]:
         compiled = _compiled(dispatcher, tuple(map(types.unliteral, arguments)))
 
-        def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
+        def generate(
+            context: BaseContext, builder: ir.IRBuilder, signature: Signature, values: list[ir.Value]
+        ) -> ir.Value:
             return context.call_internal(builder, compiled.fndesc, signature, values)
 
         return compiled.signature, generate
@@ -179,11 +191,11 @@ def apart(function: Function, fastmath: set[str] = FAST) -> Any:
     return intrinsic(call)
 
 
-_apart: dict[str, Any] = {}  # the dispatchers, by their names
-_symbols: dict[str, tuple[str, Any]] = {}  # the name and the arguments' types of what machine code calls so
+_apart: dict[str, Dispatcher] = {}  # the dispatchers, by their names
+_symbols: dict[str, tuple[str, Types]] = {}  # the name and the arguments' types of what machine code calls so
 
 
-def _compiled(dispatcher: Any, arguments: Any) -> Any:
+def _compiled(dispatcher: Dispatcher, arguments: Types) -> CompileResult:
     """numba's compilation of a function that stands apart, which machine code can call from now on."""
     if arguments not in dispatcher.overloads:
         dispatcher.compile(arguments)
@@ -192,7 +204,7 @@ def _compiled(dispatcher: Any, arguments: Any) -> Any:
     return compiled
 
 
-def _name(dispatcher: Any) -> str:
+def _name(dispatcher: Dispatcher) -> str:
     return f"{dispatcher.py_func.__module__}.{dispatcher.py_func.__qualname__}"
 
 
@@ -202,7 +214,7 @@ def by_address(emit: Function) -> Function:
     Arrays arrive there as pointers, integers as 64 bits.
     """
 
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, values: list[ir.Value]) -> ir.Value:
+    def generate(context: BaseContext, builder: ir.IRBuilder, signature: Signature, values: list[ir.Value]) -> ir.Value:
         arguments = []
         symbol = f"{_TILE}{cache.build()}.{emit.__name__}"
         for kind, value in zip(signature.args, values, strict=True):
@@ -221,7 +233,7 @@ def by_address(emit: Function) -> Function:
 
 
 _TILE = "fastnn."  # so begin the tiles' symbols
-_tiles: dict[str, Any] = {}  # numba's libraries that hold them, by symbol: numba forgets what nobody holds
+_tiles: dict[str, object] = {}  # numba's libraries that hold them, by symbol: numba forgets what nobody holds
 
 
 def _have_tile(symbol: str) -> bool:
@@ -253,7 +265,7 @@ def _compile_tile(symbol: str, kind: ir.FunctionType, emit: Function) -> None:
             cache.File(folder, symbol).save(numba_internals.stored_library(library))
 
 
-def _have(symbol: str, apart: tuple[str, Any] | None) -> bool:
+def _have(symbol: str, apart: tuple[str, Types] | None) -> bool:
     """Whether machine code can call what it knows under that symbol: a tile, or else a function that stands apart."""
     if apart is None:
         return _have_tile(symbol)
@@ -271,14 +283,14 @@ class _Cache:
         module = function.__module__.rpartition(".")[2]
         self.name = f"{module}.{re.sub('[<>]', '', function.__qualname__)}{suffix}"
 
-    def _file(self, signature: Any) -> cache.File:
+    def _file(self, signature: Types) -> cache.File:
         """Return the file for these types. `cache.build` stands for our sources, bytecode for other functions'."""
         code, closure = self._function.__code__, self._function.__closure__ or ()
         variant = (code.co_firstlineno, code.co_code, [cell.cell_contents for cell in closure])
         content = str(signature).encode() + numba_internals.pickled(variant)
         return cache.File(self._folder, f"{self.name}.{hashlib.sha256(content).hexdigest()[:16]}")
 
-    def load_overload(self, signature: Any, target_context: Any) -> Any:
+    def load_overload(self, signature: Types, target_context: BaseContext) -> CompileResult | None:
         """Return the compiled function, or None if it, or what it calls by address, is not there.
 
         The file's name has only the names of types, so the types are compared, too.
@@ -292,7 +304,7 @@ class _Cache:
         found = numba_internals.loaded_function(target_context, stored)
         return found if tuple(found.signature.args) == tuple(signature) else None
 
-    def save_overload(self, signature: Any, compiled: Any) -> None:
+    def save_overload(self, signature: Types, compiled: CompileResult) -> None:
         if not numba_internals.can_be_stored(compiled):
             return cache.warn(f"machine code of {self.name} holds addresses")
         called = [

@@ -1,5 +1,7 @@
 """What a person sees while kernels compile. Imported without numba."""
 
+from __future__ import annotations
+
 import sys
 import threading
 import time
@@ -8,7 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _silent = ContextVar("silent", default=False)
 
@@ -71,7 +76,7 @@ def compiling(kept: bool) -> Iterator[None]:
         yield
 
 
-def progress_bar(**options: Any) -> Any:
+def progress_bar(**options: object) -> tqdm:
     """Start a bar of tqdm with these options: a widget in a notebook, else a line on standard error."""
     return _tqdm()(**options)
 
@@ -82,7 +87,7 @@ def bars_are_widgets() -> bool:
 
 
 @cache
-def _tqdm() -> Any:
+def _tqdm() -> type[tqdm]:
     """Choose tqdm's class as `tqdm.auto` does, without its asyncio, whose import takes 0.1 s."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # without ipywidgets a notebook has no bar; the user did not ask for one
