@@ -78,9 +78,10 @@ A gradient is called `d` + the name of what it belongs to. Examples in docstring
 """
 
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -149,7 +150,7 @@ if TYPE_CHECKING:
 
 class _Package(ModuleType):
     # These two are methods because functions of the module would be among the public ones in `help(fastnn)`.
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> object:
         if name in _MODULES:
             try:
                 return import_module(f"fastnn.{name}")
@@ -166,11 +167,11 @@ class _Package(ModuleType):
         """The public names, without what this file imports."""
         return sorted({*__all__, *_MODULES, *(name for name in vars(self) if name.startswith("__"))})
 
-    def __reduce__(self) -> Any:
+    def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
         """Pickled by name, as plain modules are where functions of a notebook go to other processes."""
         return import_module, (self.__name__,)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         """`import fastnn.train` ends by binding that module here: bind its function instead."""
         if name in _HOME and isinstance(value, ModuleType):
             value = getattr(value, name)

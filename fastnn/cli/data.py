@@ -13,6 +13,8 @@ from .options import refuse_without, table
 from .output import note
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from ..files import Examples
     from ..inputs.containers import Array
     from ..model import Model
@@ -48,7 +50,7 @@ def examples(
     return files.Examples(X, y)
 
 
-def held_out(options: argparse.Namespace, training: Examples, numbers: bool) -> Any:
+def held_out(options: argparse.Namespace, training: Examples, numbers: bool) -> float | tuple[ArrayLike, Array] | None:
     """Return the fraction of --validation, or (X, y) from a file or from other arrays of --data; None without it."""
     from .. import files
 
@@ -86,7 +88,7 @@ def _read(
     return found
 
 
-def answers(found: Examples, name: str) -> Any:
+def answers(found: Examples, name: str) -> Array:
     """Return y; raise ValueError if there is none."""
     if found.y is None:
         raise ValueError(f"{name} has no labels; one for every example is wanted")

@@ -6,7 +6,7 @@ import argparse
 import csv
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from . import data, output
 from .options import Commands, add, add_command, add_data, add_output, file_name, path, refuse_without
 
 if TYPE_CHECKING:
+    from ..inputs.containers import Array
     from ..model import Model
 
 
@@ -74,7 +75,7 @@ def _predict_image(options: argparse.Namespace, model: Model) -> int:
     return 0
 
 
-def _print_predictions(options: argparse.Namespace, model: Model, X: Any, facts: dict[str, object]) -> None:
+def _print_predictions(options: argparse.Namespace, model: Model, X: Array, facts: dict[str, object]) -> None:
     """Print a line for each example: the prediction, and with --proba the probability of every class."""
     predictions, labels = model.predict(X), model.targets.labels
     facts = {"predictions": predictions, **facts}

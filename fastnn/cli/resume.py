@@ -52,7 +52,7 @@ def _refuse_others(options: argparse.Namespace, model: Model, config: TrainingCo
         if validation.canonical(given) not in (None, False, before):
             raise ValueError(f"{flag(name)} is {given}, {refusal} {before}; {want}")
     labels, factors = model.targets.labels, None if config.factors is None else config.factors.tolist()
-    asked = training.as_labels(getattr(options, "class_weight", None), labels)
+    asked: object = training.as_labels(getattr(options, "class_weight", None), labels)
     if isinstance(asked, dict) and labels is not None:
         asked = [asked.get(label, 1.0) for label in labels.tolist()]
     if asked not in (None, factors) and (asked != "balanced" or factors is None):

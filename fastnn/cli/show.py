@@ -10,6 +10,7 @@ from . import data, output
 from .options import SAVED, Commands, add, add_command, add_data, add_output, file_name
 
 if TYPE_CHECKING:
+    from ..inputs.containers import Array
     from ..model import Model
 
 _PICTURES = ("digits", "errors", "units", "history", "confusion")
@@ -68,7 +69,7 @@ def _models(options: argparse.Namespace) -> dict[str, Model]:
     return {path: load(path) for path in options.model or [SAVED]}
 
 
-def _some_digits(options: argparse.Namespace, model: Model | None) -> tuple[Any, Any, Any]:
+def _some_digits(options: argparse.Namespace, model: Model | None) -> tuple[Array, Array | None, Array | None]:
     """Return a hundred examples, their labels and the model's predictions; None where there are none."""
     from ..inputs import streams, validation
 

@@ -1,5 +1,7 @@
 """`fastnn train`."""
 
+from __future__ import annotations
+
 import argparse
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +9,9 @@ from . import data, resume, training
 from .options import Commands, add, add_command, add_network, given, path, refuse_without, wants
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from ..inputs.containers import Array
     from ..model import Model
 
 
@@ -43,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     if options.resume and options.checkpoint.exists():
         return resume.run(options)
 
-    def start(X: Any, y: Any, **shared: Any) -> "Model":
+    def start(X: ArrayLike, y: Array, **shared: Any) -> Model:
         return train(
             X,
             y,

@@ -58,7 +58,7 @@ def _held_out(text: str) -> float | str:
     return fraction
 
 
-def as_labels(weights: dict[str, float] | str | None, y: Any) -> Any:
+def as_labels(weights: dict[str, float] | str | None, y: Any) -> dict[Any, float] | str | None:
     """Return --class-weight with the labels of y instead of text."""
     if not isinstance(weights, dict):
         return weights
@@ -181,7 +181,7 @@ def _report(
     return facts, [f"{name:<12} {text}" for name, text in lines.items()]
 
 
-def _validation(options: argparse.Namespace, model: Model, m: int) -> dict[str, Any] | None:
+def _validation(options: argparse.Namespace, model: Model, m: int) -> dict[str, float] | None:
     """Return the facts about the examples held out, m of them if they are a fraction of the user's."""
     if options.validation is None:
         return None

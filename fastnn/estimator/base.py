@@ -10,19 +10,20 @@ import inspect
 import math
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from itertools import pairwise
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPRegressor
-from sklearn.utils import check_random_state, column_or_1d
+from sklearn.utils import Tags, check_random_state, column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import network
@@ -33,7 +34,7 @@ from ..inputs.scaling import Scaling
 from ..inputs.validation import Array
 from ..model import Model
 from ..outcome import Outcome, history
-from ..spec import HIDDEN, quoted
+from ..spec import HIDDEN, DType, quoted
 from ..train import train
 from ..training.control import NonFiniteStart, State
 from ..training.solvers import SOLVERS
@@ -167,7 +168,7 @@ class Network(Conversion, BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
+        hidden_layer_sizes: ArrayLike = (100,),
         activation: str = "relu",
         *,
         solver: str = "lbfgs",
@@ -175,15 +176,15 @@ class Network(Conversion, BaseEstimator):
         max_iter: int = 200,
         max_fun: int = 15000,
         tol: float = 0.0001,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: float = 10,
         standardize: bool = False,
-        callback: Callable[[State], Any] | None = None,
+        callback: Callable[[State], object] | None = None,
         max_seconds: float | None = None,
-        verbose: Any = False,
+        verbose: bool | int | str = False,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -202,7 +203,7 @@ class Network(Conversion, BaseEstimator):
         self.max_seconds = max_seconds
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+    def fit(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the network to examples.
 
         Parameters
@@ -277,8 +278,8 @@ class Network(Conversion, BaseEstimator):
         return self
 
     def _train(
-        self, X: Any, targets: Any, start: tuple[Array, ...], out_activation: str, scaling: Scaling | None, dtype: Any,
-        **settings: Any,
+        self, X: ArrayLike, targets: ArrayLike, start: tuple[Array, ...], out_activation: str, scaling: Scaling | None,
+        dtype: DType, **settings: Any,
     ) -> None:  # fmt: skip
         """Train from these weights, and keep what comes out in that type; `scaling` is what has standardised X."""
         times = self._times(len(start[-1]))
@@ -300,14 +301,14 @@ class Network(Conversion, BaseEstimator):
         if self.outcome_.status in UNFINISHED or self.outcome_.advice:
             warnings.warn(self.outcome_.message, ConvergenceWarning, stacklevel=3)
 
-    def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[Any, int, str]:
+    def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[ArrayLike, int, str]:
         """What `train` takes for y of Dask, the number of outputs, and their activation."""
         raise NotImplementedError
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "coefs_")  # a fit that fails may leave other names
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """The state in types that skops trusts: arrays and dicts, in place of a record array and an Outcome."""
         state = super().__getstate__()
         if "outcome_" in state:
@@ -351,7 +352,7 @@ class Network(Conversion, BaseEstimator):
         """What `train` takes for y, what a split keeps the shares of, and the output's activation."""
         raise NotImplementedError
 
-    def _class_weight(self) -> Any:
+    def _class_weight(self) -> Mapping[Any, float] | str | None:
         """As `train` takes it."""
         return None
 
@@ -359,7 +360,7 @@ class Network(Conversion, BaseEstimator):
         name = "hidden_layer_sizes"
         return validation.no_giant((n, *validation.hidden(self.hidden_layer_sizes, name), K), name)
 
-    def _first(self, sizes: tuple[int, ...], random_state: Any, dtype: Any) -> tuple[Array, ...]:
+    def _first(self, sizes: tuple[int, ...], random_state: np.random.RandomState, dtype: DType) -> tuple[Array, ...]:
         """Weights to start from, drawn as scikit-learn draws them: of each layer coefficients, then intercepts.
 
         Uniform (Glorot and Bengio, 2010, eq. 16; for the logistic function the bound is divided by sqrt(3)).
@@ -381,7 +382,9 @@ class Network(Conversion, BaseEstimator):
             )
         return weights
 
-    def _split(self, X: Array, targets: Array, weight: Array, strata: Array | None, random_state: Any) -> Any:
+    def _split(
+        self, X: Array, targets: Array, weight: Array, strata: Array | None, random_state: np.random.RandomState
+    ) -> tuple[Array, Array, Array, tuple[Array, ...]]:
         """X, targets and weights to train on, and (X, targets, weights) of the examples held out."""
         weighted = [weight] if len(weight) else []
         parts = train_test_split(
@@ -399,14 +402,14 @@ class Network(Conversion, BaseEstimator):
             )
         return X, targets, weighted[0] if weighted else weight, held_out
 
-    def _watch(self, times: int) -> Callable[[State], Any] | None:
+    def _watch(self, times: int) -> Callable[[State], object] | None:
         """What is called after each iteration, with a cost that is so many times the loss."""
         callback = validation.function(self.callback, "callback")
         lines = self.verbose not in (False, "bar")
         if not lines and (callback is None or times == 1):
             return callback
 
-        def watch(state: State) -> Any:
+        def watch(state: State) -> object:
             state = replace(state, cost=state.cost / times, validation_cost=state.validation_cost / times)
             if lines:
                 score = (
@@ -417,7 +420,7 @@ class Network(Conversion, BaseEstimator):
 
         return watch
 
-    def _keep(self, model: Model, scaling: Scaling | None, dtype: Any, times: int) -> None:
+    def _keep(self, model: Model, scaling: Scaling | None, dtype: DType, times: int) -> None:
         """What is fitted, as attributes."""
         self.mean_: Array | None
         self.scale_: Array | None
@@ -473,7 +476,7 @@ class Network(Conversion, BaseEstimator):
         words, rows = "trained by scikit-learn", [(times * loss, math.nan, 0, math.nan) for loss in [math.nan, *losses]]
         return history(rows), Outcome(words, words, times * self.loss_, math.nan, self.n_iter_, 0, math.nan)
 
-    def _valid(self, X: Any) -> Any:
+    def _valid(self, X: ArrayLike) -> Any:
         """X as `validate_data` returns it.
 
         Finite C-contiguous arrays of the right type and width skip it: for one row it takes longer than the forward
@@ -487,25 +490,25 @@ class Network(Conversion, BaseEstimator):
             return X
         return validate_data(self, X, accept_sparse=["csr"], dtype=TYPES, order="C", reset=False)
 
-    def _outputs(self, X: Any) -> Array:
+    def _outputs(self, X: ArrayLike) -> Array:
         """The network's K outputs (m, K), of X's type."""
-        X = self._valid(X)
-        m, n = X.shape
+        array = self._valid(X)
+        m, n = array.shape
         weights, scaling = self._weights(look=False), self._scaling()  # the predictor looks, if a sum is not finite
         inputs = weights[0].shape[1] - 1
         if inputs != n:
             raise ValueError(f"X has {n} columns; {inputs} are wanted, as coefs_[0] has rows")
         forward = Predictor(weights, self.activation, self.out_activation_)
         A = np.empty((m, len(weights[-1])))
-        step = max(1, BLOCK // n) if issparse(X) else m
+        step = max(1, BLOCK // n) if issparse(array) else m
         for start in range(0, m, step):
-            some = X[start : start + step]
-            some = some.toarray(order="C") if issparse(X) else some
+            some = array[start : start + step]
+            some = some.toarray(order="C") if issparse(array) else some
             some = scaling.apply(some) if scaling else some
             A[start : start + step] = forward(some)
-        return A.astype(X.dtype, copy=False)
+        return A.astype(array.dtype, copy=False)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags

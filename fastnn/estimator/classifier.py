@@ -7,9 +7,11 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import unique_labels
 
 from ..inputs import containers
@@ -59,7 +61,7 @@ class FastNNClassifier(ClassifierMixin, Network):
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (100,),
+        hidden_layer_sizes: ArrayLike = (100,),
         activation: str = "relu",
         *,
         solver: str = "lbfgs",
@@ -67,16 +69,16 @@ class FastNNClassifier(ClassifierMixin, Network):
         max_iter: int = 200,
         max_fun: int = 15000,
         tol: float = 0.0001,
-        random_state: Any = None,
+        random_state: int | np.random.RandomState | None = None,
         warm_start: bool = False,
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: float = 10,
-        class_weight: Any = None,
+        class_weight: Mapping[Any, float] | str | None = None,
         standardize: bool = False,
-        callback: Callable[[State], Any] | None = None,
+        callback: Callable[[State], object] | None = None,
         max_seconds: float | None = None,
-        verbose: Any = False,
+        verbose: bool | int | str = False,
     ):
         super().__init__(
             hidden_layer_sizes,
@@ -98,7 +100,7 @@ class FastNNClassifier(ClassifierMixin, Network):
         )
         self.class_weight = class_weight
 
-    def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[Any, int, str]:
+    def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[ArrayLike, int, str]:
         if y.ndim == 2 and y.shape[1] > 1:  # several labels: as many columns of 0 and 1 say what scikit-learn asks
             labels = np.vstack([np.eye(y.shape[1], dtype=np.int64), np.ones((1, y.shape[1]), np.int64)])
             _, _, out_activation = self._targets(labels, going_on)
@@ -140,7 +142,7 @@ class FastNNClassifier(ClassifierMixin, Network):
         # A softmax of 0 and z has the outputs, the loss and the regularisation of a sigmoid of z.
         return (*others, np.vstack([np.zeros_like(last), last])), "softmax", labels, False
 
-    def _class_weight(self) -> Any:
+    def _class_weight(self) -> Mapping[Any, float] | str | None:
         value, labels = self.class_weight, self.classes_.tolist()
         if not isinstance(value, Mapping) or self._several_labels:
             return value
@@ -149,7 +151,7 @@ class FastNNClassifier(ClassifierMixin, Network):
         return dict(enumerate(class_weights(value, self.classes_, np.ones(len(labels)))))
 
     @by_chunks
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """The label of every example, or 0 and 1 for each of several labels.
 
         Parameters
@@ -176,7 +178,7 @@ class FastNNClassifier(ClassifierMixin, Network):
         return self._label_binarizer.inverse_transform(A.ravel() if A.shape[1] == 1 else A)
 
     @by_chunks
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: ArrayLike) -> Array:
         """The probability of every class, or of each of several labels.
 
         Parameters
@@ -204,7 +206,7 @@ class FastNNClassifier(ClassifierMixin, Network):
         return np.clip(A, np.finfo(A.dtype).tiny, 1.0 - np.finfo(A.dtype).epsneg)
 
     @by_chunks
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: ArrayLike) -> Array:
         """The logarithm of `predict_proba`.
 
         Parameters
@@ -228,7 +230,7 @@ class FastNNClassifier(ClassifierMixin, Network):
         """
         return np.log(self.predict_proba(X))
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags

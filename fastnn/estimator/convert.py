@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from ..inputs import validation
 from ..inputs.containers import Array
@@ -30,6 +31,8 @@ class Conversion:
     activation: str
     coefs_: list[Array]
     intercepts_: list[Array]
+    n_features_in_: int
+    feature_names_in_: Array
 
     def _weights(self, look: bool = True) -> tuple[Array, ...]:
         """Return the weights of the coefficients, whoever has set them; `look` as in `validation.weights`."""
@@ -40,7 +43,7 @@ class Conversion:
         return None if mean is None or deviation is None else Scaling(mean, deviation)
 
     @classmethod
-    def from_sklearn(cls, mlp: Any) -> Any:
+    def from_sklearn(cls, mlp: object) -> Self:
         """An estimator of fastnn with the parameters and coefficients of scikit-learn's MLP.
 
         Parameters
@@ -84,7 +87,7 @@ class Conversion:
         _copy_fitted(mlp, estimator)
         return estimator
 
-    def to_sklearn(self) -> Any:
+    def to_sklearn(self) -> MLPClassifier | MLPRegressor:
         """The same estimator as scikit-learn's MLPClassifier or MLPRegressor, with solver "lbfgs".
 
         What standardises X goes into the first layer. Parameters that scikit-learn does not have are left out.
@@ -137,13 +140,13 @@ def restandardized(weights: tuple[Array, ...], old: Scaling | None, new: Scaling
     return first, *weights[1:]
 
 
-def _common(estimator: Any, other: Any) -> dict[str, Any]:
+def _common(estimator: BaseEstimator, other: BaseEstimator) -> dict[str, object]:
     """Return copies of the parameters of an estimator that the other has, too."""
     theirs = other.get_params()
     return {name: value for name, value in clone(estimator).get_params().items() if name in theirs}
 
 
-def _copy_fitted(estimator: Any, other: Any) -> None:
+def _copy_fitted(estimator: object, other: object) -> None:
     """Copy the fitted attributes of an estimator to the other."""
     for name in FITTED:
         if hasattr(estimator, name):

@@ -3,21 +3,25 @@
 from collections.abc import Callable, Mapping
 from copy import copy
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from ..inputs import containers, validation
 from ..inputs.containers import Array, is_dask
+from .convert import Conversion
+
+Estimator = TypeVar("Estimator", bound=Conversion)
 
 
-def by_chunks(method: Callable[[Any, Any], Array]) -> Any:
+def by_chunks(method: Callable[[Estimator, ArrayLike], Array]) -> Callable[[Estimator, ArrayLike], Array]:
     """Make a method of X return a Dask array for X of Dask, of which nothing is computed yet."""
 
     @wraps(method)
-    def predict(self: Any, X: Any) -> Any:
+    def predict(self: Estimator, X: ArrayLike) -> Array:
         check_is_fitted(self)
         if not is_dask(X):
             return method(self, X)
@@ -35,12 +39,12 @@ def by_chunks(method: Callable[[Any, Any], Array]) -> Any:
     return predict
 
 
-def float_type(X: Any) -> Any:
+def float_type(X: object) -> type[np.float32] | type[np.float64]:
     """Return the type of coefficients and predictions for X of Dask."""
     return np.float32 if getattr(X, "dtype", None) == np.float32 else np.float64
 
 
-def unique(y: Any) -> Any:
+def unique(y: Any) -> object:
     """Return the labels that occur in a column of Dask."""
     if hasattr(y, "unique"):
         return y.unique()
@@ -49,7 +53,9 @@ def unique(y: Any) -> Any:
     return dask.array.unique(y)
 
 
-def fit(estimator: Any, X: Any, y: Any, sample_weight: Any, settings: dict[str, Any], going_on: bool) -> None:
+def fit(
+    estimator: Any, X: Any, y: Any, sample_weight: ArrayLike | None, settings: dict[str, Any], going_on: bool
+) -> None:
     """Fit an estimator to X and y of Dask, which stay where they are."""
     standardize = validation.flag(estimator.standardize, "standardize")
     if going_on and standardize:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.neural_network import MLPRegressor
 
@@ -51,14 +52,14 @@ class FastNNRegressor(RegressorMixin, Network):
         """Return K: the loss is a mean over outputs; scikit-learn's gradient, and so its `tol`, is that of the sum."""
         return K
 
-    def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[Any, int, str]:
+    def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[ArrayLike, int, str]:
         return y, 1 if y.ndim == 1 else int(y.shape[1]), "identity"
 
     def _targets(self, y: Array, going_on: bool) -> tuple[Array, Array | None, str]:
         return y[:, None] if y.ndim == 1 else y, None, "identity"
 
     @by_chunks
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """The numbers of every example.
 
         Parameters

@@ -16,12 +16,13 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
 from itertools import chain, islice
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 import numpy as np
 
 from ..inputs import validation
 from ..inputs.containers import Array
+from ..spec import DType
 from . import tables
 from .atomic import write_together
 from .fields import fitting_kinds, number_kinds, typed
@@ -155,7 +156,7 @@ def outputs(target: Path) -> list[Path]:
 
 
 def _convert(
-    source: Path, target: Path, dtype: np.dtype[Any], options: Options, progress: Callable[[int], object]
+    source: Path, target: Path, dtype: DType, options: Options, progress: Callable[[int], object]
 ) -> Converted:
     saved = outputs(target)
     with open(source, "rb") as file, tempfile.TemporaryFile(dir=target.parent) as waiting:
@@ -207,7 +208,7 @@ def _cut(pieces: Iterable[str]) -> Iterator[str]:
 
 
 def _examples(
-    head: str, blocks: Iterator[str], layout: Layout, dtype: np.dtype[Any]
+    head: str, blocks: Iterator[str], layout: Layout, dtype: DType
 ) -> Iterator[tuple[Array | None, list[str]]]:
     """Yield X and labels as text, block by block; None for X where the column of an index stops counting."""
     first, before = tables.body(head, layout)
@@ -241,7 +242,7 @@ def _fitting(text: str, layout: Layout, before: int) -> Layout:
     return layout._replace(marks=tuple(filter(fits, layout.marks)) or layout.marks)
 
 
-def _cast(X: Array, dtype: np.dtype[Any], text: str, layout: Layout, before: int) -> Array:
+def _cast(X: Array, dtype: DType, text: str, layout: Layout, before: int) -> Array:
     """Return the inputs of a block in the type that is written; Unfit if one does not fit it."""
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = X.astype(dtype, order="C", copy=False)
@@ -292,7 +293,7 @@ class _Labels:
         return None if self.seen is None else len(self.seen)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> DType:
         return np.dtype(self.kinds[0].dtype if self.kinds else f"U{self.width}")
 
     def write(self, file: IO[bytes], stream: IO[bytes]) -> None:
@@ -304,7 +305,7 @@ class _Labels:
             stream.write(np.asarray(typed(fields, self.kinds), self.dtype).data)
 
 
-def _write_npz(file: IO[bytes], blocks: Iterator[Array], n: int, dtype: np.dtype[Any], labels: _Labels) -> None:
+def _write_npz(file: IO[bytes], blocks: Iterator[Array], n: int, dtype: DType, labels: _Labels) -> None:
     """Write X and y like np.savez, where the number of rows is unknown before the last one."""
     with zipfile.ZipFile(file, "w") as archive:
         X, y = zipfile.ZipInfo("X.npy"), zipfile.ZipInfo("y.npy")
@@ -319,7 +320,7 @@ def _write_npz(file: IO[bytes], blocks: Iterator[Array], n: int, dtype: np.dtype
 
 
 def _write_rows(
-    file: IO[bytes], stream: IO[bytes], blocks: Iterator[Array], n: int, dtype: np.dtype[Any]
+    file: IO[bytes], stream: IO[bytes], blocks: Iterator[Array], n: int, dtype: DType
 ) -> tuple[bytes, bytes]:
     """Write X as an .npy file into a stream that goes to `file`; return its first and its final header."""
     start = file.tell()
@@ -339,7 +340,7 @@ def _write_rows(
     return waiting, header
 
 
-def _npy_header(start: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+def _npy_header(start: int, dtype: DType, shape: tuple[int, ...]) -> bytes:
     """Return the header of an .npy file that begins at byte `start` of a file, in which its numbers are aligned.
 
     Its length does not depend on the shape.

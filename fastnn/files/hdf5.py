@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from ..inputs.containers import Array
 from .arrays import ALWAYS_ALLOWED, PACKING, array_names
 from .paths import one_line, suffix_of
 from .reader import Examples, Options
+
+if TYPE_CHECKING:
+    import h5py
 
 
 def examples(path: Path, options: Options) -> Examples:
@@ -44,7 +47,7 @@ def examples(path: Path, options: Options) -> Examples:
     return result
 
 
-def _check(X: Any, y: Any, inputs: str, options: Options) -> None:
+def _check(X: "h5py.Dataset", y: "h5py.Dataset | None", inputs: str, options: Options) -> None:
     """Raise ValueError unless X is numbers (m, n), y holds a label for each, and both were written."""
     if len(X.shape or ()) != 2 or X.dtype.kind not in "biuf":
         raise ValueError(f"whose {inputs} is {X.shape} of {X.dtype}; numbers (m, n), one example a row, are wanted")
@@ -57,7 +60,7 @@ def _check(X: Any, y: Any, inputs: str, options: Options) -> None:
         raise ValueError(f"{got}; a label for each of the {len(X)} examples of {inputs} is wanted")
 
 
-def _read(y: Any) -> Array:
+def _read(y: "h5py.Dataset") -> Array:
     """Read a dataset of labels, text as an array of strings."""
     import h5py
 

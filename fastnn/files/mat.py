@@ -13,12 +13,15 @@ import struct
 import zlib
 from collections.abc import Iterator
 from itertools import islice
-from typing import IO, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..inputs import validation
 from ..inputs.containers import Array
+
+if TYPE_CHECKING:
+    import h5py
 
 # Elements by the number of their type: variables; of numbers, with how many bytes each has; of characters.
 _MATRIX, _PACKED = 14, 15
@@ -213,7 +216,7 @@ def _unpacked(file: IO[bytes], start: int, size: int, most: int) -> IO[bytes]:
     return content
 
 
-def _sparse() -> Any:
+def _sparse() -> object:
     from scipy.sparse import csc_array
 
     return csc_array((1, 1))
@@ -240,7 +243,7 @@ def _read_hdf5(file: IO[bytes], most: int) -> dict[str, Array]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _hdf5_value(variables: Any, node: Any, most: int) -> Any:
+def _hdf5_value(variables: "h5py.File", node: "h5py.Dataset", most: int) -> object:
     """Read a variable of `most` bytes at most: HDF5 also gives what was never written. MATLAB's axes are reversed."""
     kind = _hdf5_kind(node)
     if "MATLAB_sparse" in node.attrs:
@@ -262,7 +265,7 @@ def _hdf5_value(variables: Any, node: Any, most: int) -> Any:
     return np.array(["".join(map(chr, row)) for row in values]) if kind == "char" else values
 
 
-def _hdf5_cells(variables: Any, references: Array, most: int) -> Any:
+def _hdf5_cells(variables: "h5py.File", references: Array, most: int) -> Array | None:
     cells = np.empty(references.shape, dtype=object)
     for place, reference in np.ndenumerate(references):
         node = variables[reference]
@@ -273,5 +276,5 @@ def _hdf5_cells(variables: Any, references: Array, most: int) -> Any:
     return _text_cells(cells)
 
 
-def _hdf5_kind(node: Any) -> str:
+def _hdf5_kind(node: "h5py.Dataset") -> str:
     return bytes(node.attrs.get("MATLAB_class", b"")).decode()

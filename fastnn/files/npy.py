@@ -11,6 +11,7 @@ from typing import IO, Any, Literal, NamedTuple
 import numpy as np
 
 from ..inputs.containers import Array
+from ..spec import DType
 from .paths import one_line
 from .reader import Examples, Options
 
@@ -31,7 +32,7 @@ class Header(NamedTuple):
 
     shape: tuple[int, ...]
     order: Literal["C", "F"]
-    dtype: np.dtype[Any]
+    dtype: DType
     end: int  # where the numbers begin, in bytes
 
     @property
@@ -57,7 +58,7 @@ def read_header(file: IO[bytes], size: int) -> Header:
     return header
 
 
-def map_array(file: IO[bytes], header: Header, start: int = 0) -> np.memmap[Any, Any]:
+def map_array(file: IO[bytes], header: Header, start: int = 0) -> Array:
     """Map the array of the .npy content that begins at byte `start`, read-only; the file may be closed then."""
     mapped: Any = file
     return np.memmap(mapped, header.dtype, "r", start + header.end, header.shape, header.order)
@@ -78,7 +79,7 @@ def labels(path: Path, options: Options, m: int) -> tuple[Array, list[str]]:
     return np.array(y), []
 
 
-def _mapped(path: Path, name: str, kinds: str, ndim: int | None, want: str) -> np.memmap[Any, Any]:
+def _mapped(path: Path, name: str, kinds: str, ndim: int | None, want: str) -> Array:
     """Map the array of a file that is the argument `name`; ValueError unless its type and axes are as wanted."""
     with open(path, "rb") as file:
         try:

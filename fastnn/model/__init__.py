@@ -106,15 +106,15 @@ class Model:
         self.scale = scale
         self.held_out = held_out
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         """Set an attribute, and forget the predictor, which depends on most of them."""
         super().__setattr__(name, value)
         self.__dict__["_predictor"] = None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"_predictor": None}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
         self.weights = self._weights  # read-only again
 
@@ -268,7 +268,7 @@ class Model:
         """
         return self.targets.agreement(brought(self._outputs(X, self.targets.condensed)), brought(y))
 
-    def _outputs(self, X: Any, answer: Callable[[Array], Array] = all_outputs) -> Any:
+    def _outputs(self, X: ArrayLike, answer: Callable[[Array], Array] = all_outputs) -> Array:
         """Return the outputs (m, K), or `answer` of them, computed for some examples at a time."""
         predictor = self._predictor
         if predictor is None:

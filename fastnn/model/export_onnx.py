@@ -15,7 +15,7 @@ except ImportError:
     raise ImportError(validation.needs("an .onnx file", "onnx")) from None
 
 from ..inputs.scaling import Scaling
-from ..spec import HIDDEN, OUTPUTS, Activation, Array
+from ..spec import HIDDEN, OUTPUTS, Activation, Array, DType
 from ..targets import THRESHOLD, Classes, MultiLabel, Values
 from . import Model
 
@@ -29,7 +29,7 @@ _M = "examples"
 class _Graph:
     """Nodes and constants in the order in which they are added; `kind` is the type of the arithmetic."""
 
-    def __init__(self, kind: np.dtype[Any]):
+    def __init__(self, kind: DType):
         self.kind = kind
         self.real = helper.np_dtype_to_tensor_dtype(kind)
         self.nodes: list[onnx.NodeProto] = []
