@@ -1,9 +1,8 @@
 """File formats of data, weights and models."""
 
 from .archive import ModelFileError, as_read, check_format, read_arrays, read_weights, weights_in, write_arrays
-from .atomic import remove_unfinished, unfinished, write_atomically
 from .examples import read_data, read_examples
-from .paths import checked_path, named, printable
+from .paths import checked_path, named, printable, remove_unfinished, unfinished, write_atomically
 from .reader import Examples, Options
 from .registry import FORMATS, is_table
 

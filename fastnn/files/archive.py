@@ -12,8 +12,7 @@ from ..inputs import validation
 from ..inputs.containers import Array
 from ..network import Weights
 from . import arrays as files_of_arrays
-from .atomic import write_atomically
-from .paths import checked_path, named, suffix_of
+from .paths import checked_path, named, suffix_of, write_atomically
 from .registry import FORMATS, SUFFIXES
 
 # Most memory that the arrays may take, as a multiple of the file's size: packed weights are half as long at best.

@@ -24,13 +24,11 @@ from ..inputs import validation
 from ..inputs.containers import Array
 from ..spec import DType
 from . import tables
-from .atomic import write_together
-from .fields import fitting_kinds, number_kinds, typed
-from .layout import Layout, counts_rows, denies_header, find_layout
-from .notes import layout_notes
+from .layout import Layout, counts_rows, denies_header, find_layout, layout_notes
+from .paths import write_together
 from .reader import Options
 from .registry import TABLES, is_table
-from .text import Unfit, count_lines, pieces, rows
+from .text import Unfit, count_lines, fitting_kinds, number_kinds, pieces, rows, typed
 
 # Types that X may be written in.
 DTYPES = ("float64", "float32", "float16", "uint8")

@@ -5,20 +5,20 @@ A new type is a module with the functions of its reader (`reader.Reader`), and a
 
 from pathlib import Path
 
-from . import arrays, column, hdf5, mat, npy, npz, safetensors, tables
+from . import arrays, mat, npz, safetensors, tables
 from .paths import suffix_of
 from .reader import Format, Reader
 
-_TABLE = Reader(tables.examples, column.labels, is_text=True)
-_COLUMN = Reader(labels=column.labels, is_text=True)
+_TABLE = Reader(tables.examples, tables.labels, is_text=True)
+_COLUMN = Reader(labels=tables.labels, is_text=True)
 
 READERS = {
-    ".npy": Reader(npy.examples, npy.labels),
+    ".npy": Reader(npz.examples, npz.labels),
     ".npz": arrays.reader(npz),
     ".mat": arrays.reader(mat),
     ".safetensors": arrays.reader(safetensors),
-    ".h5": Reader(hdf5.examples, is_named=True),
-    ".hdf5": Reader(hdf5.examples, is_named=True),
+    ".h5": Reader(arrays.hdf5_examples, is_named=True),
+    ".hdf5": Reader(arrays.hdf5_examples, is_named=True),
     ".csv": _TABLE,
     ".tsv": _TABLE,
     ".csv.gz": _TABLE,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn import files
-from fastnn.files import fields, layout, tables
+from fastnn.files import layout, tables
+from fastnn.files.text import MISSING
 
 from ..conftest import examples
 
@@ -614,7 +615,7 @@ def test_what_pandas_writes_is_read_or_refused_with_file_and_row(table, pays, tm
     path = tmp_path_factory.getbasetemp() / "pandas.csv"
     path.write_bytes(content)
     ordinary = not missing and all(
-        str(label).strip() not in fields.MISSING and not set(str(label)) & set("\r\n") for label in labels
+        str(label).strip() not in MISSING and not set(str(label)) & set("\r\n") for label in labels
     )
     before, tables.PYARROW_PAYS = tables.PYARROW_PAYS, pays
     try:
