@@ -1,6 +1,6 @@
 """The command line: `fastnn` or `python -m fastnn`.
 
-Each command is a module with `add_parser` and `run`, listed in `parser.COMMANDS`.
+Each command is a module with `add_options` and `run`, listed in `parser.COMMANDS`.
 """
 
 from collections.abc import Sequence

@@ -12,19 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import data, output
-from .options import Commands, add, add_command, add_data, add_output, layers
+from .options import add, add_data, add_output, layers
 
 if TYPE_CHECKING:
     from ..benchmark.ladder import Task
 
 
-def add_parser(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "bench",
-        "time the ladder: loop in Python, compiled loop, NumPy, fused; and draw it",
-        "bench --sizes 784,128,10",
-    )
+USAGE = "bench"
+PURPOSE = "time the ladder: loop in Python, compiled loop, NumPy, fused; and draw it"
+EXAMPLE = "bench --sizes 784,128,10"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     add(parser, "--hidden SIZES", "as 25 or 64,32 (default: 25)", layers, default=(25,))
     add(parser, "--sizes SIZES", "random data for these layers, as 784,128,10", layers)
     add(parser, "--examples M", "how many (default: as a minute allows)", int)

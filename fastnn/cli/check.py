@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import data, output
-from .options import Commands, add, add_command, add_data, add_network, add_output, file_name, given
+from .options import add, add_data, add_network, add_output, file_name, given
 
 if TYPE_CHECKING:
     from ..inputs.containers import Array
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from ..network import Weights
 
 
-def add_parser(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "check",
-        "check the gradient against differences of the cost; exit status 1 if it is wrong",
-        "check --hidden 64,32 --activation tanh --quick",
-    )
+USAGE = "check"
+PURPOSE = "check the gradient against differences of the cost; exit status 1 if it is wrong"
+EXAMPLE = "check --hidden 64,32 --activation tanh --quick"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     add(parser, "--model FILE", "check at a saved model: its weights, activations and lmbda", file_name)
     add(parser, "--examples M", "on M examples, evenly spaced (default: all)", int)
     parameters = parser.add_mutually_exclusive_group()
@@ -59,15 +58,8 @@ def run(options: argparse.Namespace) -> int:
     if model and model.scaling:
         X = standardised(validation.inputs(X), model.scale, model.scaling)
         family["scale"] = 1.0
-    report = check_gradient(
-        weights,
-        X,
-        y,
-        directions=10 if options.quick else None,
-        seed=options.seed or 0,
-        progress=output.progress(options),
-        **family,
-    )
+    family |= {"directions": 10 if options.quick else None, "seed": options.seed or 0}
+    report = check_gradient(weights, X, y, progress=output.progress(options), **family)
     facts = {"passed": report.passed, **dataclasses.asdict(report)}
     output.tell(options, facts, [str(report)], wanted=not report.passed)
     return 0 if report.passed else 1

@@ -3,16 +3,14 @@
 import argparse
 
 from . import output
-from .options import Commands, add, add_command, add_output, add_table, path, table
+from .options import add, add_output, add_table, path, table
+
+USAGE = "convert SOURCE TARGET"
+PURPOSE = "turn a table of any length into arrays that can be mapped"
+EXAMPLE = "convert pixels.csv.gz pixels.npz --dtype uint8"
 
 
-def add_parser(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "convert SOURCE TARGET",
-        "turn a table of any length into arrays that can be mapped",
-        "convert pixels.csv.gz pixels.npz --dtype uint8",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     add(parser, "SOURCE", "a table: .csv or .tsv, also .gz", path)
     add(parser, "TARGET", ".npz, or .npy with the labels beside it", path)
     add(parser, "--dtype NAME", "float64 (default), float32, float16, uint8", default="float64")

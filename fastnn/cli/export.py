@@ -3,16 +3,14 @@
 import argparse
 
 from . import output
-from .options import Commands, add, add_command, add_output, file_name, path
+from .options import add, add_output, file_name, path
+
+USAGE = "export MODEL TARGET"
+PURPOSE = "write a model for programs without fastnn: ONNX, a C header, safetensors, .mat"
+EXAMPLE = "export fastnn-model.npz digits.onnx"
 
 
-def add_parser(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "export MODEL TARGET",
-        "write a model for programs without fastnn: ONNX, a C header, safetensors, .mat",
-        "export fastnn-model.npz digits.onnx",
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     add(parser, "MODEL", "a model that fastnn train saved", file_name)
     add(parser, "TARGET", ".onnx, .h, .safetensors, .mat or .npz", path)
     add(parser, "--c", "C, whatever TARGET's suffix is")

@@ -7,12 +7,15 @@ from importlib.metadata import version
 
 from .. import __version__
 from . import output
-from .options import Commands, add_command, add_output
+from .options import add_output
+
+USAGE = "info"
+PURPOSE = "versions, cores, vector width, threading layer, cache folder"
+EXAMPLE = "info --json"
 
 
-def add_parser(commands: Commands) -> None:
-    purpose = "versions, cores, vector width, threading layer, cache folder"
-    add_output(add_command(commands, "info", purpose, "info --json"))
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_output(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,30 +2,17 @@
 
 import argparse
 from collections.abc import Callable
-from functools import partial, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from .. import spec
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Group: TypeAlias = "argparse._ActionsContainer"
 T = TypeVar("T")
 
 # File of the trained model, without --out.
 SAVED = "fastnn-model.npz"
-
-
-def add_command(commands: Commands, usage: str, purpose: str, example: str) -> argparse.ArgumentParser:
-    """Add the command that `usage` begins with, and return its parser."""
-    return commands.add_parser(
-        usage.split()[0],
-        help=purpose,
-        description=purpose,
-        usage=f"fastnn {usage} [options]",
-        epilog=f"example: fastnn {example}",
-        formatter_class=partial(argparse.HelpFormatter, max_help_position=26),
-    )
 
 
 def add(group: Group, usage: str, purpose: str, kind: Callable[[str], object] = str, **more: Any) -> None:

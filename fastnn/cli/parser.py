@@ -1,14 +1,15 @@
 """The parser of the whole command line.
 
-To add a command, write a module with `add_parser(commands)`, which calls `options.add_command`, and `run(options)`,
-which returns the exit status; and list it here.
+To add a command, write a module with USAGE, PURPOSE, EXAMPLE, `add_options(parser)`, and `run(options)`, which
+returns the exit status; and list it here.
 """
 
 import argparse
+from collections.abc import Iterable
+from functools import partial
 from importlib import import_module
 
 from .. import __version__
-from .options import Commands
 
 # Modules of this folder, in the order of the help.
 COMMANDS = ("train", "resume", "predict", "check", "show", "bench", "convert", "export", "info")
@@ -26,20 +27,25 @@ def build() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name in COMMANDS:
         module = import_module(f".{name}", __package__)
-        module.add_parser(commands)
-        commands.choices[name].set_defaults(run=module.run)
-    _add_completion(parser, commands)
+        command = commands.add_parser(
+            name, help=module.PURPOSE, description=module.PURPOSE, usage=f"fastnn {module.USAGE} [options]",
+            epilog=f"example: fastnn {module.EXAMPLE}",
+            formatter_class=partial(argparse.HelpFormatter, max_help_position=26),
+        )  # fmt: skip
+        module.add_options(command)
+        command.set_defaults(run=module.run)
+    _add_completion(parser, commands.choices.values())
     return parser
 
 
-def _add_completion(parser: argparse.ArgumentParser, commands: Commands) -> None:
+def _add_completion(parser: argparse.ArgumentParser, commands: Iterable[argparse.ArgumentParser]) -> None:
     """Add `--print-completion SHELL`, which prints a script for the shell, if shtab is installed."""
     try:
         import shtab
     except ImportError:
         return
     shtab.add_argument_to(parser, help="of bash, zsh or tcsh; print what makes it complete commands, options and files")
-    for command in commands.choices.values():
+    for command in commands:
         for action in command._actions:
             if action.metavar in _FILES:
                 action.complete = shtab.FILE  # type: ignore[attr-defined]

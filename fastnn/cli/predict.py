@@ -11,20 +11,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import data, output
-from .options import Commands, add, add_command, add_data, add_output, file_name, path, refuse_without
+from .options import add, add_data, add_output, file_name, path, refuse_without
 
 if TYPE_CHECKING:
     from ..inputs.containers import Array
     from ..model import Model
 
 
-def add_parser(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "predict MODEL [IMAGE]",
-        "print what a saved model predicts: for each example, or for a photo or drawing of one digit",
-        "predict fastnn-model.npz --data new.csv --proba --output csv",
-    )
+USAGE = "predict MODEL [IMAGE]"
+PURPOSE = "print what a saved model predicts: for each example, or for a photo or drawing of one digit"
+EXAMPLE = "predict fastnn-model.npz --data new.csv --proba --output csv"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     add(parser, "MODEL", "a saved model, or .mat with Theta1, Theta2, ...", file_name)
     add(parser, "IMAGE", "a picture of one digit; what the network sees is drawn", path, nargs="?")
     add_data(parser)

@@ -8,20 +8,19 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from . import data, training
-from .options import Commands, add, add_command, flag, path
+from .options import add, flag, path
 
 if TYPE_CHECKING:
     from ..model import Model
     from ..training.checkpoint import TrainingConfig
 
 
-def add_parser(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "resume CHECKPOINT",
-        "go on with a training that fastnn train --checkpoint kept",
-        "resume training.npz --data flowers.csv --maxiter 200",
-    )
+USAGE = "resume CHECKPOINT"
+PURPOSE = "go on with a training that fastnn train --checkpoint kept"
+EXAMPLE = "resume training.npz --data flowers.csv --maxiter 200"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     add(parser, "CHECKPOINT", "the file; the training is kept there on", path)
     training.add_examples(parser, "as in the training: a FILE, or Xval,yval")
     training.add_stop_and_output(parser, "as before", "as before")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import data, output
-from .options import SAVED, Commands, add, add_command, add_data, add_output, file_name
+from .options import SAVED, add, add_data, add_output, file_name
 
 if TYPE_CHECKING:
     from ..inputs.containers import Array
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 _PICTURES = ("digits", "errors", "units", "history", "confusion")
 
 
-def add_parser(commands: Commands) -> None:
-    parser = add_command(
-        commands,
-        "show WHAT",
-        "draw digits, a model's errors, its hidden units, its training or what it confuses, as a PNG",
-        "show errors --model fastnn-model.npz",
-    )
+USAGE = "show WHAT"
+PURPOSE = "draw digits, a model's errors, its hidden units, its training or what it confuses, as a PNG"
+EXAMPLE = "show errors --model fastnn-model.npz"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     models = f"a saved model (default: {SAVED}); of digits: what it says; of history as many as you like"
     add(parser, "WHAT", f"{', '.join(_PICTURES)} (default: digits)", nargs="?", choices=_PICTURES)
     add(parser, "--model FILE", models, file_name, action="append")

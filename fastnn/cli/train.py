@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from . import data, resume, training
-from .options import Commands, add, add_command, add_network, given, path, refuse_without, wants
+from .options import add, add_network, given, path, refuse_without, wants
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from ..model import Model
 
 
-def add_parser(commands: Commands) -> None:
-    parser = add_command(
-        commands, "train", "train a network and save it", "train --data flowers.csv --validation 0.2 --plot"
-    )
+USAGE = "train"
+PURPOSE = "train a network and save it"
+EXAMPLE = "train --data flowers.csv --validation 0.2 --plot"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
     examples = training.add_examples(parser, "hold out 0.2 of all, a FILE, or Xval,yval of --data")
     add(examples, "--regression", "fit numbers, not classes: --output identity")
     add_network(parser)
@@ -49,17 +51,11 @@ def run(options: argparse.Namespace) -> int:
         return resume.run(options)
 
     def start(X: ArrayLike, y: Array, **shared: Any) -> Model:
-        return train(
-            X,
-            y,
-            weights=files.read_weights(options.weights) if options.weights else None,
-            class_weight=training.as_labels(options.class_weight, y),
-            standardize=options.standardize,
-            checkpoint=options.checkpoint,
-            checkpoint_every=options.checkpoint_every,
-            **given(options, "hidden", "lmbda", "seed", "activation", "output", "scale", "solver"),
-            **shared,
-        )
+        network = given(options, "hidden", "lmbda", "seed", "activation", "output", "scale")
+        method = given(options, "solver", "standardize", "checkpoint", "checkpoint_every")
+        weights = files.read_weights(options.weights) if options.weights else None
+        class_weight = training.as_labels(options.class_weight, y)
+        return train(X, y, weights=weights, class_weight=class_weight, **network, **method, **shared)
 
     return training.fit(options, numbers, start)
 

@@ -78,18 +78,11 @@ def fit(options: argparse.Namespace, numbers: bool, start: Callable[..., Model])
     output.check_file(out)  # the last one is what a signal's sentence is about
     examples = data.examples(options, numbers=numbers)
     options.validation = data.held_out(options, examples, numbers)
-    limits = given(options, "maxiter", "max_seconds", "target_cost", "tol", "patience")
+    settings = given(options, "maxiter", "max_seconds", "target_cost", "tol", "patience", "validation", "verbose")
     with shell.ends_training() as ending, redirect_stdout(output.stream(options)):
         try:
-            model = start(
-                with_names(examples.X, examples.names),
-                examples.y,
-                validation=options.validation,
-                callback=ending.begin,
-                verbose=options.verbose,
-                progress=output.progress(options),
-                **limits,
-            )
+            X = with_names(examples.X, examples.names)
+            model = start(X, examples.y, callback=ending.begin, progress=output.progress(options), **settings)
         except NonFiniteStart as error:
             raise ValueError(error.sentence(words.REMEDIES)) from None
     model.feature_names = examples.names

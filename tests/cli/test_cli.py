@@ -495,7 +495,9 @@ def test_quiet_says_what_is_wrong(here, capsys, monkeypatch):
 
 
 def test_every_module_of_a_command_is_listed():
-    modules = {path.stem for path in Path(parser.__file__).parent.glob("*.py") if "def add_parser(" in path.read_text()}
+    modules = {
+        path.stem for path in Path(parser.__file__).parent.glob("*.py") if "def add_options(" in path.read_text()
+    }
     assert modules == {*parser.COMMANDS}
 
 
