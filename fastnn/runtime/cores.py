@@ -11,10 +11,7 @@ from pathlib import Path
 @lru_cache
 def usable() -> float:
     """As many as it may run on, or the part of their time that its container leaves it: 1.5, say."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(float(cores), limit())
 
 

@@ -58,7 +58,7 @@ def _for_kernels(function: Function, fastmath: set[str]) -> Dispatcher:
 
     A call from Python is refused: it would end the process.
     """
-    dispatcher = _jit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_options(fastmath))(function)
+    dispatcher = _jit(function, fastmath, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
     def refuse(*arguments: object) -> NoReturn:
         raise TypeError(f"{function.__name__} is called from Python; it is for kernels alone")
@@ -76,9 +76,8 @@ class Kernel:
 
     def __init__(self, function: Function, fastmath: set[str]):
         wraps(function)(self)
-        options = _options(fastmath)
-        self.parallel = _outer(_jit(parallel=True, **options)(function))
-        self.serial = _outer(_jit(**options)(function), "-serial")
+        self.parallel = _outer(_jit(function, fastmath, parallel=True))
+        self.serial = _outer(_jit(function, fastmath), "-serial")
         _kernels.append(self)
 
     def __call__(self, *arguments: object) -> Any:
@@ -107,21 +106,13 @@ def batch(function: Function, fastmath: set[str] = FAST) -> Kernel:
 
 def serial(function: Function) -> Dispatcher:
     """Compile a function that is called from outside and has no parallel loop: it needs no lock."""
-    return _outer(_jit(**_options(FAST))(function))
+    return _outer(_jit(function, FAST))
 
 
-def _options(fastmath: set[str]) -> dict[str, object]:
-    return {"fastmath": fastmath, "error_model": "numpy", "nogil": True}
-
-
-def _jit(**options: object) -> Callable[[Function], Dispatcher]:
+def _jit(function: Function, fastmath: set[str], **options: bool) -> Dispatcher:
     """`numba.njit`, under NUMBA_DISABLE_JIT too: kernels are made of LLVM's instructions and have no form in Python."""
-
-    def compiled(function: Function) -> Dispatcher:
-        with numba_internals.configured(DISABLE_JIT=0):
-            return numba.njit(**options)(function)
-
-    return compiled
+    with numba_internals.configured(DISABLE_JIT=0):
+        return numba.njit(fastmath=fastmath, error_model="numpy", nogil=True, **options)(function)
 
 
 def _outer(dispatcher: Dispatcher, suffix: str = "") -> Dispatcher:

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 
 import numba
@@ -52,12 +52,8 @@ def launching() -> Iterator[None]:
 
     The lock is reentrant: a signal handler may launch during a launch.
     """
-    with _launch_lock:
-        if _max_threads() == numba.config.NUMBA_NUM_THREADS:
-            yield
-        else:
-            with at_most():
-                yield
+    with _launch_lock, nullcontext() if _max_threads() == numba.config.NUMBA_NUM_THREADS else at_most():
+        yield
 
 
 @contextmanager
