@@ -85,52 +85,26 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_HOME = {
-    "init_weights": "network",
-    "pack": "network",
-    "unpack": "network",
-    "forward": "forward",
-    "cost_and_gradient": "objective",
-    "cost_and_gradient_sums": "objective",
-    "Objective": "objective",
-    "generate_digits": "datasets.digits",
-    "load_digits": "datasets.digits",
-    "read_data": "files",
-    "read_weights": "files",
-    "ModelFileError": "files",
-    "Model": "model",
-    "load": "model",
-    "export": "model.export",
-    "train": "train",
-    "resume": "train",
-    "numerical_gradient": "check",
-    "check_gradient": "check",
-    "warmup": "warmup",
+_NAMES = {
+    "network": ("init_weights", "pack", "unpack"),
+    "forward": ("forward",),
+    "objective": ("cost_and_gradient", "cost_and_gradient_sums", "Objective"),
+    "datasets.digits": ("generate_digits", "load_digits"),
+    "files": ("read_data", "read_weights", "ModelFileError"),
+    "model": ("Model", "load"),
+    "model.export": ("export",),
+    "train": ("train", "resume"),
+    "check": ("numerical_gradient", "check_gradient"),
+    "warmup": ("warmup",),
 }
+_HOME = {name: module for module, names in _NAMES.items() for name in names}
 # Loaded when first used, as the names are. `import *` leaves them out: each needs a library that may be missing.
 _MODULES = ("distributed", "estimator", "plot")
 __all__ = [
-    "Model",
-    "ModelFileError",
-    "Objective",
-    "check_gradient",
-    "cost_and_gradient",
-    "cost_and_gradient_sums",
-    "export",
-    "forward",
-    "generate_digits",
-    "init_weights",
-    "load",
-    "load_digits",
-    "numerical_gradient",
-    "pack",
-    "read_data",
-    "read_weights",
-    "resume",
-    "train",
-    "unpack",
-    "warmup",
-]
+    "Model", "ModelFileError", "Objective", "check_gradient", "cost_and_gradient", "cost_and_gradient_sums", "export",
+    "forward", "generate_digits", "init_weights", "load", "load_digits", "numerical_gradient", "pack", "read_data",
+    "read_weights", "resume", "train", "unpack", "warmup",
+]  # fmt: skip
 
 if TYPE_CHECKING:
     from . import distributed as distributed

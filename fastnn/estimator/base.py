@@ -269,12 +269,9 @@ class Network(Conversion, BaseEstimator):
             X = scaling.apply(X)
             held_out = (scaling.apply(held_out[0]), *held_out[1:]) if held_out else None
 
-        data = {
-            "sample_weight": weight if len(weight) else None,
-            "validation": held_out,
-            "class_weight": self._class_weight(),
-        }
-        self._train(X, targets, start, out_activation, scaling, X.dtype, **data, **settings)
+        settings |= {"sample_weight": weight if len(weight) else None, "validation": held_out}
+        settings["class_weight"] = self._class_weight()
+        self._train(X, targets, start, out_activation, scaling, X.dtype, **settings)
         return self
 
     def _train(
@@ -285,15 +282,10 @@ class Network(Conversion, BaseEstimator):
         times = self._times(len(start[-1]))
         try:
             model = train(
-                with_names(X, tuple(getattr(self, "feature_names_in_", ()))),
-                targets,
-                lmbda=times * float(self.alpha),
-                weights=start,
-                output=out_activation,
-                multilabel=out_activation == "logistic",
-                callback=self._watch(times),
-                **settings,
-            )
+                with_names(X, tuple(getattr(self, "feature_names_in_", ()))), targets, lmbda=times * float(self.alpha),
+                weights=start, output=out_activation, multilabel=out_activation == "logistic",
+                callback=self._watch(times), **settings,
+            )  # fmt: skip
         except NonFiniteStart as error:
             raise ValueError(f"{_NON_FINITE} ({error})") from None
         self.out_activation_ = out_activation
@@ -392,9 +384,8 @@ class Network(Conversion, BaseEstimator):
         )
         (X, targets, *weighted), held_out = parts[::2], tuple(parts[1::2])
         if len(held_out[0]) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-            )
+            remedy = "Increase 'validation_fraction' or the size of your dataset."
+            raise ValueError(f"The validation set is too small. {remedy}")
         if targets.ndim == 1 and len(lacking := np.setdiff1d(held_out[1], targets)):
             raise ValueError(
                 f"validation_fraction is {self.validation_fraction}, which leaves no example of the class "
@@ -412,9 +403,8 @@ class Network(Conversion, BaseEstimator):
         def watch(state: State) -> object:
             state = replace(state, cost=state.cost / times, validation_cost=state.validation_cost / times)
             if lines:
-                score = (
-                    "" if math.isnan(state.validation_score) else f", validation score = {state.validation_score:.6f}"
-                )
+                watched = not math.isnan(state.validation_score)
+                score = f", validation score = {state.validation_score:.6f}" * watched
                 print(f"Iteration {state.iteration}, loss = {state.cost:.8f}{score}")
             return callback(state) if callback else None
 
@@ -422,8 +412,6 @@ class Network(Conversion, BaseEstimator):
 
     def _keep(self, model: Model, scaling: Scaling | None, dtype: DType, times: int) -> None:
         """What is fitted, as attributes."""
-        self.mean_: Array | None
-        self.scale_: Array | None
         self.mean_, self.scale_ = scaling or (None, None)
         self.coefs_ = [W[:, 1:].T.astype(dtype, order="C") for W in model.weights]
         self.intercepts_ = [W[:, 0].astype(dtype) for W in model.weights]
@@ -439,8 +427,7 @@ class Network(Conversion, BaseEstimator):
         self.loss_ = self.outcome_.cost
         self.loss_curve_ = self.history_.cost[1:].tolist()
         self.best_loss_ = None if watched else self.loss_
-        scores = self.history_.validation_score[1:].tolist() if watched else None
-        self.validation_scores_ = scores
+        self.validation_scores_ = scores = self.history_.validation_score[1:].tolist() if watched else None
         self.best_validation_score_ = None if scores is None else max(scores, default=math.nan)
 
     @property

@@ -81,23 +81,11 @@ class FastNNClassifier(ClassifierMixin, Network):
         verbose: bool | int | str = False,
     ):
         super().__init__(
-            hidden_layer_sizes,
-            activation,
-            solver=solver,
-            alpha=alpha,
-            max_iter=max_iter,
-            max_fun=max_fun,
-            tol=tol,
-            random_state=random_state,
-            warm_start=warm_start,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            n_iter_no_change=n_iter_no_change,
-            standardize=standardize,
-            callback=callback,
-            max_seconds=max_seconds,
-            verbose=verbose,
-        )
+            hidden_layer_sizes, activation, solver=solver, alpha=alpha, max_iter=max_iter, max_fun=max_fun, tol=tol,
+            random_state=random_state, warm_start=warm_start, early_stopping=early_stopping,
+            validation_fraction=validation_fraction, n_iter_no_change=n_iter_no_change, standardize=standardize,
+            callback=callback, max_seconds=max_seconds, verbose=verbose,
+        )  # fmt: skip
         self.class_weight = class_weight
 
     def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[ArrayLike, int, str]:

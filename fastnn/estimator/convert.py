@@ -33,6 +33,8 @@ class Conversion:
     intercepts_: list[Array]
     n_features_in_: int
     feature_names_in_: Array
+    mean_: Array | None
+    scale_: Array | None
 
     def _weights(self, look: bool = True) -> tuple[Array, ...]:
         """Return the weights of the coefficients, whoever has set them; `look` as in `validation.weights`."""

@@ -79,11 +79,7 @@ def fit(
     class_weight = estimator._class_weight()
     if out_activation == "softmax" and isinstance(class_weight, Mapping):  # y has labels, not their indices
         class_weight = {estimator.classes_.tolist()[k]: factor for k, factor in class_weight.items()}
-    data = {
-        "sample_weight": sample_weight,
-        "validation": estimator.validation_fraction if estimator.early_stopping else None,
-        "class_weight": class_weight,
-        "seed": int(random_state.randint(2**31 - 1)),
-        "standardize": standardize,
-    }
-    estimator._train(X, targets, start, out_activation, None, dtype, **data, **settings)
+    settings |= {"sample_weight": sample_weight, "class_weight": class_weight, "standardize": standardize}
+    settings["validation"] = estimator.validation_fraction if estimator.early_stopping else None
+    settings["seed"] = int(random_state.randint(2**31 - 1))
+    estimator._train(X, targets, start, out_activation, None, dtype, **settings)

@@ -7,23 +7,7 @@ from .reader import Examples, Options
 from .registry import FORMATS, is_table
 
 __all__ = [
-    "FORMATS",
-    "Examples",
-    "ModelFileError",
-    "Options",
-    "as_read",
-    "check_format",
-    "checked_path",
-    "is_table",
-    "named",
-    "printable",
-    "read_arrays",
-    "read_data",
-    "read_examples",
-    "read_weights",
-    "remove_unfinished",
-    "unfinished",
-    "weights_in",
-    "write_arrays",
-    "write_atomically",
-]
+    "FORMATS", "Examples", "ModelFileError", "Options", "as_read", "check_format", "checked_path", "is_table", "named",
+    "printable", "read_arrays", "read_data", "read_examples", "read_weights", "remove_unfinished", "unfinished",
+    "weights_in", "write_arrays", "write_atomically",
+]  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..inputs import validation
 from ..inputs.containers import Array
-from .paths import named, one_line, suffix_of
+from .paths import named, one_line, unreadable
 from .reader import Examples, Format, Options, Reader
 
 if TYPE_CHECKING:
@@ -51,9 +51,7 @@ def read(
         except ImportError:  # the library that reads it is missing
             raise
         except Exception as fault:  # readers raise various exceptions for damaged files
-            raise error(
-                f"{name} is {str(path)!r}, which cannot be read as {suffix_of(path)}: {one_line(fault)}"
-            ) from None
+            raise error(unreadable(path, fault, name)) from None
     sparse = [name for name, value in arrays.items() if hasattr(value, "toarray")]
     if sparse or {"format", "shape", "data"} <= set(arrays):  # scipy.sparse.save_npz writes these
         matrix = sparse[0] if sparse else "matrix"
@@ -93,9 +91,8 @@ def array_names(path: Path, found: Collection[str], options: Options) -> tuple[s
         return inputs, label
     if options.n is None and options.labelled:
         got = f"holds no y{f' for {inputs}' if options.inputs else ''}; it holds {named(found)}"
-        raise ValueError(
-            f"path is {str(path)!r}, which {got}. Set label to the name of its labels, or labels to a file of labels"
-        )
+        remedy = "Set label to the name of its labels, or labels to a file of labels"
+        raise ValueError(f"path is {str(path)!r}, which {got}. {remedy}")
     return inputs, None
 
 
@@ -112,9 +109,7 @@ def hdf5_examples(path: Path, options: Options) -> Examples:
         found: dict[str, Any] = {}
         file.visititems(lambda name, node: found.update({name: node} if isinstance(node, h5py.Dataset) else {}))
     except Exception as error:
-        raise ValueError(
-            f"path is {str(path)!r}, which cannot be read as {suffix_of(path)}: {one_line(error)}"
-        ) from None
+        raise ValueError(unreadable(path, error)) from None
     with ExitStack() as unless_sound:
         unless_sound.callback(file.close)
         inputs, label = array_names(path, found, options)

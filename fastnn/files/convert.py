@@ -80,11 +80,7 @@ class Converted(NamedTuple):
 
 
 class _OtherOptions(Exception):
-    """Rows further down deny what the first block shows: its header, or its index."""
-
-    def __init__(self, options: Options):
-        super().__init__()
-        self.options = options
+    """Rows further down deny what the first block shows: its header, or its index. Its argument are other options."""
 
 
 def convert(
@@ -141,7 +137,7 @@ def convert(
             try:
                 return _convert(source, target, kind, options, progress)
             except _OtherOptions as found:
-                options = found.options
+                (options,) = found.args
     except Unfit as error:
         raise ValueError(f"path is {str(source)!r}, {error}") from None
 
@@ -250,9 +246,8 @@ def _cast(X: Array, dtype: DType, text: str, layout: Layout, before: int) -> Arr
         j = layout.inputs[column]
         row = next(islice(rows(text, layout.delimiter, layout.spaced, before), int(i), None))
         want = "an integer in 0..255" if dtype.kind == "u" else f"a number of at most {np.finfo(dtype).max:g}"
-        raise Unfit(
-            f"whose row {row.line} has {row.fields[j].strip()!r} in {layout.column(j)}; {want} is wanted for {dtype}"
-        )
+        got = f"whose row {row.line} has {row.fields[j].strip()!r} in {layout.column(j)}"
+        raise Unfit(f"{got}; {want} is wanted for {dtype}")
     return rounded
 
 

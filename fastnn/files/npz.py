@@ -14,7 +14,7 @@ import numpy as np
 from ..inputs import validation
 from ..inputs.containers import Array
 from ..spec import DType
-from .paths import one_line
+from .paths import unreadable
 from .reader import Examples, Options
 
 # Longest header that is read, in bytes: NumPy's own limit.
@@ -75,9 +75,8 @@ def labels(path: Path, options: Options, m: int) -> tuple[Array, list[str]]:
     """Read the labels of m examples from an .npy file."""
     y = _mapped(path, "labels", "biufU", None, "labels (m,), m")
     if y.size != m and not options.numbers:  # refused before it is read: it may be all of X
-        raise ValueError(
-            f"labels is {str(path)!r}, an array {y.shape}; one label for each of the {m} examples is wanted"
-        )
+        want = f"one label for each of the {m} examples is wanted"
+        raise ValueError(f"labels is {str(path)!r}, an array {y.shape}; {want}")
     return np.array(y), []
 
 
@@ -87,7 +86,7 @@ def _mapped(path: Path, name: str, kinds: str, ndim: int | None, want: str) -> A
         try:
             header = read_header(file, os.fstat(file.fileno()).st_size)
         except Exception as error:  # NumPy raises various exceptions for damaged files
-            raise ValueError(f"{name} is {str(path)!r}, which cannot be read as .npy: {one_line(error)}") from None
+            raise ValueError(unreadable(path, error, name)) from None
         if header.dtype.kind not in kinds or ndim not in (None, len(header.shape)) or 0 in header.shape:
             got = f"an array {header.shape} of {header.dtype}"
             raise ValueError(f"{name} is {str(path)!r}, which holds {got}; {want} at least 1, are wanted")

@@ -43,6 +43,11 @@ def one_line(error: Exception) -> str:
     return printable(" ".join(str(error).split()) or repr(error))
 
 
+def unreadable(path: Path, error: Exception, name: str = "path") -> str:
+    """Return the sentence that the file of the argument `name` cannot be read, with its reader's message."""
+    return f"{name} is {str(path)!r}, which cannot be read as {suffix_of(path)}: {one_line(error)}"
+
+
 def printable(text: str) -> str:
     """Return the text with escapes for characters that could disturb a terminal."""
     return text if text.isprintable() else ascii(text)[1:-1]

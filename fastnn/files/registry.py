@@ -5,12 +5,12 @@ A new type is a module with the functions of its reader (`reader.Reader`), and a
 
 from pathlib import Path
 
-from . import arrays, mat, npz, safetensors, tables
+from . import arrays, column, mat, npz, safetensors, tables
 from .paths import suffix_of
 from .reader import Format, Reader
 
-_TABLE = Reader(tables.examples, tables.labels, is_text=True)
-_COLUMN = Reader(labels=tables.labels, is_text=True)
+_TABLE = Reader(tables.examples, column.labels, is_text=True)
+_COLUMN = Reader(labels=column.labels, is_text=True)
 
 READERS = {
     ".npy": Reader(npz.examples, npz.labels),

@@ -198,9 +198,8 @@ class Model:
         '92% right of all trained on, 99% of the sure ones'
         """
         if not self.targets.probabilities:
-            raise ValueError(
-                "output is 'identity': the model predicts numbers, without probabilities; predict has them"
-            )
+            got = "the model predicts numbers, without probabilities"
+            raise ValueError(f"output is 'identity': {got}; predict has them")
         return self._outputs(X)
 
     def predict(self, X: ArrayLike) -> Array:
@@ -334,15 +333,9 @@ class Model:
         if self.classes is not None:
             arrays |= _classes_to(path, class_names(self.classes, self.sizes[-1]))
         arrays |= self.scaling._asdict() if self.scaling else {}
-        arrays |= {
-            "lmbda": np.array(self.lmbda),
-            "activation": np.array(self.activation),
-            "output": np.array(self.output),
-            "multilabel": np.array(self.multilabel),
-            "scale": np.array(self.scale),
-            "outcome": np.array(json.dumps(dataclasses.asdict(self.outcome))),
-            "feature_names": np.array(json.dumps(names)),
-        }
+        kept = {name: getattr(self, name) for name in ("lmbda", "activation", "output", "multilabel", "scale")}
+        kept |= {"outcome": json.dumps(dataclasses.asdict(self.outcome)), "feature_names": json.dumps(names)}
+        arrays |= {name: np.array(value) for name, value in kept.items()}
         return arrays | {f"history_{name}": self.history[name] for name in self.history.dtype.names}
 
 
@@ -398,9 +391,8 @@ def model_in(arrays: dict[str, Array], path: Path) -> Model:
     unknown = set(arrays) - {f"Theta{l + 1}" for l in range(len(weights))} - _KEPT
     unknown = {name for name in unknown if not name.startswith("trail_state_")}  # a solver's, in a checkpoint
     if unknown:  # one of the others, perhaps, or the checksum, whose name is damaged
-        raise files.ModelFileError(
-            f"path is {str(path)!r}, which holds {files.named(unknown)}: no saved model has these"
-        )
+        got = f"which holds {files.named(unknown)}"
+        raise files.ModelFileError(f"path is {str(path)!r}, {got}: no saved model has these")
     try:
         n, K = weights[0].shape[1] - 1, weights[-1].shape[0]
         output = validation.choice(str(arrays["output"].item()), OUTPUTS, "output")
@@ -417,9 +409,9 @@ def model_in(arrays: dict[str, Array], path: Path) -> Model:
         multilabel = bool(arrays["multilabel"].item()) if "multilabel" in arrays else False
         classes = None if kind_of(output, multilabel) is Values else class_names(_classes_from(path, arrays), K)
         scale = validation.real(float(arrays["scale"].item()) if "scale" in arrays else 1.0, "scale", above=0.0)
-        scaling = (
-            Scaling(*validation.saved_scaling(arrays["mean"], arrays["deviation"], n)) if "mean" in arrays else None
-        )
+        scaling = None
+        if "mean" in arrays:
+            scaling = Scaling(*validation.saved_scaling(arrays["mean"], arrays["deviation"], n))
     except Exception as error:  # whatever arrays of any kind lead to
         raise files.ModelFileError(f"path is {str(path)!r}, which is not a saved model: {error!r}") from None
     return Model(

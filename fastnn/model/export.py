@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,9 +77,8 @@ def export(model: object, path: str | os.PathLike[str], *, dtype: str | None = N
         want = ", ".join([*WRITERS, *FORMATS])
         raise ValueError(f"path is {str(path)!r}; a name that ends in one of {want} is wanted")
     if dtype is not None:
-        raise ValueError(
-            f"dtype is {dtype!r}, but {suffix} keeps float64; it is wanted of {' and '.join(WRITERS)} alone"
-        )
+        want = f"it is wanted of {' and '.join(WRITERS)} alone"
+        raise ValueError(f"dtype is {dtype!r}, but {suffix} keeps float64; {want}")
     model.save(path)
 
 
@@ -93,14 +92,9 @@ def write(model: Model, path: Path, suffix: str, dtype: str | None = None) -> No
     try:
         content = encode(model, _weights_in(kind, model.weights), about, path.name)
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"model has the class {error.object!r}, which is no text in Unicode; such text is wanted"
-        ) from None
-
-    def write_content(file: IO[bytes]) -> None:
-        file.write(content)
-
-    files.write_atomically(path, write_content)
+        got = f"model has the class {error.object!r}, which is no text in Unicode"
+        raise ValueError(f"{got}; such text is wanted") from None
+    files.write_atomically(path, lambda file: file.write(content))
 
 
 def _weights_in(kind: str, weights: Sequence[Array]) -> list[Array]:

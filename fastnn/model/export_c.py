@@ -95,29 +95,18 @@ def encode(model: Model, weights: Sequence[Array], about: str, name: str) -> byt
     labelled = isinstance(model.targets, Classes)
     fill = {"name": name, "K": model.sizes[-1], "f": f}
     output = _WHOLE_LAYER.get(model.output, _EACH) + (_BEST if labelled else "")
+    matrices = (f"{name}_weights{l}[{W.size}] = {{\n{_numbers(W)}\n}};" for l, W in enumerate(weights, start=1))
+    call = f"{name}_predict(x, outputs);"
     text = _HEADER.format(
-        **fill,
-        about=about[0].upper() + about[1:],
-        call=f"int best = {name}_predict(x, outputs);" if labelled else f"{name}_predict(x, outputs);",
-        n=model.sizes[0],
-        says=_MEANING[type(model.targets)],
-        guard=f"{name.upper()}_H",
-        real=real,
-        tables="\n".join(_tables(model, name)),
-        weights="\n".join(
-            f"static const {name}_real {name}_weights{l}[{W.size}] = {{\n{_numbers(W)}\n}};"
-            for l, W in enumerate(weights, start=1)
-        ),
-        returns="int" if labelled else "void",
+        **fill, about=about[0].upper() + about[1:], call=f"int best = {call}" if labelled else call,
+        n=model.sizes[0], says=_MEANING[type(model.targets)], guard=f"{name.upper()}_H", real=real,
+        tables="\n".join(_tables(model, name)), returns="int" if labelled else "void",
+        weights="\n".join(f"static const {name}_real {matrix}" for matrix in matrices),
         rows=", ".join(f"{name}_weights{l + 1}" for l in range(len(weights))),
-        sizes=", ".join(map(str, model.sizes)),
-        widest=max(model.sizes),
-        scaled=_scaled(model, name, weights[0].dtype),
-        layers=len(weights),
-        last=len(weights) - 1,
-        hidden=HIDDEN[model.activation].c.format(f=f),
+        sizes=", ".join(map(str, model.sizes)), widest=max(model.sizes), layers=len(weights), last=len(weights) - 1,
+        scaled=_scaled(model, name, weights[0].dtype), hidden=HIDDEN[model.activation].c.format(f=f),
         output=output.format(**fill, output=OUTPUTS[model.output].activation.c.format(f=f)),
-    )
+    )  # fmt: skip
     return text.encode()
 
 
