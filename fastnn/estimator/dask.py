@@ -34,7 +34,8 @@ def by_chunks(method: Callable[[Estimator, ArrayLike], Array]) -> Callable[[Esti
         vars(nameless).pop("feature_names_in_", None)
         function = getattr(nameless, method.__name__)
         empty = function(np.zeros((1, self.n_features_in_), float_type(X)))[:0]
-        return by_chunks(X, self.n_features_in_, function, empty)
+        lazy: Any = by_chunks(X, self.n_features_in_, function, empty)
+        return lazy
 
     return predict
 
