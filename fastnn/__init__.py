@@ -154,4 +154,21 @@ class _Package(ModuleType):
 
 sys.modules[__name__].__class__ = _Package
 
+
+class _Moved(ModuleType):
+    """Module under its name in earlier versions, which pickles hold; it is loaded when an attribute is asked for."""
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(import_module(f"fastnn.{_MOVED[self.__name__]}"), name)
+
+
+_MOVED = {
+    "fastnn.control": "training.control",
+    "fastnn.digits": "datasets.digits",
+    "fastnn.export": "model.export",
+    "fastnn.scaling": "inputs.scaling",
+    "fastnn.solvers": "outcome",
+}
+sys.modules.update({name: _Moved(name) for name in _MOVED})
+
 import_module("fastnn.runtime.forks")  # it sees every fork from now on

@@ -138,7 +138,7 @@ class GradientReport(Comparison):
     parameters, directions, examples : int
         How many were checked, on how many; directions is 0 if parameters were moved one by one.
     kinks : int
-        Parameters (or directions) left out, because a unit passes a kink within the step.
+        Parameters (or directions) left out, because a relu passes its kink within the step.
     step, tolerance : float
         As given to `check_gradient`, or as it chose them.
     passed : bool
@@ -181,7 +181,7 @@ class GradientReport(Comparison):
     @property
     def _left_out(self) -> str:
         what = "directions" if self.directions else "parameters"
-        return f"{self.kinks:,} {what} at which a unit passes a kink within the step"
+        return f"{self.kinks:,} {what} at which a relu passes its kink within the step"
 
     def __repr__(self) -> str:
         place = str(self.worst).partition(":")[0]
@@ -262,7 +262,7 @@ def numerical_gradient(
     each unit that it moves (50 if it moves far), and 4 for each weight between moved layers; all in
     float64. The memory is 8 bytes for each unit and example, and 64 MB at most, or 4 KB for each unit.
     Nothing of backpropagation is used, and what is computed is J(theta + step) - J(theta - step) for a
-    step of any size, not a derivative in disguise. Where a unit passes a kink within the step,
+    step of any size, not a derivative in disguise. Where a relu passes its kink within the step,
     differences are of two slopes.
     Ng, Machine Learning, exercise 4 (2011), section 2.4.
 

@@ -1,9 +1,9 @@
-"""How a training ended, in words and numbers, and its history."""
+"""Ending of a training, in words and numbers, and its history."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,7 +36,7 @@ def cost_without_regularisation(history: Records) -> tuple[Array, bool]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a minimisation ended.
+    """Ending of a minimisation.
 
     Attributes
     ----------
@@ -82,9 +82,9 @@ class Outcome:
     seconds: float
     advice: str = ""
     compile_seconds: float = 0.0
-    fact: str = ""
-    finding: str = ""
-    remedy: str = ""
+    fact: str = field(default="", compare=False)
+    finding: str = field(default="", compare=False)
+    remedy: str = field(default="", compare=False)
 
     def sentence(self, words: Mapping[str, str]) -> str:
         """Return `message` with other words for the remedy, such as a command's options.
@@ -131,6 +131,23 @@ class Outcome:
         """
         advice = sentence_of("", Finding(self.finding, self.remedy), words) if self.finding else self.advice
         return replace(self, message=self.sentence(words), advice=advice)
+
+    def saved(self) -> dict[str, Any]:
+        """Return the fields that files and JSON output hold: all but the parts of `message`.
+
+        Returns
+        -------
+        dict of str to str or number
+            Earlier versions make an Outcome of them, too.
+
+        Examples
+        --------
+        >>> X, y = fastnn.load_digits()
+        >>> sorted(fastnn.train(X, y, maxiter=2).outcome.saved())[:3]
+        ['advice', 'compile_seconds', 'cost']
+        """
+        parts = ("fact", "finding", "remedy")
+        return {name: value for name, value in asdict(self).items() if name not in parts}
 
 
 class Finding(NamedTuple):

@@ -250,7 +250,7 @@ def validated(
     """
     output = validation.choice(output, OUTPUTS, "output")
     X = validation.inputs(X, sizes[0])
-    encoded = targets.encoded(y, len(X), sizes[-1], output)
+    encoded = targets.validated_targets(y, len(X), sizes[-1], output)
     weight = validation.sample_weight(sample_weight, len(X), part=part)
     lmbda = validation.real(lmbda, "lmbda", minimum=0.0)
     scale = validation.real(scale, "scale", above=0.0)

@@ -3,7 +3,7 @@
 `train` chooses the kind once, by `kind_of`, and the model keeps it. A kind reads y, encodes it for kernels, decodes
 outputs, and scores them. To add a kind, write a class like these and return it from `kind_of`.
 
-    y --read--> labels (m,) or numbers (m, K) --encoded--> kernels.arguments.Targets
+    y --read--> labels (m,) or numbers (m, K) --to_targets--> kernels.arguments.Targets
     outputs (m, K) --decode--> predictions;  --condensed--> what `agreement` needs of them
 """
 
@@ -39,8 +39,6 @@ class Kind:
         True where an example may have several labels.
     numeric : bool
         True where y is numbers (m, K), False where it is labels (m,).
-    probabilities : bool
-        True where outputs are probabilities.
     measure : str
         Name of the score.
     noun : str
@@ -49,7 +47,6 @@ class Kind:
 
     multilabel: ClassVar[bool] = False
     numeric: ClassVar[bool] = True
-    probabilities: ClassVar[bool] = True
     measure: ClassVar[str] = "accuracy"
     noun: ClassVar[str]
 
@@ -71,13 +68,13 @@ class Kind:
         """Return the kind of m examples in shards; y is the whole as the user passed it."""
         raise NotImplementedError
 
-    def encoded(self, values: Array) -> Targets:
+    def to_targets(self, values: Array) -> Targets:
         """Return the targets of values that were read."""
         return Targets(np.empty(0, np.int64), values)
 
     def encode(self, y: ArrayLike, m: int) -> Targets:
         """Return the targets of m other examples; raise ValueError if no output stands for one."""
-        return self.encoded(self.read(y, m, self.K))
+        return self.to_targets(self.read(y, m, self.K))
 
     def decode(self, A: Array) -> Array:
         """Return what outputs A (m, K) predict."""
@@ -140,7 +137,7 @@ class Classes(Kind):
         _refuse_measurements(labels, m)
         return cls(labels)
 
-    def encoded(self, values: Array) -> Targets:
+    def to_targets(self, values: Array) -> Targets:
         return Targets(np.searchsorted(self.labels, values).astype(np.int64, copy=False), np.empty((0, self.K)))
 
     def encode(self, y: ArrayLike, m: int) -> Targets:
@@ -236,7 +233,6 @@ class MultiLabel(Kind):
 class Values(Kind):
     """Numbers to be fitted, y (m,) or (m, K)."""
 
-    probabilities = False
     measure = "R2"
     noun = "numbers"
 
@@ -283,7 +279,7 @@ def of_outputs(labels: Array | None, multilabel: bool, K: int) -> Kind:
     return MultiLabel(labels) if multilabel else Classes(labels)
 
 
-def encoded(y: ArrayLike, m: int, K: int, output: str) -> Targets:
+def validated_targets(y: ArrayLike, m: int, K: int, output: str) -> Targets:
     """Return the targets of y: class indices (m,), each in 0..K-1, or numbers (m, K) in the range of the output."""
     array = containers.plain(y, "y")
     if (array.ndim == 2 and 1 not in array.shape) or array.shape == (m, K):

@@ -282,7 +282,7 @@ def resume(
     Notes
     -----
     The data are read once to be compared. The solver's steps since it last started are repeated, without an
-    evaluation: 0.5 to 2 ms each for the seed's network.
+    evaluation: 0.5 to 2 ms each for the course's network.
 
     Examples
     --------

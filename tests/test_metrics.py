@@ -17,7 +17,7 @@ def of_classes(A, y, weight=NONE):
 def of_values(A, T, weight=NONE, kind=None):
     A = np.array(A)
     kind = kind or Values(A.shape[1])
-    return kind.score(A, kind.encoded(np.array(T)), weight)
+    return kind.score(A, kind.to_targets(np.array(T)), weight)
 
 
 def several(K):

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
         family = {"lmbda": model.lmbda, "activation": model.activation, "output": model.output, "scale": model.scale}
     else:
         family = {"lmbda": 1.0, **given(options, "lmbda", "activation", "output", "scale")}
-    numbers = model.targets.numeric if model else data.numeric(options.output)
+    numbers = model.kind.numeric if model else data.numeric(options.output)
     examples = data.examples(options, model, numbers=numbers)
     X, y = examples.X, data.answers(examples, "--data")
     weights, y = (model.weights, _encoded(model, y)) if model else _untrained(options, X.shape[1], y, numbers)
@@ -70,7 +70,7 @@ def _encoded(model: Model, y: Array) -> Array:
     from ..inputs import validation
 
     with validation.about("--data"):
-        return model.targets.encode(y, len(y)).array
+        return model.kind.encode(y, len(y)).array
 
 
 def _untrained(options: argparse.Namespace, n: int, y: Array, numbers: bool) -> tuple[Weights, Array]:

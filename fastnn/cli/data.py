@@ -45,7 +45,7 @@ def examples(
     described = isinstance(getattr(options, "validation", None), str)
     refuse_without("--data", options, "labels", "inputs", *(() if described else table(options)))
     X, y = digits.load_digits()
-    if model and (labels := model.targets.labels) is not None and labels.tolist() == [*range(1, 11)]:
+    if model and (labels := model.kind.labels) is not None and labels.tolist() == [*range(1, 11)]:
         y = np.where(y == 0, 10, y)  # as the course labels them
     return files.Examples(X, y)
 

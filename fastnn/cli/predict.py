@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if options.image:
         return _predict_image(options, model)
     refuse_without("IMAGE", options, "out", "order")
-    kind, K = model.targets, model.sizes[-1]
+    kind, K = model.kind, model.sizes[-1]
     examples = data.examples(options, model, numbers=kind.numeric)
     if model.outcome.status == "unknown" and not options.json and not options.quiet:
         zero = "; 10 is the digit 0" * (K == 10)
@@ -64,7 +64,7 @@ def _predict_image(options: argparse.Namespace, model: Model) -> int:
     output.check_picture(out)
     x = photo.read_digit(options.image, model.sizes[0], order) / model.scale
     seen = " ".join(map(str, model.predict(x).ravel().tolist()))
-    if not model.targets.numeric:
+    if not model.kind.numeric:
         seen += f" ({100.0 * model.predict_proba(x).max():.0f} %)"
     figure = plot.digits(x, order=order)
     plot.canvas.title(figure.axes[0], f"The network sees {seen}")
@@ -76,7 +76,7 @@ def _predict_image(options: argparse.Namespace, model: Model) -> int:
 
 def _print_predictions(options: argparse.Namespace, model: Model, X: Array, facts: dict[str, object]) -> None:
     """Print a line for each example: the prediction, and with --proba the probability of every class."""
-    predictions, labels = model.predict(X), model.targets.labels
+    predictions, labels = model.predict(X), model.kind.labels
     facts = {"predictions": predictions, **facts}
     columns = predictions.reshape(len(predictions), -1).astype(object)  # as Python writes them, in full
     outputs = range(model.sizes[-1]) if labels is None else labels.tolist()

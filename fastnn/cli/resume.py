@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     _refuse_others(options, model, config)
     options.validation = options.validation or config.validation
     options.patience = options.patience or (config.limits.patience if math.isfinite(config.limits.patience) else None)
-    return training.fit(options, model.targets.numeric, partial(resume, options.checkpoint))
+    return training.fit(options, model.kind.numeric, partial(resume, options.checkpoint))
 
 
 def _refuse_others(options: argparse.Namespace, model: Model, config: TrainingConfig) -> None:
@@ -50,7 +50,7 @@ def _refuse_others(options: argparse.Namespace, model: Model, config: TrainingCo
         given = getattr(options, name, None)
         if validation.canonical(given) not in (None, False, before):
             raise ValueError(f"{flag(name)} is {given}, {refusal} {before}; {want}")
-    labels, factors = model.targets.labels, None if config.factors is None else config.factors.tolist()
+    labels, factors = model.kind.labels, None if config.factors is None else config.factors.tolist()
     asked: object = training.as_labels(getattr(options, "class_weight", None), labels)
     if isinstance(asked, dict) and labels is not None:
         asked = [asked.get(label, 1.0) for label in labels.tolist()]

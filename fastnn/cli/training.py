@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import signal
 import sys
 from collections.abc import Callable
@@ -122,7 +121,7 @@ def _make_room(out: Path, model: Model) -> tuple[Path | None, bool]:
 
 def _identity(model: Model) -> tuple[object, ...]:
     """Return the properties that two models share if one may replace the other."""
-    labels = model.targets.labels
+    labels = model.kind.labels
     names = None if labels is None else labels.tolist()
     return model.sizes, model.activation, model.output, model.multilabel, names, model.feature_names
 
@@ -131,7 +130,7 @@ def _report(
     options: argparse.Namespace, examples: Examples, model: Model, out: Path
 ) -> tuple[dict[str, object], list[str]]:
     """Return what is printed of a training: facts for a script, and lines for a person."""
-    X, y, outcome, kind = examples.X, examples.y, model.outcome, model.targets
+    X, y, outcome, kind = examples.X, examples.y, model.outcome, model.kind
     m, n = X.shape
     rows = None if model.held_out is None else np.flatnonzero(~model.held_out)
     trained_on = m if rows is None else len(rows)
@@ -145,7 +144,7 @@ def _report(
     facts |= {"classes": classes, "sizes": model.sizes, "lmbda": model.lmbda}
     facts[kind.measure] = model.score(X, y) if options.json and rows is not None else score  # of all, for scripts only
     facts |= {"trained_on": {"examples": trained_on, kind.measure: score}, "validation": validation}
-    facts |= {**dataclasses.asdict(outcome), "saved": out, "plot": options.plot}
+    facts |= {**outcome.reworded(words.REMEDIES).saved(), "saved": out, "plot": options.plot}
     layout = f", {examples.layout}" * bool(examples.layout)
     held_out = f", {options.validation:g} of them held out" if isinstance(options.validation, float) else ""
     kernels = f", and {outcome.compile_seconds:.3g} {notice.kernel_work()}" * (outcome.compile_seconds >= 0.005)
@@ -185,5 +184,5 @@ def _validation(options: argparse.Namespace, model: Model, m: int) -> dict[str, 
         "examples": len(options.validation[0]) if model.held_out is None else m,
         "iteration": row,
         "cost": history.validation_cost[row],
-        model.targets.measure: history.validation_score[row],
+        model.kind.measure: history.validation_score[row],
     }

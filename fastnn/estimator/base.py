@@ -11,7 +11,7 @@ import math
 import re
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import pairwise
 from numbers import Real
 from typing import Any, Self
@@ -69,7 +69,7 @@ def _costs(history: Any) -> list[str]:
     return [name for name in ("cost", "validation_cost", "regularisation") if name in history.dtype.names]
 
 
-class Network(Conversion, BaseEstimator):
+class BaseNetwork(Conversion, BaseEstimator):
     """Base of the two estimators; their docstrings take these sections.
 
     Parameters
@@ -305,7 +305,7 @@ class Network(Conversion, BaseEstimator):
         state = super().__getstate__()
         if "outcome_" in state:
             rows = np.array(self.history_.tolist(), self.history_.dtype.descr)
-            state = state | {"history_": rows, "outcome_": asdict(self.outcome_)}
+            state = state | {"history_": rows, "outcome_": self.outcome_.saved()}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -503,7 +503,9 @@ class Network(Conversion, BaseEstimator):
 
 def shared_documentation() -> dict[str, str]:
     """Return the sections of the base class that `documented` puts into the docstrings of the estimators."""
-    text = inspect.cleandoc(Network.__doc__ or "")
+    if not BaseNetwork.__doc__:  # python -OO has no docstrings
+        return {}
+    text = inspect.cleandoc(BaseNetwork.__doc__)
     text = text.replace("ACTIVATIONS", quoted((row.name, *row.aliases)[-1] for row in HIDDEN.values()))
     _, parameters, attributes, notes = re.split(r"\n\n(?:Parameters|Attributes|Notes)\n-+\n", text)
     first, standardize, last = parameters.partition("standardize : ")  # class_weight of the classifier stands before it

@@ -19,12 +19,12 @@ from ..inputs.containers import Array, brought, is_dask
 from ..problem import documented
 from ..targets import class_weights
 from ..training.control import State
-from .base import Network, shared_documentation
-from .dask import by_chunks, unique
+from .base import BaseNetwork, shared_documentation
+from .dask import lazy_for_dask, unique
 
 
 @partial(documented, arguments=shared_documentation())
-class FastNNClassifier(ClassifierMixin, Network):
+class FastNNClassifier(ClassifierMixin, BaseNetwork):
     """scikit-learn's MLPClassifier with solver "lbfgs", faster, and with control of training.
 
     The same loss at the same coefficients: cross-entropy of one logistic output for two classes, of a softmax for
@@ -138,7 +138,7 @@ class FastNNClassifier(ClassifierMixin, Network):
         value = {label: value[label] for label in labels} if set(labels) <= set(value) else value
         return dict(enumerate(class_weights(value, self.classes_, np.ones(len(labels)))))
 
-    @by_chunks
+    @lazy_for_dask
     def predict(self, X: ArrayLike) -> Array:
         """The label of every example, or 0 and 1 for each of several labels.
 
@@ -165,7 +165,7 @@ class FastNNClassifier(ClassifierMixin, Network):
             return self._label_binarizer.classes_[A.argmax(axis=1)]
         return self._label_binarizer.inverse_transform(A.ravel() if A.shape[1] == 1 else A)
 
-    @by_chunks
+    @lazy_for_dask
     def predict_proba(self, X: ArrayLike) -> Array:
         """The probability of every class, or of each of several labels.
 
@@ -193,7 +193,7 @@ class FastNNClassifier(ClassifierMixin, Network):
         # No probability is 0 or 1, but some round to it; scikit-learn's checks want none that does.
         return np.clip(A, np.finfo(A.dtype).tiny, 1.0 - np.finfo(A.dtype).epsneg)
 
-    @by_chunks
+    @lazy_for_dask
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """The logarithm of `predict_proba`.
 

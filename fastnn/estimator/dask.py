@@ -17,7 +17,7 @@ from .convert import Conversion
 Estimator = TypeVar("Estimator", bound=Conversion)
 
 
-def by_chunks(method: Callable[[Estimator, ArrayLike], Array]) -> Callable[[Estimator, ArrayLike], Array]:
+def lazy_for_dask(method: Callable[[Estimator, ArrayLike], Array]) -> Callable[[Estimator, ArrayLike], Array]:
     """Make a method of X return a Dask array for X of Dask, of which nothing is computed yet."""
 
     @wraps(method)

@@ -11,12 +11,12 @@ from sklearn.neural_network import MLPRegressor
 
 from ..inputs.containers import Array
 from ..problem import documented
-from .base import Network, shared_documentation
-from .dask import by_chunks
+from .base import BaseNetwork, shared_documentation
+from .dask import lazy_for_dask
 
 
 @partial(documented, arguments=shared_documentation())
-class FastNNRegressor(RegressorMixin, Network):
+class FastNNRegressor(RegressorMixin, BaseNetwork):
     """scikit-learn's MLPRegressor with solver "lbfgs", faster, and with control of training.
 
     The same loss at the same coefficients: half the squared error, the mean over the outputs. Of several outputs
@@ -58,7 +58,7 @@ class FastNNRegressor(RegressorMixin, Network):
     def _targets(self, y: Array, going_on: bool) -> tuple[Array, Array | None, str]:
         return y[:, None] if y.ndim == 1 else y, None, "identity"
 
-    @by_chunks
+    @lazy_for_dask
     def predict(self, X: ArrayLike) -> Array:
         """The numbers of every example.
 

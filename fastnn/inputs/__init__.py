@@ -1,1 +1,1 @@
-"""What users pass: as plain arrays or streams of them, validated and standardised."""
+"""Input of users: plain arrays or streams of them, validated and standardised."""

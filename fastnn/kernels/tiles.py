@@ -37,7 +37,7 @@ class Shape(NamedTuple):
 
 # By CPU feature, widest first. The sums leave registers for one row of B and one value of A. dot_columns are lanes
 # of float64 at most, so that a row's sums fit in a vector. In cache and on one core of an AMD Zen 4, tiles of the
-# seed's network reach 0.96 (float64) and 0.91 (float32) of its peak; with 5 x 5 sums, stored one by one, 0.95 and 0.88.
+# course's network reach 0.96 (float64) and 0.91 (float32) of its peak; 5 x 5 sums, stored one by one, 0.95 and 0.88.
 # Of AVX2, 3 x 3 reach 0.85, 2 x 4 reach 0.80, and 3 x 4, which leave no register, 0.55.
 SHAPES = {
     "avx512f": Shape(bytes=64, dot_rows=6, dot_columns=4, outer_rows=8, outer_vectors=3, masks=True),  # 32 registers

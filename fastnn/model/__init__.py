@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Callable, Sequence
@@ -55,7 +54,7 @@ class Model:
         other columns, or in another order, is refused then; arrays have no names and go by position.
     multilabel : bool
         Several labels at once.
-    targets : fastnn.targets.Kind
+    kind : fastnn.targets.Kind
         Kind of y: labels of classes, several labels at once, or numbers. It decodes outputs and scores them.
     scaling : Scaling, or None
         What standardises X before the weights see it: `mean` and `deviation`, float64 arrays (n,).
@@ -95,7 +94,7 @@ class Model:
         held_out: Array | None = None,
     ):
         self.weights = weights
-        self.targets = of_outputs(classes, multilabel, len(weights[-1]))
+        self.kind = of_outputs(classes, multilabel, len(weights[-1]))
         self.lmbda = lmbda
         self.history = history
         self.outcome = outcome
@@ -114,9 +113,12 @@ class Model:
     def __getstate__(self) -> dict[str, object]:
         return self.__dict__ | {"_predictor": None}
 
-    def __setstate__(self, state: dict[str, object]) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        labels, multilabel = state.pop("classes", None), state.pop("multilabel", False)  # of earlier versions
         self.__dict__.update(state)
         self.weights = self._weights  # read-only again
+        if "kind" not in state:
+            self.kind = of_outputs(labels, multilabel, self.sizes[-1])
 
     @property
     def weights(self) -> Weights:
@@ -130,15 +132,19 @@ class Model:
 
     @property
     def classes(self) -> Array | None:
-        return self.targets.labels
+        return self.kind.labels
 
     @classes.setter
     def classes(self, classes: Array | None) -> None:
-        self.targets = of_outputs(classes, self.multilabel, self.sizes[-1])
+        self.kind = of_outputs(classes, self.multilabel, self.sizes[-1])
 
     @property
     def multilabel(self) -> bool:
-        return self.targets.multilabel
+        return self.kind.multilabel
+
+    @multilabel.setter
+    def multilabel(self, multilabel: bool) -> None:
+        self.kind = of_outputs(self.classes, multilabel, self.sizes[-1])
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -197,7 +203,7 @@ class Model:
         >>> f"{model.score(X, y):.0%} right of all trained on, {model.score(X[sure], y[sure]):.0%} of the sure ones"
         '92% right of all trained on, 99% of the sure ones'
         """
-        if not self.targets.probabilities:
+        if self.output == "identity":
             got = "the model predicts numbers, without probabilities"
             raise ValueError(f"output is 'identity': {got}; predict has them")
         return self._outputs(X)
@@ -230,7 +236,7 @@ class Model:
         >>> model.predict(X[:1500:500]).tolist()
         ['zero', 'one', 'two']
         """
-        return self._outputs(X, self.targets.decode)
+        return self._outputs(X, self.kind.decode)
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:
         """How right the predictions are: the share of labels, or R2.
@@ -265,7 +271,7 @@ class Model:
         >>> f"{model.score(X[::2], y[::2]):.0%} of those trained on, {model.score(X[1::2], y[1::2]):.0%} of the others"
         '92% of those trained on, 89% of the others'
         """
-        return self.targets.agreement(brought(self._outputs(X, self.targets.condensed)), brought(y))
+        return self.kind.agreement(brought(self._outputs(X, self.kind.condensed)), brought(y))
 
     def _outputs(self, X: ArrayLike, answer: Callable[[Array], Array] = all_outputs) -> Array:
         """Return the outputs (m, K), or `answer` of them, computed for some examples at a time."""
@@ -334,7 +340,7 @@ class Model:
             arrays |= _classes_to(path, class_names(self.classes, self.sizes[-1]))
         arrays |= self.scaling._asdict() if self.scaling else {}
         kept = {name: getattr(self, name) for name in ("lmbda", "activation", "output", "multilabel", "scale")}
-        kept |= {"outcome": json.dumps(dataclasses.asdict(self.outcome)), "feature_names": json.dumps(names)}
+        kept |= {"outcome": json.dumps(self.outcome.saved()), "feature_names": json.dumps(names)}
         arrays |= {name: np.array(value) for name, value in kept.items()}
         return arrays | {f"history_{name}": self.history[name] for name in self.history.dtype.names}
 

@@ -92,14 +92,14 @@ def encode(model: Model, weights: Sequence[Array], about: str, name: str) -> byt
     """Return the file's content; `weights` are the model's in the type of the arithmetic, `name` the file's."""
     name = _identifier(name)
     real, f = ("float", "f") if weights[0].dtype == np.float32 else ("double", "")
-    labelled = isinstance(model.targets, Classes)
+    labelled = isinstance(model.kind, Classes)
     fill = {"name": name, "K": model.sizes[-1], "f": f}
     output = _WHOLE_LAYER.get(model.output, _EACH) + (_BEST if labelled else "")
     matrices = (f"{name}_weights{l}[{W.size}] = {{\n{_numbers(W)}\n}};" for l, W in enumerate(weights, start=1))
     call = f"{name}_predict(x, outputs);"
     text = _HEADER.format(
         **fill, about=about[0].upper() + about[1:], call=f"int best = {call}" if labelled else call,
-        n=model.sizes[0], says=_MEANING[type(model.targets)], guard=f"{name.upper()}_H", real=real,
+        n=model.sizes[0], says=_MEANING[type(model.kind)], guard=f"{name.upper()}_H", real=real,
         tables="\n".join(_tables(model, name)), returns="int" if labelled else "void",
         weights="\n".join(f"static const {name}_real {matrix}" for matrix in matrices),
         rows=", ".join(f"{name}_weights{l + 1}" for l in range(len(weights))),
@@ -122,7 +122,7 @@ def _tables(model: Model, name: str) -> list[str]:
     if model.scaling:  # in double, as float may lose what differs between examples
         for kind, values in zip(("mean", "deviation"), model.scaling, strict=True):
             tables.append(f"static const double {name}_{kind}[] = {{\n{_numbers(values)}\n}};")
-    if (labels := model.targets.labels) is not None:
+    if (labels := model.kind.labels) is not None:
         words = ",\n".join(f"    {_text(str(label))}" for label in labels.tolist())
         tables.append(f"static const char *const {name}_classes[{len(labels)}] = {{\n{words}\n}};")
     return tables

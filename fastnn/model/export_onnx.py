@@ -60,7 +60,7 @@ def encode(model: Model, weights: Sequence[Array], about: str, name: str) -> byt
     graph = _Graph(weights[0].dtype)
     inputs = _standardised(graph, model.scaling, model.scale) if model.scaling else _scaled(graph, model.scale)
     z = _layers(graph, HIDDEN[model.activation], weights, inputs)
-    _RESULTS[type(model.targets)](graph, model, z)
+    _RESULTS[type(model.kind)](graph, model, z)
     X = helper.make_tensor_value_info("X", graph.real, [_M, model.sizes[0]])
     made = helper.make_graph(graph.nodes, "fastnn", [X], graph.outputs, graph.constants, doc_string=about)
     opset = helper.make_opsetid("", _OPSET)

@@ -111,7 +111,7 @@ def _held_out(model: Model) -> bool:
 
 
 def _score(models: dict[str, Model]) -> str:
-    measures = {model.targets.measure for model in models.values()}
+    measures = {model.kind.measure for model in models.values()}
     return measures.pop() if len(measures) == 1 else "accuracy"
 
 

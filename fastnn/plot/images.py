@@ -203,9 +203,9 @@ def units(model: object, *, order: str = "F", ax: Axes | None = None) -> Figure:
 def of_classes(model: object) -> tuple[Model, Classes]:
     """Return the model and its classes; raise ValueError if it has none."""
     model = to_model(model)
-    if not isinstance(model.targets, Classes):
-        raise ValueError(f"model is one of {model.targets.noun}; one of classes is wanted")
-    return model, model.targets
+    if not isinstance(model.kind, Classes):
+        raise ValueError(f"model is one of {model.kind.noun}; one of classes is wanted")
+    return model, model.kind
 
 
 def _in_memory(X: ArrayLike) -> Array:

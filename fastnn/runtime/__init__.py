@@ -1,1 +1,1 @@
-"""Where kernels run: compilation and its cache, Numba's threads, cores, forks, BLAS, and what is shown meanwhile."""
+"""Everything around kernels: compilation, cache, Numba's threads, cores, forks, BLAS, progress bars."""

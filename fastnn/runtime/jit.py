@@ -28,10 +28,7 @@ from numba.extending import intrinsic
 from . import cache, notice, numba_internals, pool
 
 if TYPE_CHECKING:
-    from numba.core.base import BaseContext
-    from numba.core.compiler import CompileResult
-    from numba.core.dispatcher import Dispatcher
-    from numba.core.typing import Signature
+    from .numba_internals import BaseContext, CompileResult, Dispatcher, Signature
 
 # Sums may be reordered (without that no reduction vectorises) and a*b + c fused. Never "nnan"
 # or "ninf": a NaN has to reach the caller.

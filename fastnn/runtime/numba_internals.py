@@ -1,4 +1,4 @@
-"""Every private name of Numba that fastnn uses; a Numba that moves one fails tests/runtime/test_numba_internals.py.
+"""Private names of Numba that fastnn overrides or calls; tests/runtime/test_numba_internals.py looks for each.
 
 Imported without Numba, which is imported inside the functions. Documented, and so used elsewhere too: `numba.njit`,
 `numba.config`, `numba.types`, `numba.extending` and `numba.core.cgutils`.
@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from numba.core.base import BaseContext
+    from numba.core.base import BaseContext as BaseContext
     from numba.core.codegen import CodeLibrary, CPUCodegen
-    from numba.core.compiler import CompileResult
+    from numba.core.compiler import CompileResult as CompileResult
     from numba.core.compiler_lock import _CompilerLock
-    from numba.core.dispatcher import Dispatcher
+    from numba.core.dispatcher import Dispatcher as Dispatcher
+    from numba.core.typing import Signature as Signature
 
 # Symbol that machine code calls to run a parallel loop on Numba's threads.
 PARALLEL_FOR = "numba_parallel_for"

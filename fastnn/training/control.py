@@ -121,14 +121,22 @@ class Limits:
 
 
 class NonFiniteStart(ValueError):
-    """The cost or its gradient is not finite where a minimisation begins; `args` are those of a `Finding`."""
+    """The cost or its gradient is not finite where a minimisation begins. `args` are the message and its finding."""
 
     def __str__(self) -> str:
-        return self.sentence({})
+        return str(self.args[0])
+
+    @classmethod
+    def of(cls, finding: Finding) -> NonFiniteStart:
+        """Return the error with Python's words for the remedy."""
+        return cls(sentence_of(_NON_FINITE, finding, {}), finding)
 
     def sentence(self, words: Mapping[str, str]) -> str:
         """Return the message with other words for the remedy, as `Outcome.sentence`."""
-        return sentence_of("weights give a cost that is not finite", Finding(*self.args), words)
+        return sentence_of(_NON_FINITE, self.args[1], words)
+
+
+_NON_FINITE = "weights give a cost that is not finite"
 
 
 class ClusterLost(RuntimeError):

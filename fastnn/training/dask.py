@@ -119,7 +119,7 @@ def _facts(loaded: Loaded | None, kind: type[Kind]) -> _Facts | None:
 
 
 def _data(loaded: Loaded, kind: Kind, scale: float) -> Data:
-    return Data(loaded.X, kind.encoded(loaded.y), loaded.weight, scale)
+    return Data(loaded.X, kind.to_targets(loaded.y), loaded.weight, scale)
 
 
 def _counts(data: Data, kind: Kind) -> Array:

@@ -103,7 +103,7 @@ def _minimized(run: Callable[[], None], observer: Observer, theta: Array, diagno
         status = "interrupted"
         lost = error if isinstance(error, ClusterLost) else None
     if observer.best.lowest is None:
-        raise NonFiniteStart(*(diagnose(theta) or Finding("", "smaller start")))
+        raise NonFiniteStart.of(diagnose(theta) or Finding("", "smaller start"))
     seconds = observer.clock.seconds
     try:
         finding = diagnose(observer.best_point.theta)

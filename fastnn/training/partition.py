@@ -74,7 +74,7 @@ class LocalData:
         kind = kind_of(output, multilabel)
         values = kind.read(y, m)
         self.kind = kind.joined([kind.summary(values)], y, m)
-        self._data = Data(inputs, self.kind.encoded(values), validation.sample_weight(sample_weight, m), scale)
+        self._data = Data(inputs, self.kind.to_targets(values), validation.sample_weight(sample_weight, m), scale)
         self.held_out: Array | None = None
 
     def each(self, function: Callable[..., Data], *more: object) -> None:

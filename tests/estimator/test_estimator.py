@@ -764,3 +764,8 @@ def test_docstrings(kind):
     }
     public = {name for name in vars(kind(max_iter=1).fit(X, CLASSES)) if not name.startswith("_")}
     assert public | {"feature_names_in_", "model_"} == documented
+
+
+@pytest.mark.slow
+def test_import_without_docstrings():
+    subprocess.run([sys.executable, "-P", "-OO", "-c", "import fastnn.estimator"], check=True)

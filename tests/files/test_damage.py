@@ -60,7 +60,8 @@ def trained(**options):
 def told(value):
     """What a value is, to the bit: arrays, what holds them, and a model."""
     if isinstance(value, fastnn.Model):
-        value = {name: part for name, part in vars(value).items() if name != "_forward"}
+        parts = {name: part for name, part in vars(value).items() if name not in ("_predictor", "kind")}
+        value = parts | {"classes": value.classes, "multilabel": value.multilabel}
     if is_dataclass(value):
         value = astuple(value)
     if isinstance(value, dict):

@@ -511,3 +511,30 @@ def test_predict_of_one_row_proposes_what_makes_it_a_table(row):
         assert len(call(right)) == 1
     with pytest.raises(ValueError, match=r"X has shape \(3,\); \(m, n\), one example a row, is wanted"):
         model.predict(np.ones(3))
+
+
+def test_pickle_of_an_earlier_version_loads():
+    """Classes stood in other modules then, and a model had labels in place of a kind."""
+    model = fastnn.train(np.eye(4), ["a", "b", "a", "b"], 3, maxiter=3, standardize=True)
+    outcome = pickle.loads(pickle.dumps(model.outcome, 0).replace(b"fastnn.outcome", b"fastnn.solvers"))
+    assert outcome == model.outcome
+    scaling = pickle.loads(pickle.dumps(model.scaling, 0).replace(b"fastnn.inputs.scaling", b"fastnn.scaling"))
+    state = model.__getstate__() | {
+        "classes": model.classes,
+        "multilabel": False,
+        "outcome": outcome,
+        "scaling": scaling,
+    }
+    del state["kind"]
+    again = fastnn.Model.__new__(fastnn.Model)
+    again.__setstate__(state)
+    assert np.array_equal(again.predict_proba(np.eye(4)), model.predict_proba(np.eye(4)))
+    assert again.predict(np.eye(4)).tolist() == model.predict(np.eye(4)).tolist()
+
+
+def test_file_has_the_outcome_that_earlier_versions_read(tmp_path):
+    fastnn.train(np.eye(4), [0, 1, 0, 1], 3, maxiter=3).save(tmp_path / "model.npz")
+    with np.load(tmp_path / "model.npz") as file:
+        names = set(json.loads(str(file["outcome"])))
+    told = {"status", "message", "cost", "gradient_norm", "iterations", "evaluations", "seconds", "advice"}
+    assert names == told | {"compile_seconds"}
