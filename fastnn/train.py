@@ -193,16 +193,18 @@ def train(
     generator = valid.seed(seed)
     hidden = valid.hidden(hidden)
     if weights is None:
-        weights = init_weights(valid.no_giant((data.n, *hidden, data.kind.K), "hidden"), generator)
+        sizes = valid.no_giant((data.n, *hidden, data.kind.K), "hidden")
+        weights = init_weights(sizes, generator)
     else:
         weights = valid.weights(weights, data.n, data.kind.K)
+        sizes = sizes_of(weights)
     lmbda = valid.real(lmbda, "lmbda", minimum=0.0)
     standardize = valid.flag(standardize, "standardize")
     engine = valid.choice(engine, engines.ENGINES, "engine")
     every = checkpoints.interval(checkpoint_every)
     kept = None if checkpoint is None else checkpoints.place(checkpoint)
 
-    network = Network(sizes_of(weights), lmbda, activation, output)
+    network = Network(sizes, lmbda, activation, output)
     training = _Training(data, network, scale, validation)
     state, fingerprints = generator.bit_generator.state, training.fingerprints() if kept else {}
     training.hold_out(generator)

@@ -172,7 +172,7 @@ def test_commands(files, capsys, monkeypatch):
 
 
 def test_pictures_are_ours():
-    """As wide as `fastnn.plot` makes them; of the benchmark's tests/benchmark/test_report.py knows the bytes."""
+    """Pictures are as wide as `fastnn.plot` makes them; tests/benchmark/test_report.py has the benchmark's bytes."""
     from matplotlib.image import imread
 
     pictures = re.findall(r"!\[.*\]\((.*)\)", README)

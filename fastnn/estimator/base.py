@@ -60,7 +60,7 @@ _NON_FINITE = (
 # Types of X that are computed with as they are.
 TYPES = (np.float64, np.float32)
 
-# So many numbers of a sparse X are made dense together where it is predicted: 32 MiB.
+# Numbers of a sparse X that are made dense together where it is predicted: 32 MiB.
 BLOCK = 1 << 22
 
 

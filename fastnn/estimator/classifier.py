@@ -96,7 +96,7 @@ class FastNNClassifier(ClassifierMixin, BaseNetwork):
         y = y[:, 0] if y.ndim == 2 else y
         labels = containers.labels(brought(unique(y)) if is_dask(y) else y, "y")
         _, _, out_activation = self._targets(labels, going_on)
-        if out_activation == "softmax":
+        if self._multiclass:
             return y, len(self.classes_), out_activation
         column = (y == self.classes_[-1]).astype(np.float64)
         column = column.to_dask_array() if hasattr(column, "to_dask_array") else column
@@ -111,11 +111,14 @@ class FastNNClassifier(ClassifierMixin, BaseNetwork):
                 "warm_start can only be used where `y` has the same classes as in the previous call to fit. "
                 f"Previously got {self.classes_}, `y` has {classes}"
             )
-        kind = self._label_binarizer.y_type_
-        if kind == "multiclass":
+        if self._multiclass:
             return np.searchsorted(self.classes_, y), y, "softmax"
         indicator = self._label_binarizer.transform(y)
-        return indicator, indicator.astype(bool) if kind == "binary" else None, "logistic"
+        return indicator, None if self._several_labels else indicator.astype(bool), "logistic"
+
+    @property
+    def _multiclass(self) -> bool:
+        return self._label_binarizer.y_type_ == "multiclass"
 
     @property
     def _several_labels(self) -> bool:
@@ -161,7 +164,7 @@ class FastNNClassifier(ClassifierMixin, BaseNetwork):
         array([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
         """
         A = self._outputs(X)
-        if self._label_binarizer.y_type_ == "multiclass":  # as `inverse_transform`, which takes longer than the outputs
+        if self._multiclass:  # as `inverse_transform`, which takes longer than the outputs
             return self._label_binarizer.classes_[A.argmax(axis=1)]
         return self._label_binarizer.inverse_transform(A.ravel() if A.shape[1] == 1 else A)
 

@@ -39,16 +39,16 @@ try:
 except ImportError:
     raise ImportError(validation.needs("fastnn.distributed", "dask", "distributed")) from None
 
-# So long there may be no worker, or no scheduler, before a cluster is given up.
+# Seconds without a worker, or without the scheduler, after which a cluster is given up.
 PATIENCE = 30.0
 
-# How often work is handed out again after its worker has died, once more than Dask itself does it.
+# Number of times that work is handed out again after its worker has died, one more than Dask's own.
 RETRIES = 3
 
-# So many examples of all parts are brought here, to see whether X wants scaling.
+# Examples, from all shards together, that show whether X should be scaled.
 SAMPLE = 5_000
 
-# Of the tree: its level, and its number on that; it stands for the parts from number << level on.
+# Node of the tree: its level, and its number on that; it stands for the shards from number << level on.
 Node = tuple[int, int]
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ class Loaded(NamedTuple):
 
 
 class _Facts(NamedTuple):
-    """What this process has to know of a shard."""
+    """Facts of a shard that this process needs."""
 
     m: int
     weight: float
@@ -400,7 +400,7 @@ def _delayed(column: Any, rows: tuple[int, ...] | None, name: str) -> list[Delay
                 f"{name} has {column.shape[0]:,} rows; X has {sum(rows):,} examples, and one for each is wanted"
             )
         column = column.rechunk((rows, *column.shape[1:]))
-    # Of arrays as they are, so that what X and y are both made of is made once; frames would read all their columns.
+    # Arrays keep their graph, so that a common source of X and y is made once; frames would read all their columns.
     options = {"optimize_graph": False} if isinstance(column, dask.array.Array) else {}
     return list(np.ravel(column.to_delayed(**options)))
 

@@ -82,7 +82,7 @@ def test_gemm(dtype, monkeypatch):
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_peak(dtype, monkeypatch):
-    """What is counted is what is done; tests/kernels/test_peak.py looks at the sums."""
+    """Counted operations are those that run; tests/kernels/test_peak.py looks at the sums."""
     done = []
     right = peak.on_all_threads
     monkeypatch.setattr(peak, "on_all_threads", lambda *arguments: (done.append(arguments), right(*arguments)))

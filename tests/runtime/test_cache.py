@@ -271,7 +271,7 @@ def refuse_pickles(monkeypatch):
 
 
 def test_a_flipped_byte_anywhere(whole, tmp_path, monkeypatch, cases):
-    """Of kernels and tiles."""
+    """Kernels and tiles alike."""
     rng = np.random.default_rng(0)
     paths = sorted(files_of(whole))
     assert {path.suffix for path in paths} == {".nbc"}

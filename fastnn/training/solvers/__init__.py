@@ -45,7 +45,7 @@ STEPS = 30
 
 @dataclass(frozen=True)
 class Solver:
-    """How a training runs a solver.
+    """Solver as a training runs it.
 
     Attributes
     ----------
