@@ -96,6 +96,7 @@ def test_some_parameters(number):
     assert np.array_equal(got, every[some])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(60))
 def test_slopes_are_differences(number):
     """Along a direction: against two whole costs."""
@@ -114,6 +115,7 @@ def test_slopes_are_differences(number):
         assert np.abs(got - want).max() <= 2e-15 * (1 + costs.max()) / step
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(24))
 def test_small_steps_give_derivatives(number):
     """The complex step, which subtracts nothing either, agrees to the last digits."""
@@ -153,6 +155,7 @@ def moved(factors, z, p, q, code, tiny):
     return d, kinks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("activation", spec.HIDDEN)
 @pytest.mark.parametrize("rows", [1, 7])
 def test_tiny_moves_are_moves(activation, rows):
@@ -183,6 +186,7 @@ def ratios(d, p, own, moved, output, tiny):
     return r
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", spec.OUTPUTS)
 @pytest.mark.parametrize("moved", [(0, 4), (1, 2)])
 def test_tiny_moves_of_outputs(output, moved):
@@ -210,6 +214,7 @@ def test_tiny_moves_of_outputs(output, moved):
                 assert abs(got[i] - want) <= 9e-16 * mpmath.fsum(map(abs, terms))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", spec.OUTPUTS)
 def test_steps_on_both_sides_of_the_bound_between_short_and_long_formulas(output):
     """As the step shrinks the differences converge with its square; nothing jumps where the formulas change."""
@@ -574,6 +579,7 @@ def test_relu_that_passes_its_kink_is_left_out():
     assert not quick.passed
 
 
+@pytest.mark.slow
 def test_directions_meet_hardly_a_kink_on_the_digits(digits):
     X, y = digits
     weights = fastnn.init_weights((400, 50, 20, 10))

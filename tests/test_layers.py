@@ -181,6 +181,7 @@ def test_a_small_table_loads_no_library_of_tables(tmp_path):
     assert run(code) == "set()"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [

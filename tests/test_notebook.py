@@ -126,6 +126,7 @@ def test_7_differences_move_one_parameter_at_a_time(engine):
     assert np.linalg.norm(all_at_once - fastnn.pack(want)) > 0.1
 
 
+@pytest.mark.slow
 def test_8_training_trains(engine):
     """From random weights to a lower cost and most examples right; the notebook never got there."""
     rng = np.random.default_rng(0)

@@ -179,6 +179,7 @@ def random_member(number):
     return case._replace(y=T), family, rng.choice([0.0, 0.7])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(48))
 def test_differences(number):
     """Whole evaluations at large steps, and the complex step at the small one, agree with the kernel."""
@@ -195,6 +196,7 @@ def test_differences(number):
     assert np.linalg.norm(got - want) <= 1e-13 * np.linalg.norm(want)
 
 
+@pytest.mark.slow
 def test_right_gradients_pass():
     for number in range(300):
         case, family, lmbda = random_member(number)

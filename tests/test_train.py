@@ -37,6 +37,7 @@ def test_four_hundred_iterations_know_every_digit(digits):
     assert model.outcome.cost < 0.08
 
 
+@pytest.mark.slow
 def test_l_bfgs(digits):
     model = fastnn.train(*digits, solver="l-bfgs")
     assert model.score(*digits) >= 0.953
@@ -126,6 +127,7 @@ def test_history(blobs):
     assert history.gradient_norm[-1] == max(np.abs(dW).max() for dW in gradient)
 
 
+@pytest.mark.slow
 def test_progress(digits, capsys):
     fastnn.train(*digits, maxiter=3)
     assert capsys.readouterr().err == ""

@@ -12,7 +12,7 @@ from bench import results
 from fastnn.benchmark import comparison, timing
 from fastnn.runtime import cache
 
-from ..conftest import ROOT, with_slow
+from ..conftest import ROOT
 
 
 def run_pytest(*arguments, **environment):
@@ -39,9 +39,8 @@ def collected(*arguments):
     return {line.split("::")[0] for line in done.stdout.splitlines() if "::" in line}
 
 
-@pytest.mark.parametrize(
-    "option", with_slow(["--benchmark"], ["--benchmark-only", "--benchmark-save=x", "--benchmark-json=x"])
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("option", ["--benchmark", "--benchmark-only", "--benchmark-save=x", "--benchmark-json=x"])
 def test_benchmarks_and_nothing_else(option, tmp_path):
     if option.endswith("json=x"):
         option = f"--benchmark-json={tmp_path / 'x'}"

@@ -341,6 +341,7 @@ def test_failed_check_is_status_1(here, capsys, monkeypatch):
     assert "FAILED" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_show(here, capsys):
     """Every picture of the data and of the model that `fastnn train` has saved here."""
     assert main(["show", "--data", "data.npz"]) == 0
@@ -391,6 +392,7 @@ def test_what_is_shown_is_the_models(here, monkeypatch):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_a_resumed_training_is_drawn_too(here, capsys, form):
     main("train --data data.npz --hidden 3 --maxiter 2 --checkpoint c.npz".split())
@@ -817,6 +819,7 @@ def test_data_that_stay_where_they_are(pixels, capsys, data):
     assert main(f"check --quick --data {data} --hidden 3 --scale 0.004".split()) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("data", KINDS)
 def test_a_standardised_model_of_data_that_stay_where_they_are(pixels, capsys, data):
     X, y = pixels

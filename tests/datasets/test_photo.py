@@ -113,6 +113,7 @@ def test_an_image_of_mnist_is_that_row_of_the_data(order, images, tmp_path):
         assert np.corrcoef(full.reshape(28, 28, order=order).ravel(), images[i].ravel())[0, 1] > 0.9
 
 
+@pytest.mark.slow
 def test_ink_is_where_the_data_have_it(images, tmp_path):
     """The longer side takes 20 of 28 pixels, and the centre of mass is at 14, within half of one."""
     rng = np.random.default_rng(3)

@@ -196,6 +196,7 @@ def test_float32_trains_as_well(digits):
     assert model.score(X, y) == pytest.approx(want.score(X, y), abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["sigmoid", "softmax"])
 @pytest.mark.parametrize("activation", spec.HIDDEN)
 def test_training_and_files(activation, output, digits, tmp_path):

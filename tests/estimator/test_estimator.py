@@ -718,6 +718,7 @@ def test_common_use():
     assert pipeline.score(frame, NUMBERS) > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("standardize", [False, True])
 @kinds
 def test_skops_and_pickle_keep_a_fitted_estimator(kind, y, standardize, tmp_path):

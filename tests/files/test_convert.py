@@ -407,6 +407,7 @@ def test_whatever_ends_it_leaves_nothing(tmp_path, monkeypatch, target):
         assert_refused(tmp_path, TEXT, None, target, error, progress=progress)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path):
     write(tmp_path, TEXT * 50)
     (tmp_path / "a.npz").write_bytes(b"old")

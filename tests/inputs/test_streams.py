@@ -113,6 +113,7 @@ def assert_same_model(got, want):
     assert got.history.cost.tolist() == want.history.cost.tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 def test_the_bits_of_training_in_memory(make, tmp_path):
     X, y = data()

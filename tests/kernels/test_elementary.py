@@ -56,6 +56,7 @@ def points(name, count):
     return np.concatenate([wide, rng.uniform(-2, 2, count), 10.0 ** rng.uniform(-20, 2, count), EDGES])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOUNDS)
 def test_many_points_against_long_double(name):
     if np.finfo(np.longdouble).nmant < 63:
@@ -79,6 +80,7 @@ def test_expm1_of_tiny_numbers():
     assert max(ulps) <= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOUNDS)
 def test_many_points_of_float32(name):
     z = points(name, POINTS).astype(np.float32)

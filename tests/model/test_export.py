@@ -94,6 +94,7 @@ print("same")
     assert in_process(code).stdout == "same\n"
 
 
+@pytest.mark.slow
 def test_torch_and_others_find_the_weights(tmp_path):
     """As tensors under the names that they have in the course."""
     load_file = pytest.importorskip("safetensors.numpy").load_file
@@ -244,6 +245,7 @@ def test_c_of_every_kind(name, tmp_path):
     assert labels is None or labels == [*map(str, model.predict(X))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("output", ["sigmoid", "softmax"])
 def test_labels_of_sums_whose_float32_sigmoids_are_equal(output, dtype, tmp_path):

@@ -92,6 +92,7 @@ def test_model_follows_coefficients_that_a_user_sets():
     assert before.weights[0][:, 1:].all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 @kinds
 def test_model_of_scikit_learns_network(kind, y, solver, tmp_path):
@@ -118,6 +119,7 @@ def test_model_of_several_numbers_has_the_costs_that_were_minimised():
         np.testing.assert_allclose(fitted.model_.history[name], 3 * fitted.history_[name], rtol=1e-15)
 
 
+@pytest.mark.slow
 def test_functions_take_an_estimator_as_they_take_a_model(digits, tmp_path):
     X, y = digits[0][::10], digits[1][::10]
     fitted = FastNNClassifier((5,), max_iter=5, random_state=0).fit(X, y)

@@ -15,7 +15,7 @@ import pytest
 from fastnn.cli import main
 from fastnn.runtime import cores, jit, pool
 
-from ..conftest import WORK, in_process, with_slow, work
+from ..conftest import WORK, in_process, work
 
 
 def installed(layer):
@@ -99,8 +99,9 @@ def assert_same_bits(done, count):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a fork is not seen afterwards")
-@pytest.mark.parametrize("layer", with_slow(LAYERS[:1], LAYERS))
+@pytest.mark.parametrize("layer", LAYERS)
 def test_forked_children_of_a_process_where_another_package_ran(layer):
     """GNU OpenMP would end them."""
     assert_same_bits(in_process(OTHER + FORKS, NUMBA_THREADING_LAYER=layer), 20)
@@ -229,13 +230,11 @@ print(len(got), *set(got))
 """
 
 
-@pytest.mark.parametrize(
-    ("layer", "other_first"),
-    with_slow([("workqueue", False)], [*((layer, False) for layer in LAYERS), ("workqueue", True)]),
-)
-def test_another_package_launches_while_eight_threads_do(layer, other_first, cases):
+@pytest.mark.slow
+@pytest.mark.parametrize(("layer", "other_first"), [*((layer, False) for layer in LAYERS), ("workqueue", True)])
+def test_another_package_launches_while_eight_threads_do(layer, other_first, long):
     """Numba's workqueue ends the process (SIGABRT) when two threads launch at once. 2 gradients and 2 passes each."""
-    times = cases(2, 6, 1000)
+    times = 1000 if long else 6
     code = OTHER + STRESS.format(times=times, other_first=other_first)
     assert_same_bits(in_process(code, NUMBA_THREADING_LAYER=layer), 1 + (1 + 8 + 1 + 1) * times)
 
@@ -266,6 +265,7 @@ print(*seen(lambda work: _thread.start_new_thread(work, ())))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "beside_others"), [("fastnn", "True True"), ("others", "False False")])
 def test_workqueue_beside_other_python_threads(first, beside_others):
     """All cores, unless another package may have linked a parallel loop that does not take turns."""

@@ -112,6 +112,7 @@ def test_what_was_evaluated_is_not_evaluated_again(data, path, solver, monkeypat
     assert len(evaluations) == want.outcome.evaluations - 14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_solver_that_starts_anew_does_so_at_the_same_places(data, path, solver, monkeypatch):
     monkeypatch.setattr(replay, "LOG_BYTES", 0)

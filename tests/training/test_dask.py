@@ -115,6 +115,7 @@ def test_the_same_bits_on_1_2_and_4_workers(client, digits):
     assert close_weights(got[0], fastnn.train(digits_X, digits_y, maxiter=8))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

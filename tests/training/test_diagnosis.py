@@ -60,6 +60,7 @@ UNSCALED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 @pytest.mark.parametrize("name", UNSCALED)
 def test_unscaled_columns_are_named(name, solver):
@@ -149,6 +150,7 @@ def test_one_saturated_column(solver, activation):
         assert "hidden units are saturated" in repr(model)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in UNSCALED if name != "1e-12 around 1e6, alone"])
 def test_the_remedy_helps(name):
     Z, y = normal(0)
@@ -232,6 +234,7 @@ def test_the_digits_are_never_told(digits, solver):
     assert not told(fastnn.train(X[::10], y[::10], lmbda=0.0, solver=solver, maxiter=200).outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 @pytest.mark.parametrize("name", ["iris", "wine"])
 def test_iris_and_wine(name, solver):
@@ -246,6 +249,7 @@ def test_iris_and_wine(name, solver):
         assert not told(fastnn.train(X, y, 25, 0.0, solver=solver, maxiter=500, activation=activation).outcome)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", ["cg", "l-bfgs"])
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh"])
 def test_steep_units_of_separable_data_are_not_told(solver, activation):
