@@ -18,9 +18,10 @@ from ..conftest import ROOT
 def run_pytest(*arguments, **environment):
     folder = cache.folder()
     kept = {"FASTNN_CACHE": str(folder.parent) if folder else "0"}  # it would compile everything anew otherwise
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_XDIST")}
     return subprocess.run(
         [sys.executable, "-P", "-m", "pytest", "-p", "no:cacheprovider", *arguments],
-        cwd=ROOT, env=os.environ | kept | environment, capture_output=True, text=True,
+        cwd=ROOT, env=inherited | kept | environment, capture_output=True, text=True,
     )  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """The command line, as a person meets it."""
 
 import csv
-import dataclasses
 import json
 import subprocess
 import sys
@@ -1030,7 +1029,8 @@ def test_json_of_a_training_and_its_predictions(here, capsys):
         "accuracy": model.score(X, y),
         "trained_on": {"examples": 40, "accuracy": model.score(X, y)},
         "validation": None,
-        **dataclasses.asdict(model.outcome),
+        **model.outcome.saved(),
+        "message": model.outcome.message.replace("a higher maxiter", "a higher --maxiter"),
         "saved": "fastnn-model.npz",
         "moved": None,
         "replaced": False,

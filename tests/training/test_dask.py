@@ -23,6 +23,7 @@ import dask.dataframe as dd  # noqa: E402
 
 from fastnn.estimator import FastNNClassifier, FastNNRegressor  # noqa: E402
 from fastnn.problem import Network  # noqa: E402
+from fastnn.training import dask as cluster  # noqa: E402
 from fastnn.training.control import ClusterLost  # noqa: E402
 from fastnn.training.dask import DaskData, branches, joined  # noqa: E402
 from fastnn.training.partition import chosen, shares_of  # noqa: E402
@@ -425,7 +426,7 @@ def test_labels_of_other_kinds_in_other_chunks(client):
 @pytest.mark.parametrize("forever", [False, True])
 def test_workers_that_die_at_an_evaluation(client, monkeypatch, forever):
     """It is tried again, to the same bits; if they always do, the best weights so far come with the error."""
-    right, asked = fastnn.distributed.gathered, []
+    right, asked = cluster.gathered, []
 
     def dies(*arguments, **options):
         asked.append(1)
@@ -442,7 +443,7 @@ def test_workers_that_die_at_an_evaluation(client, monkeypatch, forever):
         return
     with pytest.raises(ClusterLost, match="the cluster's workers die again and again at an evaluation") as caught:
         fastnn.train(in_chunks(X), in_chunks(Y), **train)
-    assert len(asked) == 30 + fastnn.distributed.RETRIES
+    assert len(asked) == 30 + cluster.RETRIES
     assert caught.value.model.history.cost[-1] < caught.value.model.history.cost[0]
 
 
