@@ -31,7 +31,7 @@ def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="--all, with ten to a hundred times as many cases")
 
 
-# Of each version, the marks that it leaves out; tests/README.md says more of them.
+# Marks that each version leaves out; tests/README.md explains them.
 LEFT_OUT = {"quick": ("slow", "long"), "all": ("long",), "long": ()}
 
 

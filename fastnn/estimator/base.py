@@ -294,7 +294,7 @@ class BaseNetwork(Conversion, BaseEstimator):
             warnings.warn(self.outcome_.message, ConvergenceWarning, stacklevel=3)
 
     def _targets_on_a_cluster(self, y: Any, going_on: bool) -> tuple[ArrayLike, int, str]:
-        """What `train` takes for y of Dask, the number of outputs, and their activation."""
+        """Return y of Dask in the form that `train` takes, the number of outputs, and their activation."""
         raise NotImplementedError
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -341,11 +341,11 @@ class BaseNetwork(Conversion, BaseEstimator):
         }
 
     def _targets(self, y: Array, going_on: bool) -> tuple[Array, Array | None, str]:
-        """What `train` takes for y, what a split keeps the shares of, and the output's activation."""
+        """Return y in the form that `train` takes, the strata of a split or None, and the output's activation."""
         raise NotImplementedError
 
     def _class_weight(self) -> Mapping[Any, float] | str | None:
-        """As `train` takes it."""
+        """Return the class weights in the form that `train` takes."""
         return None
 
     def _sizes(self, n: int, K: int) -> tuple[int, ...]:
@@ -394,7 +394,7 @@ class BaseNetwork(Conversion, BaseEstimator):
         return X, targets, weighted[0] if weighted else weight, held_out
 
     def _watch(self, times: int) -> Callable[[State], object] | None:
-        """What is called after each iteration, with a cost that is so many times the loss."""
+        """Return the callback of `train`, whose cost is `times` the loss."""
         callback = validation.function(self.callback, "callback")
         lines = self.verbose not in (False, "bar")
         if not lines and (callback is None or times == 1):
@@ -411,7 +411,7 @@ class BaseNetwork(Conversion, BaseEstimator):
         return watch
 
     def _keep(self, model: Model, scaling: Scaling | None, dtype: DType, times: int) -> None:
-        """What is fitted, as attributes."""
+        """Set the attributes of a fitted estimator."""
         self.mean_, self.scale_ = scaling or (None, None)
         self.coefs_ = [W[:, 1:].T.astype(dtype, order="C") for W in model.weights]
         self.intercepts_ = [W[:, 0].astype(dtype) for W in model.weights]

@@ -90,7 +90,7 @@ class Conversion:
         return estimator
 
     def to_sklearn(self) -> MLPClassifier | MLPRegressor:
-        """The same estimator as scikit-learn's MLPClassifier or MLPRegressor, with solver "lbfgs".
+        """Return scikit-learn's MLP of this network, with solver "lbfgs".
 
         What standardises X goes into the first layer. Parameters that scikit-learn does not have are left out.
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 # or "ninf": a NaN has to reach the caller.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 
-# Where an order of operations is part of the algorithm (range reduction, differences).
+# Flags where the order of operations is part of the algorithm (range reduction, differences).
 EXACT = {"contract"}
 
 Function = Callable[..., Any]
@@ -136,7 +136,7 @@ def _outer(dispatcher: Dispatcher, suffix: str = "") -> Dispatcher:
 
 
 def _in_a_thread(function: Callable[..., Returned], *arguments: object) -> Returned:
-    """What the function returns, in a thread of its own: Ctrl-C and SIGTERM do not wait for it, and do not end it.
+    """Call the function in a thread of its own: Ctrl-C and SIGTERM do not wait for it, and do not end it.
 
     Raised inside llvmlite, between its freeing of memory and its note of that, their exception makes it free the
     memory twice, which ends the process: of 410 trainings with a signal at a random moment two ended so. What an
@@ -254,7 +254,7 @@ def _compile_tile(symbol: str, kind: ir.FunctionType, emit: Function) -> None:
 
 
 def _have(symbol: str, apart: tuple[str, Types] | None) -> bool:
-    """Whether machine code can call what it knows under that symbol: a tile, or else a function that stands apart."""
+    """Return True if machine code can call this symbol: a tile, or else a function that stands apart."""
     if apart is None:
         return _have_tile(symbol)
     name, arguments = apart

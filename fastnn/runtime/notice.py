@@ -1,4 +1,4 @@
-"""What a person sees while kernels compile. Imported without numba."""
+"""Progress bars and the line about compiling kernels. Imported without numba."""
 
 from __future__ import annotations
 

@@ -318,7 +318,7 @@ def _at(home: str | None) -> dict[str, object]:
 
 
 def gathered(client: distributed.Client, futures: list[distributed.Future], bring: bool = True) -> list[Any]:
-    """What has been computed there, once it is; ClusterLost if nobody is left to do it."""
+    """Return the results of futures once they are there; raise ClusterLost if nobody is left to compute them."""
     since = time.monotonic()
     while True:
         try:
@@ -406,7 +406,7 @@ def _delayed(column: Any, rows: tuple[int, ...] | None, name: str) -> list[Delay
 
 
 def _with_known_rows(column: Any) -> dask.array.Array:
-    """As an array that knows how many rows each chunk has."""
+    """Return the column as an array that knows how many rows each chunk has."""
     if isinstance(column, dask.array.Array):
         return column.compute_chunk_sizes() if np.isnan(column.chunks[0]).any() else column
     return column.to_dask_array(lengths=True)

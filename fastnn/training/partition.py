@@ -142,7 +142,7 @@ def chosen(classes: Array, m: int, shares: Array, seed: int | np.random.Generato
 
 
 def shares_of(fraction: float, counts: Sequence[Array]) -> Array:
-    """How many examples of each class (parts, K) every part holds out: of all of them that fraction, but never all.
+    """Return the examples of each class that every shard holds out, (shards, K): a fraction of all, but never all.
 
     By the counts up to a part, so that what is rounded off in one is made good in the next.
     """

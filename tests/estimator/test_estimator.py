@@ -769,4 +769,6 @@ def test_docstrings(kind):
 
 @pytest.mark.slow
 def test_import_without_docstrings():
-    subprocess.run([sys.executable, "-P", "-OO", "-c", "import fastnn.estimator"], check=True)
+    code = "from fastnn.estimator import FastNNClassifier; print(FastNNClassifier().solver)"
+    done = subprocess.run([sys.executable, "-P", "-OO", "-c", code], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("lbfgs\n", "")
